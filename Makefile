@@ -1,0 +1,53 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+# `make demo` comes with the notebooks; until then `make verify` shows that the data is whole.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+TORCH  := torch==2.13.0
+TEXT   ?=
+# Where the Shakespeare text is, for the tests and recipes that measure on it (see training/corpus.py)
+export TINYSHAKESPEARE
+
+.PHONY: verify test check train lock clean
+
+# The lock files are complete, hence --no-deps. torch is not in them: its wheel on the registry
+# depends on CUDA or not by platform, so that one is left to pip.
+$(VENV)/%.installed: requirements/%.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps -r $<
+	$(if $(filter train,$*),$(BIN)/python -m pip install --quiet $(TORCH))
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+verify: $(VENV)/student.installed
+	$(BIN)/python -m seqlab verify
+
+# Everything: lint, types, all tests, PyTorch, Keras and transformers as independent oracles.
+test: $(VENV)/train.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+# The same without the oracles: no PyTorch, no TensorFlow, about a minute.
+check: $(VENV)/dev.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -m "not slow"
+
+# Make everything in data/ again. Each step can be interrupted and goes on where it was.
+train: $(VENV)/train.installed
+	$(BIN)/python -m training.make_all $(if $(TEXT),--text $(TEXT))
+
+# Write the lock files anew. Needs uv. The filter drops what --no-deps must not pull in.
+lock:
+	for extras in student: "staff:--extra staff" "dev:--extra staff --extra dev" \
+	              "train:--extra staff --extra dev --extra train"; do \
+	  uv pip compile --quiet pyproject.toml $${extras#*:} --python-version 3.11 --universal \
+	    --no-emit-index-url --no-header --no-annotate \
+	  | grep -v -E '^(nvidia-|cuda-|torch=|triton|tensorflow=)' > requirements/$${extras%%:*}.txt; \
+	done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache training/work
