@@ -1,0 +1,36 @@
+"""The novel of problem 1: characters to train on, and its last pages, unseen, to test on.
+
+This module does not know which models read it.
+"""
+
+from pathlib import Path
+
+from seqlab import files
+from seqlab.errors import DataError
+
+GROUP = "problem1_data"
+TRAIN = ("mystery_train.txt", "Agatha_Christie_train.txt")  # ours, then the original's name
+TEST = ("mystery_test.txt", "Agatha_Christie_test.txt")
+
+
+def load_corpus() -> tuple[str, str]:
+    """Return the training and the test text, lower case and without line breaks or digits.
+
+    Raises:
+        DataError: a file is missing, changed, empty or not UTF-8.
+
+    Source: assignment 5, problem 1.
+    """
+    return _read(files.find(GROUP, *TRAIN)), _read(files.find(GROUP, *TEST))
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start})"
+        ) from None
+    if not text.strip():
+        raise DataError(f"{path} is empty")
+    return text

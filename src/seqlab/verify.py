@@ -1,0 +1,131 @@
+"""Check the course's files: that they are unchanged, load, and give the documents' numbers.
+
+Attention is checked on equal rows, where it returns its values whatever its weights are, so that
+no check needs an implementation of what students are to write. The one printed value that does
+need the whole model, ``transformer([0, 1, 2])``, is the staff's to check.
+
+This module does not know how work is graded.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import seqlab
+from seqlab import files, gpt2, published
+from seqlab.errors import DataError
+
+
+def _hashes() -> str:
+    root = files.data_dir()
+    sums = files.read_sums(root)
+    if not sums:
+        return f"{root} has no {files.SUMS}: files of your own, not compared"
+    for name, digest in sums.items():
+        path = root / name
+        if not path.is_file():
+            raise DataError(f"{path} is missing, and {files.SUMS} lists it")
+        if files.sha256(path) != digest:
+            raise DataError(f"{path} was changed or cut short (its SHA-256 differs)")
+    return f"{len(sums)} files unchanged"
+
+
+def _corpus() -> str:
+    train, test = seqlab.load_corpus()
+    n = len(set(train + test))
+    return f"{len(train):,} characters to train on, {len(test):,} to test on, {n} different"
+
+
+def _recurrent() -> str:
+    train, test = seqlab.load_corpus()
+    n_vocab = len(set(train + test))
+    for kind in ("RNN", "GRU"):
+        model = seqlab.load_keras_model(kind)
+        if (model.layers[0].n_inputs, model.layers[-1].n_units) != (n_vocab, n_vocab):
+            raise DataError(f"the {kind} reads another alphabet than the text's {n_vocab} symbols")
+    return "RNN and GRU fit the text's alphabet"
+
+
+def _tokenizer() -> str:
+    encoding = seqlab.load_tokenizer()
+    ranks = [(encoding.decode_single_token_bytes(i), i) for i in range(encoding.n_vocab)]
+    listing = "\n".join(f"{token.hex()} {rank}" for token, rank in ranks)
+    if hashlib.sha256(listing.encode()).hexdigest() != published.RANKS_SHA256:
+        raise DataError("the tokenizer's ranks are not those of the document's tokenizer")
+    if encoding.encode(published.TOKENIZER_TEXT) != published.TOKEN_IDS:
+        raise DataError("the tokenizer does not give the document's token ids")
+    return "ranks and token ids as published"
+
+
+def _transformer() -> str:
+    params = seqlab.load_transformer_weights()
+    ones = np.ones(params["word_embedding.weight"].shape[1])
+    first = "layers.0."
+    wv, wo = (params[f"{first}attention.{w}.weight"] for w in ("wv", "wo"))
+    w1, w2 = (params[f"{first}feed_forward.{i}.weight"] for i in (0, 2))
+    same = [
+        ("embed_tokens", params["word_embedding.weight"][1:4], published.EMBED_TOKENS),
+        ("multi_head_attention", [wo @ (wv @ ones)] * 3, published.ATTENTION),
+        ("mlp", [w2 @ (w1 @ ones).clip(min=0)] * 3, published.MLP),
+        ("prediction_head", [params["fc_out.weight"] @ ones + params["fc_out.bias"]] * 3,
+         published.PREDICTION_HEAD),
+    ]  # fmt: skip
+    for name, values, expected in same:
+        published.require(name, np.asarray(values)[:3, :5], expected)
+    return "embedding, attention, MLP and prediction head give the printed values"
+
+
+def _mini() -> str:
+    hparams, params = seqlab.get_params("mini")
+    if hparams["n_vocab"] != seqlab.get_encoder("mini").n_vocab:
+        raise DataError("mini reads another vocabulary than the tokenizer's")
+    return f"{len(params['blocks'])} blocks of width {hparams['n_embd']}"
+
+
+def _fetched() -> str:
+    root = files.group_dir(gpt2.GROUP)
+    sizes = [size for size in gpt2.SIZES if (root / size / "config.json").is_file()]
+    for size in sizes:
+        for name, digest in files.read_sums(root / size).items():
+            if files.sha256(root / size / name) != digest:
+                raise DataError(f"{root / size / name} is damaged: fetch {size} again")
+        seqlab.get_params(size)
+    return ", ".join(sizes) + " unchanged" if sizes else "none fetched"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "files": _hashes,
+    "novel": _corpus,
+    "RNN and GRU": _recurrent,
+    "tokenizer": _tokenizer,
+    "Transformer": _transformer,
+    "GPT-2 mini": _mini,
+    "GPT-2 originals": _fetched,
+}
+
+
+def verify(say: Callable[[str], None] = print) -> bool:
+    """Run every check, report each in one line, and return whether all passed."""
+    passed = True
+    for name, check in CHECKS.items():
+        try:
+            say(f"ok      {name}: {check()}")
+        except DataError as error:
+            passed = False
+            say(f"WRONG   {name}: {error}")
+    return passed
+
+
+def write_sums(root: Path) -> None:
+    """List every file below ``root`` with its hash; hidden files and fetched models stay out."""
+    paths = sorted(
+        path
+        for path in root.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") or part in gpt2.SIZES for part in path.parts)
+        and path.name not in (files.SUMS, "README.md")
+    )
+    lines = [f"{files.sha256(path)}  {path.relative_to(root).as_posix()}\n" for path in paths]
+    (root / files.SUMS).write_text("".join(lines), encoding="utf-8")
