@@ -1,0 +1,34 @@
+"""Make everything in ``data/`` again, in order: ``python -m training.make_all [--text PATH]``.
+
+A step whose record is newer than what it was made from is not skipped: the point is to make it
+all again. A step that was interrupted goes on from its checkpoint.
+
+This module does not know how any step works.
+"""
+
+from collections.abc import Callable
+
+from seqlab.verify import write_sums
+from training import bard, characters, mini, novel, paths, plots, tokenizer
+
+
+def main() -> None:
+    """Run the recipes, then list the hashes of what they wrote."""
+    text = paths.text_argument(__doc__)
+    steps: dict[str, Callable[[], object]] = {
+        "tokenizer": lambda: tokenizer.main(text),
+        "novel": lambda: novel.make(novel.read()),
+        "RNN": lambda: characters.make("RNN"),
+        "GRU": lambda: characters.make("GRU"),
+        "Bard": lambda: bard.main(text),
+        "mini": lambda: mini.main(text),
+        "plots": plots.main,
+    }
+    for i, (name, step) in enumerate(steps.items(), 1):
+        print(f"[{i}/{len(steps)}] {name}", flush=True)
+        step()
+    write_sums(paths.DATA)
+
+
+if __name__ == "__main__":
+    main()
