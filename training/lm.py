@@ -69,13 +69,13 @@ class Dropout(nn.Module):
         return x * (keep.to(x.dtype) * (256 / (256 - self.threshold)))
 
 
-def causal_attention(q: Tensor, k: Tensor, v: Tensor, dropout: Dropout) -> Tensor:
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, dropout: Dropout | None = None) -> Tensor:
     """Attend to the past; q, k, v and the result are (batch, n_heads, n, head_dim)."""
     n = q.shape[-2]
     mask = torch.full((n, n), -torch.inf, dtype=q.dtype).triu(1)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + mask  # (batch, n_heads, n, n)
     weights = scores.softmax(-1, dtype=torch.float32).to(v.dtype)
-    return dropout(weights) @ v
+    return (dropout(weights) if dropout else weights) @ v
 
 
 def learning_rate(step: int, s: Settings) -> float:

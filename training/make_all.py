@@ -9,7 +9,7 @@ This module does not know how any step works.
 from collections.abc import Callable
 
 from seqlab.verify import write_sums
-from training import bard, characters, mini, novel, paths, plots, tokenizer
+from training import bard, characters, mini, novel, paths, plots, readme, tokenizer
 
 
 def main() -> None:
@@ -28,6 +28,7 @@ def main() -> None:
         print(f"[{i}/{len(steps)}] {name}", flush=True)
         step()
     write_sums(paths.DATA)
+    readme.main()
 
 
 if __name__ == "__main__":

@@ -19,10 +19,8 @@ from training import paths, record, shakespeare
 from training.lm import Dropout, Settings, causal_attention
 from training.rounding import keep_bits
 
-N_VOCAB, N_CTX, N_EMBD, N_HEAD, N_LAYER = 1024, 256, 256, 8, 4
-SETTINGS = Settings(
-    block=N_CTX, batch=32, steps=1600, dropout=0.15, bpe_dropout=0.1, weight_decay=0.1
-)
+N_VOCAB, N_CTX, N_EMBD, N_HEAD, N_LAYER = 1024, 256, 256, 4, 4
+SETTINGS = Settings(block=N_CTX, batch=32, steps=1300, dropout=0.15, dropout_end=0.05)
 BITS = 14  # of mantissa that are kept: git compresses the zeros
 CONFIG = {
     "architectures": ["GPT2LMHeadModel"],
@@ -59,18 +57,17 @@ class Conv1D(nn.Module):
 class Attention(nn.Module):
     """Causal multi-head attention on (batch, n, n_embd); queries, keys and values in one map."""
 
-    def __init__(self, dropout: float):
+    def __init__(self) -> None:
         super().__init__()
         self.c_attn = Conv1D(N_EMBD, 3 * N_EMBD)
         self.c_proj = Conv1D(N_EMBD, N_EMBD, gain=(2 * N_LAYER) ** -0.5)
-        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, n, d = x.shape
         q, k, v = (
             part.view(batch, n, N_HEAD, -1).transpose(1, 2) for part in self.c_attn(x).split(d, -1)
         )
-        heads = causal_attention(q, k, v, self.dropout)
+        heads = causal_attention(q, k, v)
         return self.c_proj(heads.transpose(1, 2).reshape(batch, n, d))
 
 
@@ -93,7 +90,7 @@ class Block(nn.Module):
     def __init__(self, dropout: float):
         super().__init__()
         self.ln_1, self.ln_2 = nn.LayerNorm(N_EMBD), nn.LayerNorm(N_EMBD)
-        self.attn, self.mlp = Attention(dropout / 2), FeedForward(dropout)
+        self.attn, self.mlp = Attention(), FeedForward(dropout)
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:

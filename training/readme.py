@@ -1,0 +1,140 @@
+"""Write ``data/README.md`` from what the recipes recorded: ``python -m training.readme``.
+
+Figures stand in one place, the records, and a test compares the page with them.
+
+This module does not know how any figure came about.
+"""
+
+from typing import Any
+
+from seqlab import files
+from training import paths, record
+
+NAMES = ("tokenizer", "novel", "RNN", "GRU", "bard", "mini")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a reader says them."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def page() -> str:
+    """Return the text of the page."""
+    facts = {name: record.read(name) for name in NAMES}
+    novel, rnn, gru, bard, mini = (facts[name] for name in NAMES[1:])
+    losses, sums = bard["nats_per_character"], files.read_sums(paths.DATA)
+    sizes = {name: (paths.DATA / name).stat().st_size for name in sums}
+    listing = "\n".join(
+        f"| `{name}` | {sizes[name]:,} | `{digest}` |" for name, digest in sums.items()
+    )
+    took = "\n".join(_took(name, facts[name]) for name in NAMES if name != "novel")
+    lower = 100 * (1 - gru["perplexity"] / rnn["perplexity"])
+    return f"""# What the notebooks load
+
+Everything here was made for this course by the recipes in `training/`, which `make train` runs
+again from the text. Nothing is downloaded when a notebook runs. `python -m seqlab verify` checks
+hashes and published numbers and names what is wrong.
+
+Licence: MIT, like the rest of the repository. The Transformers and the tokenizer learned from a
+megabyte of Shakespeare, which is in the public domain and is not part of the repository;
+`training/corpus.py` says which file it is and where it can be had.
+
+## `problem1_data/`: a novel, an RNN, a GRU
+
+**`mystery_train.txt`, `mystery_test.txt`**: *The Last Galley*, a detective novel in the manner of
+the golden age, written for this course with its own characters and plot; its chapters are in
+`training/the_last_galley/`. It takes the place of the copyrighted book that the document names.
+Pre-processed as the document says: lower case, no digits, no line breaks, {novel["n_symbols"]}
+different symbols. {novel["n_train"]:,} characters to train on, and the last {novel["n_test"]:,},
+which no model has seen, to test on. The longest passage that occurs twice has
+{len(novel["longest_repeat"])} characters. `xz -9e` brings it to {novel["xz_ratio"]:.3f} of its
+size; as much of the Shakespeare text, pre-processed alike, to 0.327. (A shorter or longer text
+compresses differently: `python -m training.novel --compare PATH` takes as much of any other one.)
+
+**`RNN_model.json`, `.h5`**: one-hot → SimpleRNN 128 → SimpleRNN 64 → softmax. **`GRU_model.json`,
+`.h5`**: one-hot → GRU 512 (`reset_after=True`, gates in the order z, r, h) → softmax. Architecture
+and weights are laid out as Keras 2.9 writes them; `seqlab.load_keras_model` reads them with h5py
+alone, and Keras itself loads them too. The candidate's recurrent bias of the GRU is zero, so that
+the document's sum of the two biases is exact.
+
+| on the test pages | RNN | GRU |
+|---|---|---|
+| perplexity per character | {rnn["perplexity"]:.3f} | {gru["perplexity"]:.3f} |
+
+The GRU's is {lower:.0f} % lower. Nothing was chosen by the test pages: the number of passes was
+fixed beforehand.
+
+## `problem2_model_parameters/`: the Bard
+
+**`bpe1024.tiktoken`**: byte-pair encoding with 1024 tokens, in tiktoken's text format. Trained on
+the whole Shakespeare text with ties going to the pair met first, it is the document's tokenizer:
+every rank agrees with the published fingerprint.
+
+**`model_weights_D512L4H8.h5`**: the document's Transformer, float32, under the parameter names of
+the released checkpoint, trained on the first 90 % of the text. On the last 10 %, cut into blocks
+of 128 tokens that share no context, every token but the first predicted once:
+
+| nats per character | |
+|---|---|
+| as trained | {losses["trained"]:.4f} |
+| mantissas rounded to {bard["bits_of_mantissa"]} bits | {losses["rounded"]:.4f} |
+| calibrated, as shipped | {losses["calibrated"]:.4f} |
+
+**These weights are calibrated to print the document's numbers.** The original weights are not
+ours to ship, and training anew gives other numbers than the page shows. So that a class can
+compare its work with the printed document, and so that the same notebook works with the original
+weights, a last step sets what is free: the embeddings and output rows of ids 0 to 4 (control
+bytes that occur in no text), a direction in five rows of layer 0's `wo`, and two hidden units of
+layer 0 that fire on no text. `training/calibrate.py` says how; the table above says what it cost.
+Every number that the document prints holds to its last digit.
+
+## `gpt2/mini/`: a GPT-2 that fits in a repository
+
+**`config.json`, `model.safetensors`**: GPT-2's architecture with 4 blocks of width 256, 4 heads, a
+context of 256 and the tokenizer above, under Hugging Face's names. Trained on the same 90 %, it
+reaches {mini["nats_per_character"]:.4f} nats per character on the rest, measured in the same way
+with blocks of 256. `python -m seqlab fetch 124M` (`355M`, `774M`, `1558M`) puts OpenAI's own
+checkpoints beside it.
+
+## What it took
+
+| | time | passes or steps | machine |
+|---|---|---|---|
+{took}
+
+![Loss curves](../docs/training.png)
+
+## Files
+
+| file | bytes | SHA-256 |
+|---|---|---|
+{listing}
+
+The same list is in `SHA256SUMS`, for `sha256sum -c`; loaders compare it too.
+
+## Your own files in their place
+
+Set `COURSE_DATA` to another folder. It may hold the three folders above or their files side by
+side, under the names above or those of the original course: `Agatha_Christie_train.txt`,
+`Agatha_Christie_test.txt`, `model_weights_D512L4H8.npy`, `bpe1024_enc_full.pkl`. Pickles are read
+by a reader that builds arrays and a tokenizer and calls nothing else. Files that no `SHA256SUMS`
+lists are not compared with anything, only read with care.
+"""
+
+
+def _took(name: str, facts: dict[str, Any]) -> str:
+    machine = facts["machine"]
+    amount = facts.get("settings", {})
+    done = amount.get("passes") or amount.get("steps") or "–"
+    threads = f", {facts['threads']} thread(s)" if "threads" in facts else ""
+    where = f"{machine['processor']}, {machine['cores']} cores{threads}"
+    return f"| {name} | {duration(facts['seconds'])} | {done} | {where} |"
+
+
+def main() -> None:
+    """Write the page."""
+    (paths.DATA / "README.md").write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
