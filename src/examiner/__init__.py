@@ -1,0 +1,1 @@
+"""What staff run: release, grading, feedback. Never part of what students get."""

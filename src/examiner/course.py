@@ -1,0 +1,73 @@
+"""The course's folders and assignments, and nbgrader set up for them.
+
+This module does not know what is done with an assignment.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+POINTS = {"assignment5": 55, "gpt2": 100}  # as the documents have them
+CONFIG = "nbgrader_config.py"
+
+
+class CourseError(Exception):
+    """Staff must do something; the message says what, in one line."""
+
+
+def _put_environment_on_path() -> None:
+    """Let nbgrader find ``alembic``, which it starts by name, without an activated environment."""
+    here = str(Path(sys.executable).parent)
+    if here not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", "")])
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course directory: ``source/``, ``submitted/`` and the others below ``root``."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> "Course":
+        """Return the course that ``start``, by default the working directory, lies in."""
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if (folder / CONFIG).is_file() and (folder / "source").is_dir():
+                return cls(folder)
+        raise CourseError(
+            f"{here} is not inside a course: go to the folder that holds {CONFIG} and source/"
+        )
+
+    def master(self, assignment: str) -> Path:
+        """Return the master notebook of an assignment."""
+        path = self.root / "source" / assignment / f"{assignment}.ipynb"
+        if assignment not in POINTS or not path.is_file():
+            known = ", ".join(POINTS)
+            raise CourseError(f"there is no assignment {assignment!r}: choose one of {known}")
+        return path
+
+    def students(self, assignment: str) -> list[str]:
+        """Return who has handed in, in order."""
+        folders = (self.root / "submitted").glob(f"*/{assignment}")
+        return sorted(folder.parent.name for folder in folders if folder.is_dir())
+
+    def config(self, root: Path | None = None) -> Config:
+        """Return nbgrader's configuration, for this course or for a copy of it at ``root``."""
+        config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        at = root or self.root
+        config.CourseDirectory.root = str(at)
+        config.CourseDirectory.db_url = f"sqlite:///{at / 'gradebook.db'}?timeout=60"
+        return config
+
+    def nbgrader(self, root: Path | None = None) -> NbGraderAPI:
+        """Return nbgrader's interface to this course, or to a copy of it at ``root``."""
+        config = self.config(root)
+        _put_environment_on_path()
+        return NbGraderAPI(CourseDirectory(config=config), config=config)

@@ -1,0 +1,80 @@
+"""Find what a release must not hold: lines of solutions, hidden tests, model answers, rubrics.
+
+This module does not know how a release is made.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+REGIONS = ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
+TELLING = 8  # characters; shorter lines, as `else:` or `])`, tell nothing
+LONG = 25  # characters that do not come together by chance
+
+
+def secret_lines(master: NotebookNode) -> set[str]:
+    """Return the stripped lines that stand in a region of the master and nowhere outside one."""
+    inside: set[str] = set()
+    outside: set[str] = set()
+    for cell in master.cells:
+        for line, secret in _marked(cell.source):
+            (inside if secret else outside).add(line.strip())
+    return {line for line in inside - outside if len(line) >= TELLING}
+
+
+def _marked(source: str) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of a cell, each with whether it lies in a region."""
+    within = False
+    for line in source.splitlines():
+        if any(f"END {region}" in line for region in REGIONS):
+            within = False
+            continue
+        if any(f"BEGIN {region}" in line for region in REGIONS):
+            within = True
+            continue
+        yield line, within
+
+
+def find(secrets: set[str], folder: Path) -> list[str]:
+    """Return a line for each secret, or mark of a region, that a file below ``folder`` holds.
+
+    A short secret must fill a line, since others may begin alike; a long one counts anywhere.
+    """
+    long = {line for line in secrets if len(line) >= LONG}
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name, text = path.relative_to(folder), _text(path)
+        lines = {line.strip() for line in text.splitlines()}
+        leaked = (secrets & lines) | {line for line in long if line in text}
+        found += [f"{name} holds {line!r}" for line in sorted(leaked)]
+        found += [
+            f"{name} holds the mark of a {region} region"
+            for region in REGIONS
+            if re.search(rf"(BEGIN|END) {region}", text)
+        ]
+    return found
+
+
+def _text(path: Path) -> str:
+    """Return what a file says; of a notebook, every string in it, as it reads on the screen."""
+    raw = path.read_bytes().decode("utf-8", errors="replace")
+    try:
+        return "\n".join(_strings(json.loads(raw))) if path.suffix == ".ipynb" else raw
+    except ValueError:
+        return raw
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        joined = all(isinstance(item, str) for item in value)  # a source, line by line
+        yield from ["".join(value)] if joined else (s for item in value for s in _strings(item))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _strings(item)
