@@ -108,6 +108,7 @@ def test_an_architecture_that_is_not_the_documents_is_an_error(tmp_path, edit, m
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own
 @pytest.mark.parametrize("kind", SHAPES)
 def test_real_keras_gives_the_same_probabilities(kind, ids):
     tf_keras = pytest.importorskip("tf_keras")
@@ -137,6 +138,7 @@ def small_model(keras, n_vocab=7):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # TensorFlow's own, and that HDF5 is no longer in fashion
 @pytest.mark.parametrize(
     ("package", "name"),
     [("tf_keras", "a.h5"), ("tf_keras", "whole.h5"), ("keras", "a.weights.h5")],

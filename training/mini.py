@@ -143,6 +143,7 @@ def main(text_path: Path | None = None) -> None:
     paths.MINI.mkdir(parents=True, exist_ok=True)
     (paths.MINI / "config.json").write_text(json.dumps(CONFIG, indent=1) + "\n")
     save_file(arrays, paths.MINI / "model.safetensors", metadata={"format": "pt"})
+    (paths.MINI / "model.safetensors").chmod(0o644)  # the library makes it the writer's alone
     reached = round(shakespeare.loss(Mini().load_tensors(arrays), N_CTX, text_path), 4)
     record.write("mini", **facts, nats_per_character=reached, bits_of_mantissa=BITS)
 
