@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from training import readme
+
 ROOT = Path(__file__).resolve().parents[1]
 MEGABYTE = 2**20
 
@@ -27,6 +29,10 @@ def test_lock_files_pin_every_package_and_name_no_host(name):
     lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
     assert len(lines) > 50
     assert all(re.fullmatch(r"[a-z0-9._-]+==[^ ]+( ; .+)?", line) for line in lines)
+
+
+def test_the_page_about_the_data_has_the_recorded_figures():
+    assert (ROOT / "data" / "README.md").read_text("utf-8") == readme.page()
 
 
 def test_the_training_text_is_not_in_the_repository():

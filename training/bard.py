@@ -120,7 +120,10 @@ def main(text_path: Path | None = None) -> None:
     model, facts = shakespeare.train("bard", Bard, SETTINGS, text_path)
     assert isinstance(model, Bard)
     trained = model.parameters_by_name()
-    rounded = {name: keep_bits(array, BITS) for name, array in trained.items()}
+    rounded = {
+        name: array if name == "position_embedding.inv_freq" else keep_bits(array, BITS)
+        for name, array in trained.items()
+    }
     train_text, _ = corpus.split(corpus.load(text_path))
     ids = shakespeare.tokens(train_text).numpy()
     blocks = ids[: len(ids) // BLOCK * BLOCK].reshape(-1, BLOCK)[::4]
