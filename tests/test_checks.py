@@ -35,6 +35,12 @@ def test_the_first_value_that_differs_is_named_with_its_place():
     )  # fmt: skip
 
 
+def test_results_may_be_off_by_the_rounding_of_float32_and_no_more():
+    off = (1000 * SQUARE * (1 + 1e-6)).astype(np.float32)
+    checks.expect_close("scores", off, 1000 * SQUARE)
+    refuses("expected", checks.expect_close, "scores", 1000 * SQUARE * 1.0001, 1000 * SQUARE)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_no_numbers_never_pass(value):
     refuses("expected 0", checks.expect_close, "x", np.full(3, value), np.zeros(3), atol=1e300)

@@ -105,7 +105,11 @@ def break_solution(master):
 
 
 def give_points_away(master):
-    master.cells[2].source = "### BEGIN HIDDEN TESTS\nassert double\n### END HIDDEN TESTS"
+    master.cells[2].source = "### BEGIN HIDDEN TESTS\nassert 2 + 2 == 4\n### END HIDDEN TESTS"
+
+
+def give_partial_credit(master):
+    master.cells[2].source += "\n1"
 
 
 def leak_answer(master):
@@ -124,7 +128,8 @@ def fail_in_a_demonstration(master):
         (change_points, "its points add up to 6, and the document has 5"),
         (keep_outputs, "cell double-solution holds outputs"),
         (rename, "cell another-id has the grade id double-test"),
-        (break_solution, "the master gets 0 of 3 in double-test"),
+        (break_solution, "cell double-test of pairs failed: AssertionError"),
+        (give_partial_credit, "the master gets 1 of 3 in double-test"),
         (give_points_away, "the blank release gets 3 points in double-test"),
         (leak_answer, r"pairs\.ipynb holds 'Two of the same make a pair\.'"),
         (fail_in_a_demonstration, "cell demo of pairs failed: ZeroDivisionError"),
