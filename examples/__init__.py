@@ -1,0 +1,1 @@
+"""A class of example submissions, and what stock nbgrader gives each of them."""

@@ -1,0 +1,112 @@
+"""The example class: how it is built, and what nbgrader gives each student, cell by cell."""
+
+import json
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from examiner import leaks, release
+from examiner.course import CONFIG, Course
+from examiner.grading import grade_all
+from examples import build
+from examples.roster import CLASS
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPECTED = json.loads((ROOT / "examples" / "expected.json").read_text("utf-8"))
+EVERYBODY = [(assignment, name) for assignment, names in EXPECTED.items() for name in names]
+pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's, jupyter's and SQLAlchemy's own
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory):
+    """What the class makes of the release."""
+    folder = tmp_path_factory.mktemp("class") / "submitted"
+    build.build(Course(ROOT), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A copy of the course, released by nbgrader, in which the class has handed in."""
+    root = tmp_path_factory.mktemp("course")
+    shutil.copy(ROOT / CONFIG, root)
+    shutil.copytree(ROOT / "source", root / "source")
+    (root / "data").symlink_to(ROOT / "data")
+    course = Course(root)
+    for assignment in CLASS:
+        release.build(course, root, assignment)
+    build.build(course, root / "submitted")
+    return course
+
+
+def test_the_class_is_as_expected_and_large_enough():
+    assert {a: [s.name for s in students] for a, students in CLASS.items()} == {
+        assignment: list(names) for assignment, names in EXPECTED.items()
+    }
+    assert all(len(students) >= 12 for students in CLASS.values())
+    assert all(student.about for students in CLASS.values() for student in students)
+
+
+def test_every_student_is_built_and_is_somebody_else(handed_in):
+    for assignment, names in EXPECTED.items():
+        paths = list(handed_in.glob(f"*/{assignment}/{assignment}.ipynb"))
+        assert {path.parts[-3] for path in paths} == set(names)
+        assert len({path.read_bytes() for path in paths}) == len(names)
+
+
+def test_building_twice_gives_the_same_bytes(handed_in, tmp_path):
+    again = build.build(Course(ROOT), tmp_path)
+    assert len(again) == len(EVERYBODY)
+    for path in again:
+        assert path.read_bytes() == (handed_in / path.relative_to(tmp_path)).read_bytes()
+
+
+@pytest.mark.parametrize("assignment", CLASS)
+def test_no_example_holds_a_hidden_test_or_a_rubric(handed_in, assignment):
+    master = nbformat.read(Course(ROOT).master(assignment), as_version=4)
+    graded = [c for c in master.cells if c.metadata.get("nbgrader", {}).get("grade")]
+    others = "\n".join(cell.source for cell in master.cells if cell not in graded)
+    secrets = {
+        line
+        for line in leaks.secret_lines(NotebookNode(cells=graded))
+        if len(line) >= leaks.LONG and line not in others  # what nobody writes by chance
+    }
+    assert len(secrets) > 100
+    for student in CLASS[assignment]:
+        assert leaks.find(secrets, handed_in / student.name / assignment) == []
+
+
+@pytest.mark.parametrize("assignment", CLASS)
+def test_the_wrong_are_wrong_in_some_cells_only(assignment):
+    for name, expected in EXPECTED[assignment].items():
+        if name.startswith("wrong-"):
+            scores = expected["scores"].values()
+            assert 0 in scores
+            assert any(scores)
+
+
+@cache
+def graded(root: Path, assignment: str):
+    """Grade everybody once, two at a time; without COURSE_DATA, as a course is graded."""
+    kept = os.environ.pop("COURSE_DATA", None)
+    try:
+        results = grade_all(Course(root), assignment, list(EXPECTED[assignment]), workers=2)
+    finally:
+        if kept is not None:
+            os.environ["COURSE_DATA"] = kept
+    return {result.student: result for result in results}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("assignment", "name"), EVERYBODY)
+def test_stock_nbgrader_gives_what_is_expected(course, assignment, name):
+    result = graded(course.root, assignment)[name]
+    expected = EXPECTED[assignment][name]
+    assert (result.reason == "") == expected["graded"], result.reason
+    assert {cell.name: cell.score for cell in result.automatic} == expected["scores"]
+    assert result.needs_manual == expected["to_mark"]
