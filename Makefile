@@ -1,5 +1,4 @@
 # Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
-# `make demo` comes with the notebooks; until then `make verify` shows that the data is whole.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -9,7 +8,7 @@ TEXT   ?=
 # Where the Shakespeare text is, for the tests and recipes that measure on it (see training/corpus.py)
 export TINYSHAKESPEARE
 
-.PHONY: verify test check train lock clean
+.PHONY: demo verify test check train lock clean
 
 # The lock files are complete, hence --no-deps. torch is not in them: its wheel on the registry
 # depends on CUDA or not by platform, so that one is left to pip.
@@ -20,6 +19,17 @@ $(VENV)/%.installed: requirements/%.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
+# Build both releases, let the example class hand in, grade it, write feedback, print the scores.
+demo: $(VENV)/staff.installed
+	$(BIN)/course release assignment5
+	$(BIN)/course release gpt2
+	$(BIN)/python -m examples.build
+	$(BIN)/course autograde assignment5
+	$(BIN)/course autograde gpt2
+	$(BIN)/course feedback assignment5
+	$(BIN)/course feedback gpt2
+
+# What a student does first: install, and see that the data is whole.
 verify: $(VENV)/student.installed
 	$(BIN)/python -m seqlab verify
 

@@ -41,7 +41,6 @@ class Settings:
     bpe_share_end: float = 0.3  # words still segmented at random at the end; all until the decay
     ema: float = 0.998
     seed: int = 0
-    save_every: int = 100
 
 
 class Dropout(nn.Module):
