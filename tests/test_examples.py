@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from nbformat import NotebookNode
 
 from examiner import leaks, release
 from examiner.course import CONFIG, Course
-from examiner.grading import grade_all
+from examiner.grading import Grader, grade_all
 from examples import build
 from examples.roster import CLASS
 
@@ -110,3 +112,22 @@ def test_stock_nbgrader_gives_what_is_expected(course, assignment, name):
     assert (result.reason == "") == expected["graded"], result.reason
     assert {cell.name: cell.score for cell in result.automatic} == expected["scores"]
     assert result.needs_manual == expected["to_mark"]
+
+
+@pytest.mark.slow
+def test_plain_nbgrader_gives_the_same_scores(course):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(
+        ["nbgrader", "autograde", "gpt2", "--student=wrong-hurry", "--force"],
+        cwd=course.root, env=environment, check=True, capture_output=True,
+    )  # fmt: skip
+    result = Grader(course).result("gpt2", "wrong-hurry")
+    expected = EXPECTED["gpt2"]["wrong-hurry"]["scores"]
+    assert {cell.name: cell.score for cell in result.automatic} == expected
+
+
+@pytest.mark.slow
+def test_feedback_is_written_as_a_page(course):
+    graded(course.root, "gpt2")
+    folder = Grader(course).feedback("gpt2", "half-done")
+    assert "Score: 50.0 / 100.0" in (folder / "gpt2.html").read_text("utf-8")

@@ -11,6 +11,7 @@ import seqlab
 from examiner import release, solutions
 from examiner.course import POINTS, Course
 from tests.conftest import ROOT
+from tests.printed import GPT2
 from tests.test_pickles import write_npy
 
 COURSE = Course(ROOT)
@@ -103,6 +104,47 @@ def test_behind_every_solution_stand_hidden_tests(name):
             hidden[latest] |= "BEGIN HIDDEN TESTS" in cell.source
     assert len(hidden) >= 10
     assert all(hidden.values()), hidden
+
+
+def documents_examples():
+    """The arguments of each example of the gpt2 document, drawn as it draws them."""
+
+    def draw(*shapes):
+        state = np.random.RandomState(4321)
+        return [state.rand(*shape) for shape in shapes]
+
+    q, k, v = draw((3, 2), (3, 2), (3, 2))
+    long = draw((10, 2), (10, 2), (10, 2))
+    x, w1, b1, w2, b2 = draw((3, 4), (4, 12), (3, 1), (4, 3), (3, 1))
+    y, v1, c1, v2, c2 = draw((3, 4), (4, 5), (3, 1), (5, 4), (3, 1))
+    attn = {"c_attn": {"w": w1, "b": b1}, "c_proj": {"w": w2, "b": b2}}
+    mlp = {"c_fc": {"w": v1, "b": c1}, "c_proj": {"w": v2, "b": c2}}
+    small = np.array([[-1.0, 0.0], [0.2, 1.0]])
+    return {
+        "softmax": (small,),
+        "attention": (q, k, v),
+        "masked_attention": (*long, (1 - np.tri(10)) * -1e10),
+        "linear_projection": tuple(draw((3, 2), (2, 3), (3, 1))),
+        "multi_head_attention": (x, attn, 2),
+        "gelu": (small,),
+        "layer_normalization": tuple(draw((3, 2), (3, 2), (3, 1))),
+        "feed_forward_network": (y, mlp),
+    }
+
+
+@pytest.mark.parametrize("function", GPT2)
+def test_every_number_that_the_gpt2_document_prints_holds(function):
+    found = namespace("gpt2")[function](*documents_examples()[function])
+    expected = np.array(GPT2[function], dtype=float)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 5.1e-9  # half a unit of the eighth decimal
+
+
+@pytest.mark.parametrize("function", GPT2)
+def test_the_notebook_shows_the_numbers_of_the_gpt2_document(function):
+    text = "\n".join(cell.source for cell in master("gpt2").cells)
+    for row in GPT2[function]:
+        assert all(number in text for number in row)
 
 
 @pytest.mark.slow

@@ -53,5 +53,7 @@ def execute(
                 raise CourseError(
                     f"cell {cell.id} of {name} failed: {error.ename}: {error.evalue}"
                 ) from None
+            if cell.cell_type == "code":  # a bar that has gone leaves an empty line behind
+                cell.outputs = [o for o in cell.outputs if o.get("text", "shown").strip()]
             if after:
                 after(i)
