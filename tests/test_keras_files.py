@@ -39,7 +39,7 @@ def test_changing_the_weights_one_was_given_changes_no_others():
 def test_the_summary_shows_layers_shapes_and_counts(capsys):
     seqlab.load_keras_model("RNN").summary()
     shown = capsys.readouterr().out
-    assert "simple_rnn (SimpleRNN)    (None, None, 128)      22,144" in shown
+    assert "simple_rnn (SimpleRNN)    (None, None, 128)        22,144" in shown
     assert "simple_rnn_1 (SimpleRNN)" in shown
     assert "Parameters in all: 37,356" in shown
     seqlab.load_keras_model("GRU").summary()
