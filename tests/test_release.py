@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from examiner import course as course_module
 from examiner import release, solutions
 from examiner.course import Course, CourseError
+from examiner.grading import Grader
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = [
@@ -173,3 +174,22 @@ def test_the_committed_release_is_what_the_master_gives(name):
 def test_an_unknown_assignment_is_an_error():
     with pytest.raises(CourseError, match="choose one of assignment5, gpt2"):
         Course(ROOT).master("assignment6")
+
+
+def test_a_released_assignment_can_be_graded_in_the_course_itself(course):
+    assert not release.is_registered(course, "pairs")
+    release.release(course, "pairs", say=lambda _: None)
+    assert release.is_registered(course, "pairs")
+    shutil.copytree(course.root / "source" / "pairs", course.root / "submitted" / "ann" / "pairs")
+    result = Grader(course).grade("pairs", "ann")
+    assert (result.score, result.needs_manual, result.reason) == (3, 2, "")
+
+
+def test_a_fresh_clone_has_releases_and_no_gradebook_and_can_grade(course):
+    release.release(course, "pairs", say=lambda _: None)
+    (course.root / "gradebook.db").unlink()
+    assert not release.is_registered(course, "pairs")
+    release.register(course, "pairs")
+    assert release.is_registered(course, "pairs")
+    assert {path.name for path in (course.root / "release").iterdir()} == {"pairs"}
+    assert not (course.root / release.REGISTERING).exists()

@@ -55,7 +55,12 @@ def autograde(
     """Grade what is in submitted/ and print a table of scores."""
     course = Course.find()
     names = _chosen(course, assignment, student)
-    print(grading.table(grading.grade_all(course, assignment, names, workers)))
+    if not release.is_registered(course, assignment):
+        release.register(course, assignment)  # a fresh clone has releases, but no gradebook
+    results = grading.grade_all(course, assignment, names, workers)
+    print(grading.table(results))
+    if all(result.reason for result in results):
+        raise CourseError(f"no submission of {assignment} could be graded: see the reasons above")
 
 
 @app.command()

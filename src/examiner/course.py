@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
@@ -66,8 +67,18 @@ class Course:
         config.CourseDirectory.db_url = f"sqlite:///{at / 'gradebook.db'}?timeout=60"
         return config
 
-    def nbgrader(self, root: Path | None = None) -> NbGraderAPI:
-        """Return nbgrader's interface to this course, or to a copy of it at ``root``."""
+    def gradebook(self, root: Path | None = None) -> Gradebook:
+        """Return the gradebook, for use in a ``with`` statement."""
+        _put_environment_on_path()
+        config = self.config(root).CourseDirectory
+        return Gradebook(config.db_url, config.course_id)
+
+    def nbgrader(self, root: Path | None = None, release: str = "release") -> NbGraderAPI:
+        """Return nbgrader's interface to this course, or to a copy of it at ``root``.
+
+        ``release`` names the folder, below that root, which releases are written to.
+        """
         config = self.config(root)
+        config.CourseDirectory.release_directory = release
         _put_environment_on_path()
         return NbGraderAPI(CourseDirectory(config=config), config=config)

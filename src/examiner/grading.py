@@ -12,7 +12,7 @@ from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
 from examiner.course import POINTS, Course
@@ -69,8 +69,7 @@ class Grader:
 
     def result(self, assignment: str, student: str) -> Result:
         """Return what the gradebook has of a submission."""
-        db_url = self.course.config(self.root).CourseDirectory.db_url
-        with Gradebook(db_url, self.course.config().CourseDirectory.course_id) as gradebook:
+        with self.course.gradebook(self.root) as gradebook:
             try:
                 submission = gradebook.find_submission(assignment, student)
             except MissingEntry:

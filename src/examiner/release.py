@@ -16,12 +16,14 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.api import MissingEntry
 
 from examiner import leaks, solutions
 from examiner.course import CONFIG, POINTS, Course, CourseError
 from examiner.grading import CellScore, Grader
 
 Say = Callable[[str], None]
+REGISTERING = ".registering"
 
 
 def release(course: Course, assignment: str, say: Say = print) -> Path:
@@ -55,6 +57,7 @@ def release(course: Course, assignment: str, say: Say = print) -> Path:
         if refused:
             more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
             raise CourseError(f"{assignment} is not fit for release: {refused[0]}{more}")
+        register(course, assignment)
         return _replace(built, course.root / "release" / assignment)
 
 
@@ -68,6 +71,26 @@ def build(course: Course, copy: Path, assignment: str) -> Path:
     notebook = nbformat.read(path, as_version=4)
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     return folder
+
+
+def register(course: Course, assignment: str) -> None:
+    """Enter the assignment's cells and hidden tests into the course's gradebook.
+
+    nbgrader does that while it generates a release; what it writes beside is thrown away.
+    """
+    result = course.nbgrader(release=REGISTERING).generate_assignment(assignment)
+    shutil.rmtree(course.root / REGISTERING, ignore_errors=True)
+    if not result["success"]:
+        raise CourseError(f"nbgrader could not enter {assignment}: {_last_line(result)}")
+
+
+def is_registered(course: Course, assignment: str) -> bool:
+    """Return whether the course's gradebook knows the assignment."""
+    with course.gradebook() as gradebook:
+        try:
+            return bool(gradebook.find_assignment(assignment).notebooks)
+        except MissingEntry:
+            return False
 
 
 def is_stale(course: Course, assignment: str) -> bool:
