@@ -193,3 +193,10 @@ def test_a_fresh_clone_has_releases_and_no_gradebook_and_can_grade(course):
     assert release.is_registered(course, "pairs")
     assert {path.name for path in (course.root / "release").iterdir()} == {"pairs"}
     assert not (course.root / release.REGISTERING).exists()
+
+
+def test_feedback_on_what_was_not_graded_is_an_error_and_not_silence(course):
+    release.register(course, "pairs")
+    shutil.copytree(course.root / "source" / "pairs", course.root / "submitted" / "ann" / "pairs")
+    with pytest.raises(CourseError, match="no feedback for ann: pairs was not graded"):
+        Grader(course).feedback("pairs", "ann")

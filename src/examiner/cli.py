@@ -71,9 +71,15 @@ def feedback(
     """Write the feedback of every graded submission."""
     course = Course.find()
     grader = grading.Grader(course)
-    for name in tqdm(_chosen(course, assignment, student)):
-        grader.feedback(assignment, name)
-    print(f"feedback is in {course.root / 'feedback'}")
+    names, missing = _chosen(course, assignment, student), []
+    for name in tqdm(names):
+        try:
+            grader.feedback(assignment, name)
+        except CourseError as error:
+            missing.append(str(error))
+    print(*missing, f"feedback is in {course.root / 'feedback'}", sep="\n")
+    if len(missing) == len(names):
+        raise CourseError(f"no feedback was written: run course autograde {assignment} first")
 
 
 @app.command()

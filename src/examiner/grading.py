@@ -15,7 +15,7 @@ from pathlib import Path
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from examiner.course import POINTS, Course
+from examiner.course import POINTS, Course, CourseError
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,16 @@ class Grader:
         return self.result(assignment, student)
 
     def feedback(self, assignment: str, student: str) -> Path:
-        """Write the student's feedback and return its folder."""
-        self.api.generate_feedback(assignment, student, force=True)
-        return self.root / "feedback" / student / assignment
+        """Write the student's feedback and return its folder.
+
+        Raises:
+            CourseError: there is nothing graded to write about, or nbgrader failed.
+        """
+        done = self.api.generate_feedback(assignment, student, force=True)
+        folder = self.root / "feedback" / student / assignment
+        if not done["success"] or not any(folder.glob("*.html")):
+            raise CourseError(f"no feedback for {student}: {assignment} was not graded")
+        return folder
 
     def result(self, assignment: str, student: str) -> Result:
         """Return what the gradebook has of a submission."""
