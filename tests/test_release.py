@@ -200,3 +200,20 @@ def test_feedback_on_what_was_not_graded_is_an_error_and_not_silence(course):
     shutil.copytree(course.root / "source" / "pairs", course.root / "submitted" / "ann" / "pairs")
     with pytest.raises(CourseError, match="no feedback for ann: pairs was not graded"):
         Grader(course).feedback("pairs", "ann")
+
+
+def test_an_honest_warning_costs_nothing(course):
+    release.register(course, "pairs")
+    submission = small_master()
+    submission.cells[
+        1
+    ].source = (
+        "import warnings\n\n\ndef double(x):\n    warnings.warn('overflow')\n    return 2 * x"
+    )
+    folder = course.root / "submitted" / "ann" / "pairs"
+    folder.mkdir(parents=True)
+    nbformat.write(submission, folder / "pairs.ipynb")
+    assert Grader(course).grade("pairs", "ann").score == 3
+    config = course.root / "nbgrader_config.py"
+    config.write_text(config.read_text() + "\nc.IgnorePattern.enabled = False\n")
+    assert Grader(course).grade("pairs", "ann").score == 0  # what the setting is for
