@@ -5,10 +5,28 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 TORCH  := torch==2.13.0
 TEXT   ?=
+UPGRADE ?=
 # Where the Shakespeare text is, for the tests and recipes that measure on it (see training/corpus.py)
 export TINYSHAKESPEARE
 
-.PHONY: demo verify test check train lock clean
+.PHONY: demo verify test check train lock clean sandbox machines site
+
+# What pip does not have. Root on Debian or Ubuntu gets it here; anybody else is told what to install.
+define need
+	@command -v $(1) >/dev/null || ls $(3) >/dev/null 2>&1 || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2); } >/dev/null; } || \
+	  { echo "$(2) is missing: apt install $(2)"; $(4); }
+endef
+
+# Students' code runs in bubblewrap or not at all.
+sandbox:
+	$(call need,bwrap,bubblewrap,/nowhere,exit 1)
+
+# The browser and the database server of the tests, which say so and skip without them.
+machines:
+	$(call need,chromium,chromium,/usr/bin/google-chrome,true)
+	$(call need,initdb,postgresql,/usr/lib/postgresql/*/bin/initdb,true)
 
 # The lock files are complete, hence --no-deps. torch is not in them: its wheel on the registry
 # depends on CUDA or not by platform, so that one is left to pip.
@@ -20,7 +38,7 @@ $(VENV)/%.installed: requirements/%.txt pyproject.toml
 	touch $@
 
 # Build both releases, let the example class hand in, grade it, write feedback, print the scores.
-demo: $(VENV)/staff.installed
+demo: sandbox $(VENV)/staff.installed
 	$(BIN)/course release assignment5
 	$(BIN)/course release gpt2
 	$(BIN)/python -m examples.build
@@ -34,29 +52,35 @@ verify: $(VENV)/student.installed
 	$(BIN)/python -m seqlab verify
 
 # Everything: lint, types, all tests, PyTorch, Keras and transformers as independent oracles.
-test: $(VENV)/train.installed
+test: sandbox machines $(VENV)/train.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-# The same without the oracles: no PyTorch, no TensorFlow, about a minute.
-check: $(VENV)/dev.installed
+# The same without the oracles: no PyTorch, no TensorFlow, no slow tests: some minutes.
+check: sandbox $(VENV)/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -m "not slow"
+
+# The documentation as a site, every link checked.
+site: $(VENV)/dev.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Make everything in data/ again. Each step can be interrupted and goes on where it was.
 train: $(VENV)/train.installed
 	$(BIN)/python -m training.make_all $(if $(TEXT),--text $(TEXT))
 
-# Write the lock files anew. Needs uv. The filter drops what --no-deps must not pull in.
+# Write the lock files anew; pins stay as long as they hold, unless UPGRADE=--upgrade. Needs uv.
+# The last step drops what --no-deps must not pull in.
 lock:
 	for extras in student: "staff:--extra staff" "dev:--extra staff --extra dev" \
 	              "train:--extra staff --extra dev --extra train"; do \
-	  uv pip compile --quiet pyproject.toml $${extras#*:} --python-version 3.11 --universal \
+	  uv pip compile --quiet $(UPGRADE) pyproject.toml $${extras#*:} --python-version 3.11 --universal \
 	    --no-emit-index-url --no-header --no-annotate \
-	  | grep -v -E '^(nvidia-|cuda-|torch=|triton|tensorflow=)' > requirements/$${extras%%:*}.txt; \
+	    --output-file requirements/$${extras%%:*}.txt > /dev/null && \
+	  sed -i -E '/^(nvidia-|cuda-|torch=|triton|tensorflow=)/d' requirements/$${extras%%:*}.txt; \
 	done
 
 clean:
