@@ -1,4 +1,5 @@
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,14 @@ ROOT = Path(__file__).resolve().parents[1]
 def own_data(monkeypatch):
     """Whatever the tester's environment says, tests read the repository's data."""
     monkeypatch.setenv("COURSE_DATA", str(ROOT / "data"))
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    """What a test draws is gone after it; matplotlib is not loaded for tests that draw nothing."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture

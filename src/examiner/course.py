@@ -7,12 +7,15 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nbgrader.api import Gradebook
-from nbgrader.apps import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
-from traitlets.config import Config
-from traitlets.config.loader import PyFileConfigLoader
+from examiner import status
+from examiner.status import Status
+
+if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
+    from nbgrader.api import Gradebook
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config
 
 POINTS = {"assignment5": 55, "gpt2": 100}  # as the documents have them
 CONFIG = "nbgrader_config.py"
@@ -59,25 +62,58 @@ class Course:
         folders = (self.root / "submitted").glob(f"*/{assignment}")
         return sorted(folder.parent.name for folder in folders if folder.is_dir())
 
-    def config(self, root: Path | None = None) -> Config:
+    def roster(self) -> list[str]:
+        """Return everybody whom the gradebook knows."""
+        with self.gradebook() as gradebook:
+            return sorted(student.id for student in gradebook.students)
+
+    def data(self) -> Path:
+        """Return the folder of texts and weights that this course's notebooks load."""
+        own = self.root / "data"
+        if "COURSE_DATA" not in os.environ and own.is_dir():
+            return own.resolve()
+        from seqlab.files import data_dir
+
+        return data_dir().resolve()
+
+    def status(self, assignment: str, student: str, in_gradebook: bool) -> Status:
+        """Return what is known of a submission: its status, or why it has none yet."""
+        if kept := status.read(self.root, assignment, student):
+            return kept
+        if in_gradebook:
+            return Status("graded")
+        if (self.root / "submitted" / student / assignment).is_dir():
+            return Status("failed", ("not graded yet",))
+        return Status("missing", ("nothing was handed in",))
+
+    def config(self, root: Path | None = None) -> "Config":
         """Return nbgrader's configuration, for this course or for a copy of it at ``root``."""
-        config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        from traitlets.config.loader import PyFileConfigLoader
+
+        config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
         at = root or self.root
         config.CourseDirectory.root = str(at)
-        config.CourseDirectory.db_url = f"sqlite:///{at / 'gradebook.db'}?timeout=60"
+        # The course's may be another database, PostgreSQL for instance; a copy has one of its own.
+        if root not in (None, self.root) or "db_url" not in config.CourseDirectory:
+            config.CourseDirectory.db_url = f"sqlite:///{at / 'gradebook.db'}?timeout=60"
         return config
 
-    def gradebook(self, root: Path | None = None) -> Gradebook:
+    def gradebook(self, root: Path | None = None) -> "Gradebook":
         """Return the gradebook, for use in a ``with`` statement."""
+        from nbgrader.api import Gradebook
+
         _put_environment_on_path()
         config = self.config(root).CourseDirectory
         return Gradebook(config.db_url, config.course_id)
 
-    def nbgrader(self, root: Path | None = None, release: str = "release") -> NbGraderAPI:
+    def nbgrader(self, root: Path | None = None, release: str = "release") -> "NbGraderAPI":
         """Return nbgrader's interface to this course, or to a copy of it at ``root``.
 
         ``release`` names the folder, below that root, which releases are written to.
         """
+        from nbgrader.apps import NbGraderAPI
+        from nbgrader.coursedir import CourseDirectory
+
         config = self.config(root)
         config.CourseDirectory.release_directory = release
         _put_environment_on_path()

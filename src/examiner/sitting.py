@@ -1,0 +1,401 @@
+"""One submission is examined: its cells in the student's room, the tests in the examiner's.
+
+The two rooms go through the notebook side by side, as one kernel would go through it alone, so
+that a test sees what the student's cells before it have left. A room that is lost is made again:
+what it had run is run again, without the cell that it was lost in.
+
+This module does not know how a notebook came about, nor what its outputs are worth.
+"""
+
+import ast
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any, cast
+
+import nbformat
+import numpy as np
+from nbformat import NotebookNode
+from nbgrader import utils
+
+from examiner import outputs
+from examiner.desk import defines, needs
+from examiner.rooms import Nursery, Room, RoomError
+from room import wire
+
+DEMO = "demo"  # the tag of cells that show something and decide nothing
+HIDDEN = re.compile(
+    r"^[ \t]*#+ BEGIN HIDDEN TESTS.*?^[ \t]*#+ END HIDDEN TESTS[^\n]*\n?", re.MULTILINE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may take; seconds of wall-clock time, bytes."""
+
+    cell_seconds: float = 180.0
+    call_seconds: float = 60.0
+    test_seconds: float = 300.0
+    total_seconds: float = 1800.0
+    restarts: int = 5
+    memory: int = 3_000_000_000  # of all processes of the student's room together
+    answer_bytes: int = 128_000_000
+    diagnosis_seconds: float = 4.0  # for each test that fails; 0: no diagnoses
+
+
+@dataclass
+class Report:
+    """What happened besides outputs: a status and why, seconds and failures by cell."""
+
+    statuses: set[str] = field(default_factory=set)
+    reasons: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, dict[str, Any]] = field(default_factory=dict)  # where and why a test failed
+
+    def note(self, status: str, reason: str) -> None:
+        """Remember that something went wrong."""
+        self.statuses.add(status)
+        self.reasons.append(reason)
+
+
+class Sitting:
+    """The two rooms of one submission."""
+
+    def __init__(
+        self, students: Nursery, desks: Nursery, limits: Limits, files: Mapping[str, bytes],
+        defined: Iterable[str], key: bytes = b"",
+    ):  # fmt: skip
+        """Take nurseries for the two rooms.
+
+        Args:
+            students: makes student's rooms
+            desks: makes examiner's rooms
+            limits: what the submission may take
+            files: what lies beside the notebook
+            defined: names that the student is asked to define
+            key: what tests draw their hidden inputs with (see seqlab.draws)
+        """
+        self._students, self._desks, self._key = students, desks, key.hex()
+        self._limits, self._files, self._defined = limits, files, sorted(defined)
+        self._done: list[tuple[str, str]] = []  # what the student's room has run: id and source
+        self._provided: list[str] = []  # what the desk has run
+        self._avoided: set[str] = set()  # cells that cost a room
+        self._tried: set[str] = set()  # cells and tests whose nursery was killed
+        self._restarts = 0
+        self._cells: list[str] = []  # the solution cells, of which the catalogue has mistakes
+        self._room: Room | None = None
+        self._desk: Room | None = None
+        self._deadline = time.monotonic() + limits.total_seconds
+        self.report = Report()
+
+    def run(
+        self, notebook: NotebookNode, handed_out: Mapping[str, str], demos: bool = False
+    ) -> Report:
+        """Fill in the outputs of every code cell.
+
+        Args:
+            notebook: with provided cells and tests as the master has them
+            handed_out: the sources of cells as the release has them, by id
+            demos: also run demonstrations
+        """
+        self._cells = [cell.id for cell in notebook.cells if utils.is_solution(cell)]
+        try:
+            self._open()
+            self._go_through(notebook, handed_out, demos)
+            self._diagnose(notebook)
+        finally:
+            self._close()
+        return self.report
+
+    def replay(
+        self, notebook: NotebookNode, handed_out: Mapping[str, str], test: str, most: int = 50
+    ) -> dict[str, Any]:
+        """Run everything up to a test and return what the test asked of the student's functions.
+
+        Args:
+            notebook: as for ``run``
+            handed_out: as for ``run``
+            test: the id of a test cell of the notebook
+            most: how many calls are returned
+
+        Returns:
+            ``calls``, a list of dictionaries (see examiner.desk), ``made``, how many there were,
+            and the outputs of the test, ``outputs``
+
+        Raises:
+            RoomError: a room was lost on the way.
+        """
+        last = next(i for i, cell in enumerate(notebook.cells) if cell.id == test)
+        wanted = [c for c in notebook.cells[: last + 1] if c.id == test or not _is_test(c)]
+        self._cells = [cell.id for cell in notebook.cells if utils.is_solution(cell)]
+        try:
+            self._open()
+            self._go_through(nbformat.v4.new_notebook(cells=wanted), handed_out, False)
+            answer = self._at_desk.ask(
+                "calls", self._limits.test_seconds, cells=self._cells, most=most,
+                patience=self._limits.test_seconds,
+            )  # fmt: skip
+        finally:
+            self._close()
+        decoder = wire.Decoder(answer.arrays)
+        encoded = ("args", "kwargs", "value", "wanted")
+        calls = [
+            {key: decoder.decode(part) if key in encoded else part for key, part in call.items()}
+            for call in answer.body["calls"]
+        ]
+        return {"calls": calls, "made": answer.body["made"], "outputs": wanted[-1].outputs}
+
+    def _go_through(
+        self, notebook: NotebookNode, handed_out: Mapping[str, str], demos: bool
+    ) -> None:
+        count = 0
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            cell.outputs, cell.execution_count = [], None
+            if not cell.source.strip() or (not demos and is_skipped(cell, handed_out)):
+                continue
+            count += 1
+            started = time.perf_counter()
+            cell.outputs, cell.execution_count = self._outputs(cell), count
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = count
+            self.report.seconds[cell.id] = round(time.perf_counter() - started, 4)
+            self._mark(cell)
+
+    def _diagnose(self, notebook: NotebookNode) -> None:
+        """Ask why tests failed, when nothing of it can change a mark any more."""
+        patience = self._limits.diagnosis_seconds
+        if not (patience and self.report.failures):
+            return
+        seconds = (patience + self._limits.call_seconds) * (1 + len(self.report.failures))
+        try:
+            answer = self._at_desk.ask("diagnose", seconds, cells=self._cells, patience=patience)
+        except RoomError:
+            return
+        for name, said in answer.body["diagnoses"].items():
+            self.report.failures[name]["diagnosis"] = said
+        for cell in notebook.cells:
+            if cell.id in answer.body["diagnoses"]:
+                self._mark(cell)
+
+    def _mark(self, cell: NotebookNode) -> None:
+        """Leave in a test's metadata how long it took, where it failed, and why."""
+        if utils.is_grade(cell) and not utils.is_solution(cell):
+            seconds = self.report.seconds[cell.id]
+            cell.metadata["examiner"] = {
+                "seconds": seconds,
+                **self.report.failures.get(cell.id, {}),
+            }
+
+    def _outputs(self, cell: NotebookNode) -> list[NotebookNode]:
+        if time.monotonic() > self._deadline:
+            reason = f"the whole submission took more than {self._limits.total_seconds:g} s"
+            if reason not in self.report.reasons:
+                self.report.note("timed out", reason)
+            return outputs.failure("NotRun", reason)
+        if _is_test(cell):
+            return self._test(cell)
+        if utils.is_locked(cell):
+            self._provide(cell.source)
+        return self._run(cell.id, cell.source)
+
+    def _run(self, name: str, source: str) -> list[NotebookNode]:
+        """Run a cell in the student's room."""
+        if self._room is None:
+            return outputs.failure("NotRun", "the process of this code was lost too often")
+        seconds = self._limits.cell_seconds
+        try:
+            answer = self._room.ask("run", seconds, source=source)
+        except RoomError as error:
+            if self._is_innocent(name):
+                return self._run(name, source)
+            self.report.note(error.status, f"the process of cell {name} was lost: {error}")
+            self._avoided.add(name)
+            self._reopen()
+            return outputs.failure(type(error).__name__, str(error))
+        self._done.append((name, source))
+        shown = outputs.clean(answer.body.get("outputs"))
+        if answer.interrupted:
+            self.report.note("timed out", f"cell {name} was stopped after {seconds:g} s")
+            shown += outputs.failure("CellTimeout", f"stopped after {seconds:g} s")
+        return shown
+
+    def _provide(self, source: str) -> None:
+        """Run a provided cell in the examiner's room as well."""
+        self._provided.append(source)
+        try:
+            self._at_desk.ask(
+                "run", self._limits.test_seconds, source=source, needs=sorted(needs(source))
+            )
+        except RoomError:
+            self._new_desk()
+
+    def _test(self, cell: NotebookNode) -> list[NotebookNode]:
+        """Run a test in the examiner's room; of it the student's room gets what anybody can see."""
+        if shown := visible_definitions(cell.source):
+            self._run(f"{cell.id} (imports)", shown)
+        if self._room is None:
+            return outputs.failure("NotRun", "the process of the student's code was lost too often")
+        try:
+            answer = self._at_desk.ask(
+                "test",
+                self._limits.test_seconds,
+                source=cell.source,
+                defined=self._defined,
+                needs=sorted(needs(cell.source)),
+                key=self._key,
+                name=cell.id,
+            )
+        except RoomError as error:
+            self.report.note(error.status, f"the test {cell.id} was lost: {error}")
+            self._reopen()
+            self._new_desk()
+            return outputs.failure(type(error).__name__, str(error))
+        if answer.interrupted:
+            self.report.note(
+                "timed out", f"the test {cell.id} took more than {self._limits.test_seconds:g} s"
+            )
+            self._reopen()
+        for function in answer.body["slow"]:
+            self.report.note(
+                "timed out",
+                f"{function} was stopped after {self._limits.call_seconds:g} s in {cell.id}",
+            )
+        if answer.body["lost"] and self._is_innocent(cell.id):
+            return self._test(cell)
+        if "line" in answer.body:
+            self.report.failures[cell.id] = _failure(cell.source, answer.body)
+        if answer.body["lost"]:
+            status, why = answer.body["lost"]
+            self.report.note(status, f"the student's process was lost in {cell.id}: {why}")
+            self._reopen()
+        return outputs.clean(answer.body["outputs"])
+
+    def _is_innocent(self, name: str) -> bool:
+        """Return whether a lost room is to be tried again: its nursery was killed, once a cell.
+
+        What runs in a room cannot reach its nursery; the system, short of memory, can.
+        """
+        if name in self._tried or not self._students.has_ended():
+            return False
+        self._tried.add(name)
+        self._reopen()
+        return True
+
+    def _open(self) -> None:
+        self._room, self._desk = self._students.room(), self._desks.room()
+        self._room.answers = wire.Limits(array_bytes=self._limits.answer_bytes)
+        self._room.memory = self._limits.memory
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Give a new student's room its files and its place before the examiner's."""
+        arrays = [np.frombuffer(content, np.uint8) for content in self._files.values()]
+        if arrays and self._room:
+            self._room.ask("files", self._limits.cell_seconds, arrays, names=list(self._files))
+        self._introduce()
+
+    def _introduce(self) -> None:
+        """Hand the student's room's wire to the examiner's room."""
+        if self._room is None or self._desk is None:
+            return
+        self._desk.lend(
+            self._room, call_seconds=self._limits.call_seconds, memory=self._limits.memory,
+            limits=asdict(self._room.answers),
+        )  # fmt: skip
+
+    def _reopen(self) -> None:
+        """Make the student's room again, as it was before the cell that it was lost in."""
+        while True:
+            if self._room:
+                self._students.done_with(self._room)
+            self._room = None
+            self._restarts += 1
+            if self._restarts > self._limits.restarts:
+                self.report.note("crashed", "the process was lost too often: the rest was not run")
+                return
+            self._room = self._students.room()
+            self._room.answers = wire.Limits(array_bytes=self._limits.answer_bytes)
+            self._room.memory = self._limits.memory
+            try:
+                self._prepare()
+                self._replay(self._room)
+            except RoomError:
+                continue
+            return
+
+    def _replay(self, room: Room) -> None:
+        for name, source in [pair for pair in self._done if pair[0] not in self._avoided]:
+            try:
+                room.ask("run", self._limits.cell_seconds, source=source)
+            except RoomError:
+                self._avoided.add(name)
+                raise
+
+    @property
+    def _at_desk(self) -> Room:
+        """Return the examiner's room, made again if it was lost."""
+        if self._desk is None or self._desk.lost:
+            self._new_desk()
+        return cast(Room, self._desk)
+
+    def _new_desk(self) -> None:
+        """Make the examiner's room again; its tests stand each for itself."""
+        if self._desk:
+            self._desks.done_with(self._desk)
+        self._desk = self._desks.room()
+        for source in self._provided:
+            self._desk.ask(
+                "run", self._limits.test_seconds, source=source, needs=sorted(needs(source))
+            )
+        self._introduce()
+
+    def _close(self) -> None:
+        for nursery, room in ((self._students, self._room), (self._desks, self._desk)):
+            if room:
+                nursery.done_with(room)
+        self._room = self._desk = None
+
+
+def _is_test(cell: NotebookNode) -> bool:
+    return bool(utils.is_grade(cell) and not utils.is_solution(cell))
+
+
+def is_skipped(cell: NotebookNode, handed_out: Mapping[str, str]) -> bool:
+    """Return whether a cell is a demonstration: locked, or as it was handed out."""
+    if DEMO not in cell.metadata.get("tags", []):
+        return False
+    return bool(utils.is_locked(cell)) or cell.source.strip() == handed_out.get(cell.id, "").strip()
+
+
+def _failure(source: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where a test failed."""
+    line = body["line"]
+    parts = [(source.count("\n", 0, m.start()) + 1, source.count("\n", 0, m.end()))
+             for m in HIDDEN.finditer(source)]  # fmt: skip
+    hidden = line is None or any(first <= line <= last for first, last in parts)
+    return {"line": line, "hidden": hidden}
+
+
+@lru_cache(maxsize=1000)  # the same tests are run for every submission
+def visible_definitions(source: str) -> str:
+    """Return the imports and definitions in the part of a test that the student has, too.
+
+    A student's notebook was tried out where these had been run, and may lean on them.
+    """
+    try:
+        tree = ast.parse(HIDDEN.sub("", source))
+    except SyntaxError:
+        return ""
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    return "\n".join(ast.unparse(node) for node in tree.body if isinstance(node, kinds))
+
+
+def names_to_define(notebook: NotebookNode) -> set[str]:
+    """Return the names that the solution cells of a release define."""
+    cells = [c for c in notebook.cells if c.cell_type == "code" and utils.is_solution(c)]
+    return {name for cell in cells for name in defines(cell.source)}
