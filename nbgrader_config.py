@@ -19,8 +19,52 @@ c.ClearMarkScheme.enforce_metadata = False
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = r"(?s).*"
 
-# Demonstrations (long texts, pictures) take most of the time and decide no mark.
-c.NotebookClient.skip_cells_with_tag = "demo"
+# Submissions are mended where they are damaged, and executed in two rooms: a student's cells in a
+# sandbox, the tests outside it (docs/security.md). Limits: see examiner/policy.py.
+c.Autograde.exporter_class = "examiner.plugin.Mending"
+c.Autograde.autograde_preprocessors = [
+    "examiner.plugin.Examine",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Policy.cell_seconds = 180
+c.Policy.call_seconds = 60
 
-c.ExecutePreprocessor.timeout = 180  # seconds a cell
-c.ExecutePreprocessor.interrupt_on_timeout = True  # the cell is lost, the notebook goes on
+# Lateness costs nothing, unless these lines are let in (docs/report.md); due dates: formgrader.
+# c.AssignLatePenalties.plugin_class = "examiner.lateness.Lateness"
+# c.Lateness.percent = 10  # of the achieved score, for every day begun
+# c.Lateness.grace_minutes = 15
+# c.Lateness.cap_percent = 50
+# c.Lateness.nothing_after_days = 7
+# c.Lateness.extensions_csv = "extensions.csv"  # student, assignment, hours
+
+# Marks come with a status: a crash is not a zero.
+c.ExportApp.plugin_class = "examiner.plugin.StatusCsv"
+
+from examiner.staff import audit, marking  # noqa: E402
+
+# Formgrader's pages show what students wrote and run nothing of it. Beside a written answer stands
+# the master's mark scheme, for staff alone (docs/ta.md).
+c.TemplateExporter.filters = {
+    "markdown2html": "examiner.feedback.texts.markdown",
+    "highlight_code": "examiner.staff.marking.code_to_html",
+}
+c.HTMLExporter.preprocessors = ["examiner.staff.marking.MarkSchemes"]
+c.HTMLExporter.optimistic_validation = True  # once, not after every preprocessor
+c.HTMLExporter.template_name = "marking"
+c.HTMLExporter.extra_template_basedirs = marking.template_folders()
+c.HTMLExporter.extra_template_paths = marking.template_folders()
+marking.read_together()
+
+# Every change of a mark is written down, whoever makes it: course audit shows it.
+audit.watch()
+
+# The page of feedback. Hints for tests that failed in the part that students have, and in their
+# hidden part: "off", "mild" or "full". What else may be set: examiner/feedback/exporter.py.
+c.GenerateFeedback.exporter_class = "examiner.feedback.FeedbackPage"
+c.GenerateFeedback.preprocessors = []
+c.FeedbackPage.visible_hints = "mild"
+c.FeedbackPage.hidden_hints = "full"

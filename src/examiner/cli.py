@@ -1,22 +1,45 @@
 """The ``course`` command.
 
-This module does not know how anything is done, only what it is called.
+This module does not know how anything is done, only what it is called. What does it is imported by
+the command that needs it: a shell that completes a line has to wait for this module alone.
 """
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from tqdm import tqdm
 
-from examiner import grading, release, solutions
-from examiner.course import POINTS, Course, CourseError
+from examiner import settings
+from examiner.commands.collect import collect_app
+from examiner.commands.common import Assignment, Student, chosen
+from examiner.commands.export import export_app
+from examiner.commands.gradescope import gradescope_command
+from examiner.commands.lateness import lateness_command
+from examiner.commands.mutation import mutation_command
+from examiner.commands.regrade import audit_command, regrade_command
+from examiner.commands.replay import replay_command
+from examiner.commands.report import report_command
+from examiner.commands.rotate import rotate_command
+from examiner.course import Course, CourseError
+
+if TYPE_CHECKING:
+    from examiner import schedule
 
 app = typer.Typer(
     help="Run the course: make releases, grade submissions, write feedback.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-Assignment = Annotated[str, typer.Argument(help=f"one of {', '.join(POINTS)}")]
+app.command("mutation")(mutation_command)
+app.command("replay")(replay_command)
+app.command("regrade")(regrade_command)
+app.command("audit")(audit_command)
+app.command("rotate")(rotate_command)
+app.command("lateness")(lateness_command)
+app.command("report")(report_command)
+app.add_typer(collect_app, name="collect")
+app.add_typer(export_app, name="export")
+app.command("gradescope")(gradescope_command)
 
 
 @app.command("release")
@@ -27,6 +50,9 @@ def release_command(
     ] = False,
 ) -> None:
     """Make the student version with nbgrader, unless a gate refuses it."""
+    from examiner import release
+    from examiner.staff import handout
+
     course = Course.find()
     if check:
         course.master(assignment)
@@ -38,74 +64,157 @@ def release_command(
         print(f"release/{assignment} is up to date")
         return
     print(f"written to {release.release(course, assignment)}")
+    print(f"what students get: {handout.write(course, assignment)}")
 
 
 @app.command("solutions")
 def solutions_command(assignment: Assignment) -> None:
     """Execute the master and write it with its outputs, for staff."""
+    from examiner import solutions
+
     print(f"written to {solutions.solve(Course.find(), assignment)}")
 
 
 @app.command()
 def autograde(
     assignment: Assignment,
-    student: Annotated[str | None, typer.Option(help="only this one")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="submissions graded at a time")] = 2,
+    student: Student = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="submissions graded at a time; default: one a core")
+    ] = os.cpu_count() or 1,
+    force: Annotated[
+        bool, typer.Option("--force", help="grade again what has a result already")
+    ] = False,
+    demos: Annotated[
+        bool, typer.Option("--demos", help="also run the cells that only show something")
+    ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="address of a Dask scheduler that lends its workers")
+    ] = None,
+    no_sandbox: Annotated[
+        bool,
+        typer.Option("--no-sandbox", help="run students' code with your own rights: a risk"),
+    ] = False,
 ) -> None:
-    """Grade what is in submitted/ and print a table of scores."""
+    """Grade what is in submitted/ and print a table of scores.
+
+    Interrupted, it goes on where it was when it is started again.
+    """
+    from examiner.grader import LANES, Grader
+
     course = Course.find()
-    names = _chosen(course, assignment, student)
-    if not release.is_registered(course, assignment):
-        release.register(course, assignment)  # a fresh clone has releases, but no gradebook
-    results = grading.grade_all(course, assignment, names, workers)
+    names = chosen(course, assignment, student)
+    lanes = min(workers, len(names), LANES)
+    started = None if scheduler or not lanes else Grader(lanes, "examiner.schedule")
+    try:  # while that process loads what it needs, this one does
+        from examiner import batch, release, schedule
+
+        if not release.is_registered(course, assignment):
+            release.register(course, assignment)  # a fresh clone has releases, but no gradebook
+        policy = batch.policy_of(course, sandbox=not no_sandbox, demos=demos)
+        if not policy["sandbox"]:
+            print("NO SANDBOX: students' code runs with your rights, and can read and change all "
+                  "of it")  # fmt: skip
+        engine: schedule.Scheduler = (
+            _cluster(scheduler, course, policy["sandbox"])
+            if scheduler
+            else schedule.Local(workers, course.data(), started)
+        )
+        work = batch.Batch(course, assignment, engine, policy, force)
+        try:
+            work.run(names)
+        except KeyboardInterrupt:
+            done = sum(work.counts.values())
+            raise CourseError(
+                f"stopped after {done} of {len(names)}: the same command goes on from there"
+            ) from None
+    finally:
+        if started:
+            started.end()
+    _show(course, assignment, names)
+
+
+def _cluster(address: str, course: Course, sandbox: bool) -> "schedule.Scheduler":
+    try:
+        from examiner.cluster import Cluster
+    except ImportError as error:  # Dask is an extra of its own
+        raise CourseError(f"--scheduler needs Dask ({error}): pip install distributed") from None
+    return Cluster(address, course.data(), sandbox)
+
+
+def _show(course: Course, assignment: str, names: list[str]) -> None:
+    """Print the table of scores; where nobody has one, that is an error."""
+    from examiner import grading
+
+    grader = grading.Grader(course)
+    results = [grader.result(assignment, name) for name in names]
     print(grading.table(results))
-    if all(result.reason for result in results):
+    if not any(result.is_graded for result in results):
         raise CourseError(f"no submission of {assignment} could be graded: see the reasons above")
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Say what this machine can do: sandbox, memory, cores, Python, gradebook."""
+    from examiner import doctor
+
+    found = doctor.examine(Course.find())
+    print(doctor.table(found))
+    if any(each.verdict == "missing" for each in found):
+        raise CourseError("something that grading needs is missing: see above")
 
 
 @app.command()
 def feedback(
     assignment: Assignment,
-    student: Annotated[str | None, typer.Option(help="only this one")] = None,
+    student: Student = None,
 ) -> None:
     """Write the feedback of every graded submission."""
+    from tqdm import tqdm
+
+    from examiner import grading
+    from examiner.feedback import run
+
     course = Course.find()
-    grader = grading.Grader(course)
-    names, missing = _chosen(course, assignment, student), []
-    for name in tqdm(names):
-        try:
-            grader.feedback(assignment, name)
-        except CourseError as error:
-            missing.append(str(error))
-    print(*missing, f"feedback is in {course.root / 'feedback'}", sep="\n")
+    names = chosen(course, assignment, student)
+    with tqdm(total=len(names), desc=assignment, unit="page") as bar:
+        missing = grading.Grader(course).pages(assignment, names, lambda _: bar.update())
+    lines = [f"no feedback for {name}: {why}" for name, why in missing.items()]
+    print(*lines, f"feedback is in {course.root / 'feedback'}", sep="\n")
+    if refused := sum(why != run.NOT_GRADED.format(assignment) for why in missing.values()):
+        raise CourseError(f"{refused} pages could not be written: see above")
     if len(missing) == len(names):
         raise CourseError(f"no feedback was written: run course autograde {assignment} first")
 
 
 @app.command()
 def scores(assignment: Assignment) -> None:
-    """Print the table of scores as the gradebook has them."""
+    """Print the table of scores as the gradebook has them, with those who handed in nothing."""
+    from examiner import grading
+
     course = Course.find()
     grader = grading.Grader(course)
-    names = _chosen(course, assignment, None)
+    names = sorted({*chosen(course, assignment, None), *course.roster()})
     print(grading.table([grader.result(assignment, name) for name in names]))
-
-
-def _chosen(course: Course, assignment: str, student: str | None) -> list[str]:
-    course.master(assignment)
-    students = course.students(assignment)
-    if student is not None and student not in students:
-        raise CourseError(f"submitted/{student}/{assignment} does not exist")
-    if not students:
-        raise CourseError(f"nobody has handed in {assignment}: submitted/ holds nothing of it")
-    return [student] if student else students
 
 
 def main() -> None:
     """Run the command line; a CourseError is one line and the exit status 1."""
-    grading.quieten()
+    settings.quieten()
     try:
         app()
     except CourseError as error:
         typer.echo(f"course: {error}", err=True)
         raise SystemExit(1) from None
+    except Exception as error:
+        if said := _unusable(error):
+            typer.echo(f"course: the gradebook cannot be used ({said}): try again", err=True)
+            raise SystemExit(1) from None
+        raise
+
+
+def _unusable(error: Exception) -> str:
+    """Return what a gradebook says that is in use for longer than SQLite waits, or out of reach."""
+    from sqlalchemy.exc import OperationalError
+
+    return str(error.orig) if isinstance(error, OperationalError) else ""

@@ -3,19 +3,18 @@
 This module does not know who asks, nor how a submission reached ``submitted/``.
 """
 
-import logging
-import warnings
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 from nbgrader.api import MissingEntry
-from tqdm import tqdm
 
 from examiner.course import POINTS, Course, CourseError
+from examiner.feedback import run
+from examiner.feedback.run import Tell
+from examiner.status import UNGRADED, Status
+
+GRADED = Status("graded")
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,13 @@ class CellScore:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one submission; ``reason`` says why where it could not be graded."""
+    """What became of one submission: marks, a status, and reasons."""
 
     student: str
     assignment: str
     automatic: tuple[CellScore, ...] = ()
     needs_manual: float = 0.0  # points of written answers that a person still has to mark
-    reason: str = ""
+    found: Status = GRADED
 
     @property
     def score(self) -> float:
@@ -45,7 +44,17 @@ class Result:
     @property
     def status(self) -> str:
         """Return one word for lists."""
-        return "failed" if self.reason else "graded"
+        return self.found.word
+
+    @property
+    def reason(self) -> str:
+        """Return why it is not simply graded."""
+        return self.found.reason
+
+    @property
+    def is_graded(self) -> bool:
+        """Return whether the marks mean something."""
+        return self.status not in UNGRADED
 
 
 class Grader:
@@ -54,12 +63,13 @@ class Grader:
     def __init__(self, course: Course, root: Path | None = None):
         self.course, self.root = course, root or course.root
         self.api = course.nbgrader(self.root)
+        self._course = Course(self.root)
 
     def grade(self, assignment: str, student: str) -> Result:
         """Run one submission through nbgrader; a submission that breaks it becomes a reason."""
         done = self.api.autograde(assignment, student, force=True)
         if not done["success"]:
-            return Result(student, assignment, reason=_reason(done))
+            return Result(student, assignment, found=Status("failed", (_reason(done),)))
         return self.result(assignment, student)
 
     def feedback(self, assignment: str, student: str) -> Path:
@@ -68,11 +78,15 @@ class Grader:
         Raises:
             CourseError: there is nothing graded to write about, or nbgrader failed.
         """
-        done = self.api.generate_feedback(assignment, student, force=True)
-        folder = self.root / "feedback" / student / assignment
-        if not done["success"] or not any(folder.glob("*.html")):
-            raise CourseError(f"no feedback for {student}: {assignment} was not graded")
-        return folder
+        if missing := self.pages(assignment, [student]):
+            raise CourseError(f"no feedback for {student}: {missing[student]}")
+        return self.root / "feedback" / student / assignment
+
+    def pages(
+        self, assignment: str, students: Collection[str], tell: Tell = lambda student: None
+    ) -> dict[str, str]:
+        """Write the feedback of several and return why those have none who have none."""
+        return run.write(self.api, assignment, students, tell)
 
     def result(self, assignment: str, student: str) -> Result:
         """Return what the gradebook has of a submission."""
@@ -80,7 +94,8 @@ class Grader:
             try:
                 submission = gradebook.find_submission(assignment, student)
             except MissingEntry:
-                return Result(student, assignment, reason="not graded yet")
+                found = self._course.status(assignment, student, False)
+                return Result(student, assignment, found=found)
             grades = [g for notebook in submission.notebooks for g in notebook.grades]
             automatic = tuple(
                 CellScore(g.name, g.auto_score or 0.0, g.max_score)
@@ -88,59 +103,26 @@ class Grader:
                 if g.cell.cell_type == "code"
             )
             manual = sum(g.max_score for g in grades if g.needs_manual_grade)
-        return Result(student, assignment, automatic, manual)
-
-
-def grade_all(
-    course: Course, assignment: str, students: list[str], workers: int = 2
-) -> list[Result]:
-    """Grade many submissions, ``workers`` at a time, with a bar; results in the order given.
-
-    Each worker is a process that keeps nbgrader loaded. One that dies is that submission's reason.
-    """
-    pool = ProcessPoolExecutor(workers, get_context("spawn"))
-    with pool, tqdm(total=len(students), desc=assignment, unit="submission") as bar:
-        waiting = {
-            pool.submit(_grade_in_worker, course, assignment, name): name for name in students
-        }
-        results = {}
-        for future in as_completed(waiting):
-            name = waiting[future]
-            try:
-                results[name] = future.result()
-            except BrokenProcessPool:
-                results[name] = Result(name, assignment, reason="the grading process died")
-            bar.update()
-    return [results[name] for name in students]
-
-
-def _grade_in_worker(course: Course, assignment: str, student: str) -> Result:
-    return _grader(course).grade(assignment, student)
-
-
-@cache
-def _grader(course: Course) -> Grader:
-    """Return the grader that this process keeps."""
-    quieten()
-    return Grader(course)
-
-
-def quieten() -> None:
-    """Silence what nbgrader's libraries say to developers, in this process and its kernels."""
-    logging.getLogger("traitlets").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"nbgrader\.")  # its database layer is talkative
+        found = self._course.status(assignment, student, True)
+        return Result(student, assignment, automatic, manual, found)
 
 
 def table(results: list[Result]) -> str:
-    """Return the results as lines of text: student, points, what is open, what went wrong."""
+    """Return the results as lines of text: student, points, what is open, status and reasons."""
     lines = [f"{'student':24} {'points':>8} {'to mark':>8}  status"]
     for result in results:
         out_of = POINTS[result.assignment]
+        points = f"{result.score:g}" if result.is_graded else "-"
         lines.append(
-            f"{result.student:24} {result.score:>5g}/{out_of:<3}{result.needs_manual:>7g}   "
-            f"{result.status}{': ' + result.reason if result.reason else ''}"
+            f"{result.student:24} {points:>5}/{out_of:<3}{result.needs_manual:>7g}   "
+            f"{result.status}{': ' + _cut(result.reason) if result.reason else ''}"
         )
     return "\n".join(lines)
+
+
+def _cut(text: str, most: int = 100) -> str:
+    """Return the beginning of a long text; all of it stands in the graded notebook's metadata."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _reason(done: dict[str, str]) -> str:
