@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
 
+import mistakes
 from examples import forms
 from examples.students import (
     assignment5_answers,
@@ -36,6 +37,18 @@ class Student:
     forms: tuple[Callable[[NotebookNode], None], ...] = ()
     from_master: bool = False  # the code is the master's, taken from it when the class is built
     crlf: bool = False  # lines of the file end as on Windows
+
+
+def slips(assignment: str, *names: str) -> list[Student]:
+    """Return students who have all right but for one mistake of the catalogue each, by its name."""
+    cells = mistakes.catalogue(assignment)
+    right = {cell.id: cell.right for cell in cells}
+    made = {each.name: (cell, each) for cell in cells for each in cell.mistakes}
+    return [
+        Student(f"slip-{name}", each.about, right | {cell.id: cell.code(each)})
+        for name in names
+        for cell, each in [made[name]]
+    ]
 
 
 _A5, _A5_WRONG, _A5_SAYS = assignment5_plain, assignment5_mistakes, assignment5_answers
@@ -81,6 +94,7 @@ CLASS: dict[str, tuple[Student, ...]] = {
                 _A5_WRONG.WINDOWS, crlf=True),
         Student("answers", "all right, and the written questions answered well",
                 _A5.CODE | _A5_SAYS.GOOD),
+        *slips("assignment5", "ppl-mean-over-text", "mha-mask-transposed", "head-log-softmax"),
     ),
     "gpt2": (
         Student("perfect", "the master's solutions, no answers", from_master=True),
@@ -119,5 +133,7 @@ CLASS: dict[str, tuple[Student, ...]] = {
                 _G_WRONG.WINDOWS, crlf=True),
         Student("answers", "all right, and the written question answered well",
                 _G.CODE | _G_SAYS.GOOD),
+        *slips("gpt2", "ln-ddof", "mha-heads-interleaved", "block-first-adds-normalized",
+               "gpt2-same-input"),
     ),
 }  # fmt: skip

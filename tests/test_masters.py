@@ -10,6 +10,7 @@ import pytest
 import seqlab
 from examiner import release, solutions
 from examiner.course import POINTS, Course
+from seqlab import play
 from tests.conftest import ROOT
 from tests.printed import GPT2
 from tests.test_pickles import write_npy
@@ -88,7 +89,7 @@ def test_test_cells_are_locked_and_demonstrations_worth_nothing(name):
         meta = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and meta.get("grade"):
             assert meta["locked"]
-        if "demo" in cell.metadata.get("tags", []):
+        if meta and "demo" in cell.metadata.get("tags", []):  # without: a student's to play with
             assert meta["locked"]
             assert not meta["grade"]
 
@@ -104,6 +105,36 @@ def test_behind_every_solution_stand_hidden_tests(name):
             hidden[latest] |= "BEGIN HIDDEN TESTS" in cell.source
     assert len(hidden) >= 10
     assert all(hidden.values()), hidden
+
+
+PLAY = {
+    "assignment5": (["p2-4-demo"], {"p2-4-demo-play": 8, "p2-11-demo-play": 4}),
+    "gpt2": (["b-2-3-demo", "b-2-3-demo-heads"],
+             {"b-2-3-demo-play": 4, "b-2-3-demo-play-temperature": 4}),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")  # where nothing can be shown, matplotlib says so
+@pytest.mark.parametrize("name", POINTS)
+def test_cells_to_play_with_show_a_picture_of_the_notebooks_own_functions(name, monkeypatch):
+    shown = []
+    monkeypatch.setattr(play, "display", lambda figure: shown.append(figure))
+    cells = {cell.id: cell for cell in master(name).cells}
+    held = dict(namespace(name))
+    held["weights64"] = held.get("transformer_model_weights")  # as a slow demonstration makes it
+    before, panels = PLAY[name]
+    for cell_id in (*before, *panels):
+        assert cells[cell_id].metadata.tags == ["demo"]  # grading does not run it
+        exec(compile(cells[cell_id].source, cell_id, "exec"), held)
+    titles = [[axes.get_title() for axes in figure.axes if axes.get_title()] for figure in shown]
+    assert [len(each) for each in titles] == list(panels.values())
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_the_way_in_and_out_is_named_with_the_notebooks_own_name(name):
+    text = [cell.source for cell in master(name).cells if cell.cell_type == "markdown"]
+    assert any(f"python -m seqlab check {name}.ipynb" in source for source in text[:2])
+    assert f"python -m seqlab bundle {name}.ipynb" in text[-1]
 
 
 def documents_examples():

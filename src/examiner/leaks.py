@@ -5,7 +5,7 @@ This module does not know how a release is made.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,28 @@ TELLING = 8  # characters; shorter lines, as `else:` or `])`, tell nothing
 LONG = 25  # characters that do not come together by chance
 
 
-def secret_lines(master: NotebookNode) -> set[str]:
-    """Return the stripped lines that stand in a region of the master and nowhere outside one."""
+def secret_lines(master: NotebookNode, regions: Collection[str] = REGIONS) -> set[str]:
+    """Return the stripped lines that stand in regions of the master and nowhere outside any."""
     inside: set[str] = set()
     outside: set[str] = set()
     for cell in master.cells:
-        for line, secret in _marked(cell.source):
-            (inside if secret else outside).add(line.strip())
+        for line, region in _marked(cell.source):
+            if region in regions:
+                inside.add(line.strip())
+            elif not region:
+                outside.add(line.strip())
     return {line for line in inside - outside if len(line) >= TELLING}
 
 
-def _marked(source: str) -> Iterator[tuple[str, bool]]:
-    """Yield the lines of a cell, each with whether it lies in a region."""
-    within = False
+def _marked(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a cell, each with the region that it lies in; outside of all, with ""."""
+    within = ""
     for line in source.splitlines():
         if any(f"END {region}" in line for region in REGIONS):
-            within = False
+            within = ""
             continue
-        if any(f"BEGIN {region}" in line for region in REGIONS):
-            within = True
+        if begun := [region for region in REGIONS if f"BEGIN {region}" in line]:
+            within = begun[0]
             continue
         yield line, within
 

@@ -21,6 +21,7 @@ from nbgrader.api import MissingEntry
 from examiner import leaks, solutions
 from examiner.course import CONFIG, POINTS, Course, CourseError
 from examiner.grading import CellScore, Grader
+from examiner.staff import gate
 
 Say = Callable[[str], None]
 REGISTERING = ".registering"
@@ -48,10 +49,11 @@ def release(course: Course, assignment: str, say: Say = print) -> Path:
             ("every cell of the master runs", lambda: failing(master, copy, assignment)),
             ("the master loses no point", lambda: lost_points(course, copy, assignment)),
             ("no cell passes on the blank release", lambda: passes(course, copy, assignment)),
+            ("tests notice what they must", lambda: gate.unnoticed(Course(copy), assignment)),
         ]
         refused = []
-        for name, gate in gates:
-            complaints = list(gate())
+        for name, complaints_of in gates:
+            complaints = list(complaints_of())
             say(f"{'refused' if complaints else 'ok':8}{name}")
             refused += complaints
         if refused:
@@ -65,7 +67,7 @@ def build(course: Course, copy: Path, assignment: str) -> Path:
     """Let nbgrader generate the student version in ``copy`` and return its folder."""
     result = course.nbgrader(copy).generate_assignment(assignment)
     if not result["success"]:
-        raise CourseError(f"nbgrader could not generate {assignment}: {_last_line(result)}")
+        raise CourseError(f"nbgrader could not generate {assignment}: {_reason(result)}")
     folder = copy / "release" / assignment
     path = folder / f"{assignment}.ipynb"
     notebook = nbformat.read(path, as_version=4)
@@ -81,7 +83,7 @@ def register(course: Course, assignment: str) -> None:
     result = course.nbgrader(release=REGISTERING).generate_assignment(assignment)
     shutil.rmtree(course.root / REGISTERING, ignore_errors=True)
     if not result["success"]:
-        raise CourseError(f"nbgrader could not enter {assignment}: {_last_line(result)}")
+        raise CourseError(f"nbgrader could not enter {assignment}: {_reason(result)}")
 
 
 def is_registered(course: Course, assignment: str) -> bool:
@@ -188,6 +190,9 @@ def _replace(built: Path, kept: Path) -> Path:
     return kept
 
 
-def _last_line(result: dict[str, Any]) -> str:
+def _reason(result: dict[str, Any]) -> str:
+    """Return in a line what nbgrader says; the cause stands above its own exception, if at all."""
+    if causes := re.findall(r"^ +\w*Error: (.+)$", result.get("log") or "", re.MULTILINE):
+        return str(causes[-1])
     lines = (result.get("error") or result.get("log") or "no reason given").strip().splitlines()
     return str(lines[-1])

@@ -1,0 +1,46 @@
+"""nbgrader as it comes, one kernel a submission, to compare the course's own grading with.
+
+Everything else is as the course has it: demonstrations are skipped, stderr costs nothing. This
+module does not know who asks.
+"""
+
+from pathlib import Path
+
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+
+from examiner.course import Course
+from examiner.grading import Grader
+
+PREPROCESSORS = [
+    f"nbgrader.preprocessors.{name}"
+    for name in ("Execute", "IgnorePattern", "LimitOutput", "SaveAutoGrades",
+                 "AssignLatePenalties", "CheckCellMetadata")
+]  # fmt: skip
+
+
+def config(course: Course, demos: bool = False) -> Config:
+    """Return the course's configuration with nbgrader's own reading and executing."""
+    plain = course.config()
+    del plain.Autograde["exporter_class"]
+    plain.Autograde.autograde_preprocessors = PREPROCESSORS
+    plain.NotebookClient.skip_cells_with_tag = "" if demos else "demo"
+    plain.ExecutePreprocessor.timeout = 180  # seconds a cell
+    plain.ExecutePreprocessor.interrupt_on_timeout = True  # the cell is lost, the notebook goes on
+    return plain
+
+
+class Stock(Grader):
+    """nbgrader's own autograder for a course."""
+
+    def __init__(self, course: Course, demos: bool = False):
+        super().__init__(course)
+        plain = config(course, demos)
+        self.api = NbGraderAPI(CourseDirectory(config=plain), config=plain)
+
+
+def grade(root: Path, assignment: str, student: str) -> dict[str, float] | None:
+    """Return the automatic score of every cell, or None where nbgrader fails."""
+    result = Stock(Course(root)).grade(assignment, student)
+    return {cell.name: cell.score for cell in result.automatic} if result.is_graded else None

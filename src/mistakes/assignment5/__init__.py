@@ -1,0 +1,1 @@
+"""The catalogue of assignment5, a module a solution cell."""

@@ -1,0 +1,1 @@
+"""The catalogue of gpt2, a module a solution cell."""
