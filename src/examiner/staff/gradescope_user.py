@@ -1,0 +1,168 @@
+"""Where no sandbox can be made: students' code as a user that owns nothing and can read no test.
+
+Gradescope's containers allow no namespaces, so that bubblewrap does not work in them. What holds
+instead: the files that hold tests are root's and nobody else's, which is tried before any student's
+code runs; the student's process is another user's, with no way back to root; limits on memory,
+processes and files; and, where the kernel does it, no network and none of the system calls that
+``room.calls`` refuses. What does not hold stands in docs/exchange.md.
+
+This module does not know what is graded.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import shutil
+import socket
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import matplotlib as mpl
+
+from examiner.examine import Examiner
+from examiner.rooms import Nursery
+from room import calls
+
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
+SOCKET = {"x86_64": 41, "aarch64": 198}  # the kernel's number of the call, by machine
+
+
+class UnguardedError(Exception):
+    """Students' code could read what it must not; the message says what."""
+
+
+def move(examiner: Examiner, uid: int, readable: Path) -> None:
+    """Let an examiner's students' rooms be another user's.
+
+    Args:
+        examiner: without a sandbox, and with no room made yet
+        uid: the user; it must own nothing
+        readable: the folder with the packages that a student's code imports
+
+    Raises:
+        NurseryError: no process of that user can be started.
+    """
+    home = Path(examiner.folder) / "student"
+    home.parent.chmod(0o711)
+    (home.parent / "examiner").chmod(0o700)
+    fonts = home / "matplotlib"
+    fonts.mkdir()
+    for path in Path(mpl.get_cachedir()).glob("fontlist*.json"):  # which takes seconds to make
+        shutil.copyfile(path, fonts / path.name)
+    for path in (home, fonts, *fonts.iterdir()):
+        os.chown(path, uid, uid)
+    variables = {
+        "HOME": str(home), "MPLCONFIGDIR": str(fonts), "PYTHONPATH": str(readable),
+        "COURSE_DATA": str(readable / "data"), "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    policy = {**examiner.students.policy, "uid": uid}
+    examiner.replace_students(Nursery(policy, None, variables))
+    with _to_be_ended_first():
+        examiner.students.done_with(examiner.students.room())
+
+
+def check(uid: int, secret: Sequence[Path]) -> None:
+    """Try as the user whether what must not be read can be.
+
+    Raises:
+        UnguardedError: it can.
+    """
+    if os.geteuid() != 0:
+        raise UnguardedError(
+            "there is no sandbox, and only root can make another user of a process"
+        )
+    for path in secret:
+        if path.exists() and _can(uid, partial(_read, path)):
+            raise UnguardedError(f"students' code could read {path.name}, and there is no sandbox")
+    if _can(uid, lambda: os.setuid(0)):
+        raise UnguardedError("students' code could become root, and there is no sandbox")
+
+
+def wall_off() -> list[str]:
+    """Give up, for this process and all that it starts, what no grading needs.
+
+    Returns:
+        what the kernel does not let go of, in words; nothing where all is well.
+    """
+    libc, missing = ctypes.CDLL(None, use_errno=True), []
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        missing.append("programs can still give more rights than their user has")
+    for what, refuse in (("rare system calls", calls.refuse), ("the network", _refuse_network)):
+        try:
+            refuse(libc)
+        except OSError as error:
+            missing.append(f"{what} cannot be refused ({error.strerror or error})")
+    return missing
+
+
+@contextmanager
+def _to_be_ended_first() -> Iterator[None]:
+    """Let the kernel, when memory runs out, end what is started meanwhile before all others.
+
+    Root without all its rights cannot see what another user's processes hold: what adds memory up
+    (examiner.rooms) is blind here, and the container's own limit has to hit the right one.
+    """
+    score = Path("/proc/self/oom_score_adj")
+    kept = score.read_text()
+    with suppress(OSError):
+        score.write_text("1000")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            score.write_text(kept)
+
+
+def _can(uid: int, do: Callable[[], object]) -> bool:
+    """Return whether a process of a user can do something without an error."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            code = 2
+            do()
+            code = 0
+        except OSError:
+            pass
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code not in (0, 2):
+        raise UnguardedError("this container does not let root become another user")
+    return code == 0
+
+
+def _read(path: Path) -> None:
+    if path.is_dir():
+        list(path.iterdir())
+    else:
+        with path.open("rb") as file:
+            file.read(1)
+
+
+def _refuse_network(libc: ctypes.CDLL) -> None:
+    """Refuse sockets of every kind but those between processes of one machine."""
+    machine = platform.machine()
+    if machine not in SOCKET:
+        raise OSError(0, f"the system calls of {machine} are not known")
+    steps = [
+        (calls.LOAD, calls.NUMBER, 0, 0),
+        (calls.EQUAL, SOCKET[machine], 0, 2),
+        (calls.LOAD, calls.FIRST_ARGUMENT, 0, 0),
+        (calls.EQUAL, int(socket.AF_UNIX), 0, 1),
+        (calls.RETURN, calls.ALLOW, 0, 0),
+        (calls.RETURN, calls.REFUSE | errno.EPERM, 0, 0),
+    ]
+    program = b"".join(struct.pack("HBBI", do, yes, no, value) for do, value, yes, no in steps)
+    code = ctypes.create_string_buffer(program)
+    header = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code))
+    if libc.prctl(PR_SET_SECCOMP, FILTER, ctypes.create_string_buffer(header), 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
