@@ -1,7 +1,10 @@
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import seqlab
@@ -136,3 +139,112 @@ def test_each_loader_takes_less_than_a_second():
     times = [float(line) for line in done.stdout.split()]
     assert len(times) == 7
     assert max(times) < 1, times
+
+
+# What takes long to read. A list of layers in JSON is part of what its model remembers; GPT-2's
+# weights are mapped and not read at all.
+REMEMBERED = [name for name in LOADERS if not name.startswith("gpt2/")]
+
+
+def numbers(loaded):
+    """What a loader gave, in a form that can be compared."""
+    if isinstance(loaded, seqlab.KerasModel):
+        return [loaded.layers, *(weight.tobytes() for weight in loaded.weights)]
+    if isinstance(loaded, dict):
+        return {name: array.tobytes() for name, array in loaded.items()}
+    return loaded if isinstance(loaded, tuple) else loaded._mergeable_ranks
+
+
+def arrays(loaded):
+    return loaded.weights if isinstance(loaded, seqlab.KerasModel) else loaded.values()
+
+
+@pytest.mark.parametrize("name", REMEMBERED)
+def test_a_file_is_not_read_again_while_its_time_and_size_stay(data, name):
+    path = data / name
+    before, stat = numbers(LOADERS[name]()), path.stat()
+    path.write_bytes(bytes(stat.st_size))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert numbers(LOADERS[name]()) == before
+
+
+@pytest.mark.parametrize("name", REMEMBERED)
+def test_a_file_that_changes_after_it_was_read_is_noticed(data, name):
+    LOADERS[name]()
+    path = data / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))  # the same size, a nanosecond later
+    with pytest.raises(DataError, match=rf"{path.name} was changed"):
+        LOADERS[name]()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=rf"{path.name} was changed"):
+        LOADERS[name]()
+    path.unlink()
+    with pytest.raises(DataError, match=path.name):
+        LOADERS[name]()
+
+
+def test_an_instructors_own_text_that_was_edited_is_read_again(data):
+    (data / files.SUMS).unlink()
+    assert seqlab.load_corpus()[1] != "another ending."
+    (data / "problem1_data" / "mystery_test.txt").write_text("another ending.")
+    assert seqlab.load_corpus()[1] == "another ending."
+
+
+def test_another_data_folder_is_another_file(data, monkeypatch):
+    ours = seqlab.load_corpus()
+    (data / files.SUMS).unlink()
+    (data / "problem1_data" / "mystery_test.txt").write_text("another ending.")
+    assert seqlab.load_corpus() != ours
+    monkeypatch.setenv("COURSE_DATA", str(ROOT / "data"))
+    assert seqlab.load_corpus() == ours
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        seqlab.load_transformer_weights,
+        lambda: seqlab.load_keras_model("RNN"),
+        lambda: seqlab.load_keras_model("GRU"),
+    ],
+)
+def test_what_one_caller_writes_into_arrays_the_next_does_not_see(load):
+    before = numbers(load())
+    mine = load()
+    for array in arrays(mine):
+        array[...] = np.nan
+    assert numbers(load()) == before
+
+
+def test_what_one_caller_does_to_a_tokenizer_the_next_does_not_see():
+    before = seqlab.load_tokenizer().encode("To be")
+    mine = seqlab.load_tokenizer()
+    mine._mergeable_ranks.clear()
+    mine._special_tokens["To be"] = 0
+    theirs = seqlab.load_tokenizer()
+    assert theirs.encode("To be") == before
+    assert len(theirs._mergeable_ranks) == 1024
+    assert theirs._special_tokens == {}
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(data):
+    (data / files.SUMS).unlink()
+    path = data / "problem2_model_parameters" / "bpe1024.tiktoken"
+    content = path.read_bytes()
+    path.write_text("to be or not to be")
+    with pytest.raises(DataError):
+        seqlab.load_tokenizer()
+    path.write_bytes(content)
+    assert seqlab.load_tokenizer().n_vocab == 1024
+
+
+def test_a_second_load_takes_less_than_a_tenth_of_a_second():
+    for load in LOADERS.values():
+        load()
+        times = []
+        for _ in range(3):
+            since = time.perf_counter()
+            load()
+            times.append(time.perf_counter() - since)
+        assert min(times) < 0.1

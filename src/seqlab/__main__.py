@@ -1,39 +1,75 @@
-"""``python -m seqlab``: check the course's files, fetch the real GPT-2."""
+"""``python -m seqlab``: check files and notebooks, make what is turned in, fetch the real GPT-2."""
 
 import argparse
+import io
 import sys
+from pathlib import Path
 
-from seqlab import fetch, gpt2, verify
+from seqlab import bundle, check, fetch, gpt2, verify
 from seqlab.errors import DataError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; return 0, or 1 after one line that says what is wrong and what to do."""
+    """Run one command and return its status, after one line where something is in its way.
+
+    ``verify`` and ``fetch`` return 0, or 1. ``check`` and ``bundle`` return 0, 1 where something
+    fails or is missing, and 2 where the notebook cannot be read or run.
+    """
+    arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a console may not have every character
+    try:
+        return _run(arguments)
+    except DataError as error:
+        print(f"seqlab: {error}", file=sys.stderr)
+        return 2 if arguments.command in ("check", "bundle") else 1
+    except KeyboardInterrupt:
+        goes_on = "; start it again and it goes on from there" * (arguments.command == "fetch")
+        print(f"seqlab: interrupted{goes_on}", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "verify":
+        return 0 if verify.verify() else 1
+    if arguments.command == "check":
+        return check.check(arguments.notebook, arguments.demos, arguments.seconds)
+    if arguments.command == "bundle":
+        return bundle.bundle(arguments.notebook, arguments.to, arguments.seconds)
+    folder = fetch.fetch(arguments.model_size, arguments.models_dir)
+    print(f"{arguments.model_size} is in {folder}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m seqlab", description="What the course's notebooks load."
+        prog="python -m seqlab", description="What the course's notebooks load, and the way out."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser(
         "verify", help="check that the course's files are unchanged and give the printed numbers"
     )
+    checking = commands.add_parser(
+        "check", help="run a notebook from the top, as grading will, and say what is left to do"
+    )
+    checking.add_argument(
+        "--demos", action="store_true", help="also run the cells that only show something"
+    )
+    bundling = commands.add_parser("bundle", help="make the files that are to be turned in")
+    bundling.add_argument(
+        "--to", type=Path, metavar="FOLDER", help=f"default: {bundle.FOLDER} beside the notebook"
+    )
+    for command, seconds in ((checking, check.SECONDS), (bundling, bundle.SECONDS)):
+        command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+        command.add_argument(
+            "--seconds", type=float, default=seconds, help=f"for a cell; default {seconds:g}"
+        )
     fetching = commands.add_parser(
         "fetch", help="download one of OpenAI's GPT-2 checkpoints (0.5 to 6.4 GB)"
     )
     fetching.add_argument("model_size", metavar="SIZE", help=", ".join(gpt2.REPOSITORIES))
     fetching.add_argument("--models-dir", help="where to put it (default: gpt2 in the data folder)")
-    arguments = parser.parse_args(argv)
-    try:
-        if arguments.command == "verify":
-            return 0 if verify.verify() else 1
-        folder = fetch.fetch(arguments.model_size, arguments.models_dir)
-        print(f"{arguments.model_size} is in {folder}")
-        return 0
-    except DataError as error:
-        print(f"seqlab: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("seqlab: interrupted; start it again and it goes on from there", file=sys.stderr)
-        return 130
+    return parser
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ def load_corpus() -> tuple[str, str]:
 
     Source: assignment 5, problem 1.
     """
-    return _read(files.find(GROUP, *TRAIN)), _read(files.find(GROUP, *TEST))
+    train, test = (files.find(GROUP, *names) for names in (TRAIN, TEST))
+    return files.remember(_read, train), files.remember(_read, test)
 
 
 def _read(path: Path) -> str:

@@ -10,14 +10,17 @@ This module does not know what any file holds.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from seqlab.errors import DataError
 
 GROUPS = ("problem1_data", "problem2_model_parameters", "gpt2")
 SUMS = "SHA256SUMS"
+
+T = TypeVar("T")
 
 
 def data_dir() -> Path:
@@ -96,6 +99,25 @@ def sha256(path: Path, mtime_ns: int = 0, size: int = 0) -> str:
     """Return the hash of a file; remembered for as long as its time and size stay the same."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remember(read: Callable[..., T], *paths: Path) -> T:
+    """Return ``read(*paths)``, read once a process for as long as times and sizes stay the same.
+
+    Every caller gets the same object: a loader hands out copies of whatever can be changed.
+    """
+    stats = [path.stat() for path in paths]
+    state = tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
+    found: T = _read(read, tuple(path.absolute() for path in paths), state)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _read(
+    read: Callable[..., Any], paths: tuple[Path, ...], state: tuple[tuple[int, int], ...]
+) -> Any:
+    """Call ``read``; ``state`` only makes a file that has changed since another entry."""
+    return read(*paths)
 
 
 def _listed(path: Path) -> str | None:

@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,7 +90,8 @@ def load_keras_model(kind: Literal["RNN", "GRU"]) -> KerasModel:
     if kind not in ("RNN", "GRU"):
         raise DataError(f"there is no model {kind!r}: ask for 'RNN' or 'GRU'")
     paths = (files.find(GROUP, f"{kind}_model{suffix}") for suffix in (".json", ".h5"))
-    return read_keras_model(*paths)
+    model = files.remember(read_keras_model, *paths)
+    return replace(model, weights=tuple(model.get_weights()))
 
 
 def read_keras_model(architecture: Path, weights: Path) -> KerasModel:

@@ -39,7 +39,11 @@ def load_transformer_weights() -> dict[str, np.ndarray]:
 
     Source: assignment 5, problem 2.
     """
-    path = files.find(GROUP, *NAMES)
+    arrays = files.remember(_read, files.find(GROUP, *NAMES))
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
     arrays = pickles.read_array_dict(path) if path.suffix == ".npy" else _read_h5(path)
     shapes = expected_shapes()
     for name, shape in shapes.items():

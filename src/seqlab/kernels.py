@@ -1,0 +1,187 @@
+"""Run a notebook's cells from the top in a fresh kernel, with a bar, and say how each one ended.
+
+They run in a copy of the notebook's folder, so that nothing there can change; the course's data is
+found where it is. This module does not know which cells matter, nor what an outcome means.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from nbclient.client import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from tqdm import tqdm
+
+import seqlab
+from seqlab import files
+from seqlab.errors import DataError
+
+WITNESS = '__import__("seqlab.witness").witness.'
+STOPPING = 15.0  # seconds that a kernel has to stop a cell that took too long
+BIGGEST = 20_000_000  # bytes of a file that is copied
+MOST = 300  # files
+NOT_COPIED = ("data", "seqlab", "turn-in", "__pycache__")
+VENV = "pyvenv.cfg"  # in a folder of somebody else's packages
+TIMEOUT = {"ename": "Timeout", "evalue": "", "traceback": []}  # told to stop, not waited for
+# Nothing of a check enters the history of IPython; warnings of the kernel are not the student's.
+KERNEL = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell ended; without a ``kind`` it ran to its end."""
+
+    seconds: float
+    kind: str = ""  # of the error
+    text: str = ""  # its message
+
+
+@dataclass
+class Run:
+    """A fresh kernel, what became of the cells so far, and which files their code read."""
+
+    client: NotebookClient
+    seconds: float
+    folder: Path  # where they run
+    outcomes: dict[int, Outcome] = field(default_factory=dict)  # by the cell's index
+    read: dict[str, int] = field(default_factory=dict)  # path, within folder or not: cell's index
+    modules: list[str] = field(default_factory=list)  # that were imported from the folder
+    stopped: str = ""  # why nothing can run any more
+
+    def cells(self, indices: list[int], bar: str) -> None:
+        """Run some of the notebook's cells, in order, unless the kernel is gone."""
+        for i in tqdm(indices, desc=bar, unit="cell", file=sys.stderr):
+            if not self.stopped:
+                self.outcomes[i] = self._cell(i)
+
+    def code(self, source: str, seconds: float = STOPPING) -> NotebookNode:
+        """Run code that is not the notebook's, and return it as a cell with its outputs."""
+        cell: NotebookNode = new_code_cell(source)
+        kept, self.client.timeout = self.client.timeout, max(1, round(seconds))
+        self.client.nb.cells.append(cell)
+        try:
+            self.client.execute_cell(cell, len(self.client.nb.cells) - 1, store_history=False)
+        finally:
+            self.client.nb.cells.pop()
+            self.client.timeout = kept
+        return cell
+
+    def _cell(self, i: int) -> Outcome:
+        cell, start = self.client.nb.cells[i], time.monotonic()
+        try:
+            self.client.execute_cell(cell, i)
+        except DeadKernelError:
+            self.stopped = "the kernel died: too much memory, or the code ended it"
+            return Outcome(time.monotonic() - start, "Died", self.stopped)
+        took = time.monotonic() - start
+        if took >= self.seconds:
+            self._see_that_it_answers()
+            return Outcome(took, "Timeout", f"stopped after {self.seconds:g} s")
+        errors = ((o.ename, o.evalue) for o in cell.outputs if o.output_type == "error")
+        kind, text = next(errors, ("", ""))
+        return Outcome(took, kind, text)
+
+    def _see_that_it_answers(self) -> None:
+        """Give up where a cell that was told to stop goes on."""
+        with suppress(DeadKernelError):
+            if self.code("print(1)").outputs:
+                return
+        self.stopped = "a cell could not be stopped"
+
+
+@contextmanager
+def fresh(notebook: NotebookNode, folder: Path, seconds: float) -> Iterator[Run]:
+    """Yield a fresh kernel that works in a copy of ``folder``; each cell has so many seconds.
+
+    Raises:
+        DataError: no kernel can be started.
+    """
+    with apart(folder) as copy, _kernel(notebook, copy, environment(folder), seconds) as client:
+        yield Run(client, seconds, copy)
+
+
+@contextmanager
+def _kernel(
+    notebook: NotebookNode, folder: Path, variables: dict[str, str], seconds: float
+) -> Iterator[NotebookClient]:
+    client = NotebookClient(
+        notebook, timeout=max(1, round(seconds)), interrupt_on_timeout=True,
+        error_on_timeout=TIMEOUT, iopub_timeout=round(STOPPING), allow_errors=True,
+        coalesce_streams=True, record_timing=False, kernel_name="python3", extra_arguments=KERNEL,
+        resources={"metadata": {"path": str(folder)}},
+    )  # fmt: skip
+    client.log.setLevel("CRITICAL")  # what it says is in the outcomes
+    try:
+        kernel = client.setup_kernel(env=variables, stderr=subprocess.DEVNULL)
+        kernel.__enter__()
+    except Exception as error:
+        raise DataError(
+            f"no kernel starts ({error}): install the requirements with the Python you use here"
+        ) from None
+    try:
+        yield client
+    finally:
+        kernel.__exit__(None, None, None)
+
+
+@contextmanager
+def apart(folder: Path) -> Iterator[Path]:
+    """Yield a copy of a folder, without what is hidden, big, the course's, or somebody else's."""
+    with tempfile.TemporaryDirectory(prefix="seqlab-", ignore_cleanup_errors=True) as scratch:
+        copy = Path(os.path.realpath(scratch))
+        for path in islice(_own(folder), MOST):
+            target = copy / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # whatever cannot be read
+                shutil.copyfile(path, target)
+        yield copy
+
+
+def _own(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder that a notebook there may want to read."""
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = [
+            name for name in sorted(folders)
+            if name not in NOT_COPIED and name[0] != "." and not (here / name / VENV).exists()
+        ]  # fmt: skip
+        for path in (here / name for name in sorted(names) if name[0] != "."):
+            if path.is_file() and path.stat().st_size <= BIGGEST:
+                yield path
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return this process's environment, with seqlab and the data that ``folder`` has."""
+    home = str(Path(seqlab.__file__).resolve().parents[1])
+    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in [*known, home] if p)}
+    with chdir(folder), suppress(DataError):
+        variables["COURSE_DATA"] = str(files.data_dir().resolve())
+    return variables
+
+
+def watched(run: Run, work: Callable[[], None]) -> None:
+    """Do work in a run while its kernel notes which files are read; ``run.read`` has them then."""
+    run.code(f"{WITNESS}watch()")
+    before = len(run.outcomes)
+    work()
+    if run.stopped:
+        return
+    printed = "".join(o.get("text", "") for o in run.code(f"{WITNESS}report()").outputs)
+    index = dict(enumerate(list(run.outcomes)[before:], start=1))
+    found = json.loads(printed or "{}")
+    for path, number in found.get("read", {}).items():
+        if number in index:
+            run.read[path] = index[number]
+    run.modules = found.get("modules", [])
