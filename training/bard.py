@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from seqlab.transformer import expected_shapes
 from training import calibrate, corpus, paths, record, shakespeare, store
 from training.lm import Dropout, Settings, causal_attention
+from training.precision import fast_products, matrix_type
 from training.rounding import keep_bits
 
 N_VOCAB, D_MODEL, D_FF, N_LAYERS, N_HEADS, BLOCK = 1024, 512, 1024, 4, 8, 128
@@ -91,9 +92,9 @@ class Bard(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         x = self.dropout(self.word_embedding(ids) + self.positions(ids.shape[1]))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
+        with fast_products(self.training):
             if self.training:
-                x = x.bfloat16()
+                x = x.to(matrix_type())
             for block in self.blocks:
                 x = block(x)
             return self.fc_out(self.dropout(x))

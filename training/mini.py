@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from training import paths, record, shakespeare
 from training.lm import Dropout, Settings, causal_attention
+from training.precision import fast_products, matrix_type
 from training.rounding import keep_bits
 
 N_VOCAB, N_CTX, N_EMBD, N_HEAD, N_LAYER = 1024, 256, 256, 4, 4
@@ -112,9 +113,9 @@ class Mini(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         x = self.dropout(self.wte(ids) + self.wpe(torch.arange(ids.shape[1])))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
+        with fast_products(self.training):
             if self.training:
-                x = x.bfloat16()
+                x = x.to(matrix_type())
             for block in self.blocks:
                 x = block(x)
             return F.linear(self.dropout(self.ln_f(x)), self.wte.weight)

@@ -71,16 +71,27 @@ def xz_ratio(text: str) -> float:
 def main() -> None:
     """Write the two files and record lengths, alphabet, repetition and compression."""
     parser = argparse.ArgumentParser(description="Pre-process the novel of problem 1.")
-    parser.add_argument("--compare", type=Path, help="only print how well another text compresses")
-    other: Path | None = parser.parse_args().compare
+    parser.add_argument(
+        "--compare", type=Path, nargs="+", metavar="TEXT",
+        help="only record how well as much of other novels compresses; name the files by title",
+    )  # fmt: skip
+    others: list[Path] | None = parser.parse_args().compare
     text = read()
-    if other:
-        beside = preprocess(other.read_text(encoding="utf-8"))[: len(text)]
-        print(
-            f"{xz_ratio(text):.4f} ours, {xz_ratio(beside):.4f} {other}, {len(beside):,} characters"
-        )
-        return
-    make(text)
+    if others:
+        compare(text, others)
+    else:
+        make(text)
+
+
+def compare(text: str, others: list[Path]) -> None:
+    """Record how well other novels compress, as much of each as ours has, pre-processed alike."""
+    ratios = {}
+    for path in others:
+        beside = preprocess(path.read_text(encoding="utf-8"))[: len(text)]
+        ratios[path.stem] = round(xz_ratio(beside), 4)
+        print(f"{ratios[path.stem]:.4f} {path.stem}, {len(beside):,} characters")
+    print(f"{xz_ratio(text):.4f} ours, {len(text):,} characters")
+    record.write("other_novels", xz_ratio=ratios)
 
 
 def make(text: str) -> None:

@@ -48,8 +48,15 @@ Pre-processed as the document says: lower case, no digits, no line breaks, {nove
 different symbols. {novel["n_train"]:,} characters to train on, and the last {novel["n_test"]:,},
 which no model has seen, to test on. The longest passage that occurs twice has
 {len(novel["longest_repeat"])} characters. `xz -9e` brings it to {novel["xz_ratio"]:.3f} of its
-size; as much of the Shakespeare text, pre-processed alike, to 0.327. (A shorter or longer text
-compresses differently: `python -m training.novel --compare PATH` takes as much of any other one.)
+size. As much of Jane Austen's six novels and of Shakespeare's plays, pre-processed alike
+(`python -m training.novel --compare TEXT` takes any text):
+
+{
+        _beside(
+            record.read("other_novels")["xz_ratio"]
+            | {"The Last Galley": novel["xz_ratio"], "Shakespeare's plays": 0.327}
+        )
+    }
 
 **`RNN_model.json`, `.h5`**: one-hot → SimpleRNN 128 → SimpleRNN 64 → softmax. **`GRU_model.json`,
 `.h5`**: one-hot → GRU 512 (`reset_after=True`, gates in the order z, r, h) → softmax. Architecture
@@ -102,7 +109,7 @@ checkpoints beside it.
 |---|---|---|---|
 {took}
 
-![Loss curves](../docs/training.png)
+![Loss of the Transformers by step, perplexity of RNN and GRU by passes](../docs/training.png)
 
 ## Files
 
@@ -120,6 +127,13 @@ side, under the names above or those of the original course: `Agatha_Christie_tr
 by a reader that builds arrays and a tokenizer and calls nothing else. Files that no `SHA256SUMS`
 lists are not compared with anything, only read with care.
 """
+
+
+def _beside(ratios: dict[str, float]) -> str:
+    """Return a table of titles and ratios, from the best compressed on."""
+    ordered = sorted(ratios.items(), key=lambda pair: pair[1])
+    rows = "\n".join(f"| *{title}* | {ratio:.3f} |" for title, ratio in ordered)
+    return f"| text | `xz -9e` |\n|---|---|\n{rows}"
 
 
 def _took(name: str, facts: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from training.lm import Dropout, averaging
+from training.precision import matrix_type
 from training.scan import GRUScan, TanhScan
 
 Kind = Literal["RNN", "GRU"]
@@ -92,7 +93,7 @@ class Model(torch.nn.Module):
             x = x + getattr(self, f"bias{i}")
             recurrent = self.drop_weights(getattr(self, f"recurrent{i}"))
             if self.n_gates == 3:
-                x = GRUScan.apply(x, h, recurrent.bfloat16() if self.training else recurrent)
+                x = GRUScan.apply(x, h, recurrent.to(matrix_type()) if self.training else recurrent)
             else:
                 x = TanhScan.apply(x, h, recurrent)
             left.append(x[-1].detach())
