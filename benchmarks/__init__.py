@@ -1,0 +1,1 @@
+"""What grading costs. Figures are ratios measured side by side in one run."""
