@@ -76,6 +76,24 @@ def test_a_visible_part_that_varies_by_itself_is_repeated_with_the_hidden_one(mo
     assert not found.is_settled
 
 
+def test_what_follows_the_first_hidden_part_is_run_too():
+    compared = """### BEGIN HIDDEN TESTS
+import seqlab.draws
+x = int(seqlab.draws.generator(3).integers(2, 1000))
+got = double(x)
+### END HIDDEN TESTS
+if double(1) != 2:
+    raise AssertionError("one")
+### BEGIN HIDDEN TESTS
+if got != 2 * x:
+    raise AssertionError("some")
+### END HIDDEN TESTS
+"""
+    assert tried(RIGHT, test=compared).failed == 0
+    assert tried(SEEN, ["t"], test=compared).draws == 0
+    assert tried(CACHED, ["t"], test=compared).failed == 30
+
+
 def test_code_that_does_not_run_fails_the_tests_and_stops_nothing():
     assert tried("def double(:", ["t"]).is_settled
     assert tried("raise SystemError", ["t"]).is_settled

@@ -341,6 +341,15 @@ def test_the_doctor_says_what_is_there_and_what_is_missing(monkeypatch):
     assert "apt install" in found["bubblewrap"].detail
 
 
+def test_data_that_the_sandbox_would_hide_is_named(monkeypatch):
+    with pytest.raises(sandbox.SandboxError, match=r"data lies below /tmp.*move"):
+        examine.sandbox(Path("/tmp/course/data"), disk=2**20).check()
+    monkeypatch.setattr(Course, "data", lambda course: Path("/tmp/course/data"))
+    found = {each.what: each for each in doctor.examine(Course(ROOT))}
+    assert found["rooms"].verdict == "missing"
+    assert "/tmp/course/data lies below /tmp" in found["rooms"].detail
+
+
 def test_a_sandbox_does_without_a_list_of_fonts_that_has_gone(tmp_path):
     there = examine.sandbox(ROOT / "data", disk=2**20)
     dataclasses.replace(there, fonts=tmp_path / "gone").check()

@@ -147,7 +147,7 @@ def _show(course: Course, assignment: str, names: list[str]) -> None:
     from examiner import grading
 
     grader = grading.Grader(course)
-    results = [grader.result(assignment, name) for name in names]
+    results = grader.results(assignment, names)
     print(grading.table(results))
     if not any(result.is_graded for result in results):
         raise CourseError(f"no submission of {assignment} could be graded: see the reasons above")
@@ -195,7 +195,7 @@ def scores(assignment: Assignment) -> None:
     course = Course.find()
     grader = grading.Grader(course)
     names = sorted({*chosen(course, assignment, None), *course.roster()})
-    print(grading.table([grader.result(assignment, name) for name in names]))
+    print(grading.table(grader.results(assignment, names)))
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ def _sandbox(policy: dict[str, object], data: Path) -> Iterator[Finding]:
             "fork from a warm process, each in namespaces of its own" if walls else
             "each starts anew (about 3 s): user namespaces within a sandbox are switched off here",
         )  # fmt: skip
-    except (NurseryError, RoomError) as error:
+    except (NurseryError, RoomError, sandbox.SandboxError) as error:
         yield Finding("rooms", "missing", f"none can be made: {error}")
     finally:
         examiner.close()

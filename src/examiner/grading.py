@@ -3,11 +3,11 @@
 This module does not know who asks, nor how a submission reached ``submitted/``.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbgrader.api import MissingEntry
+from nbgrader.api import Gradebook, MissingEntry
 
 from examiner.course import POINTS, Course, CourseError
 from examiner.feedback import run
@@ -90,19 +90,26 @@ class Grader:
 
     def result(self, assignment: str, student: str) -> Result:
         """Return what the gradebook has of a submission."""
+        return self.results(assignment, [student])[0]
+
+    def results(self, assignment: str, students: Iterable[str]) -> list[Result]:
+        """Return what the gradebook has of several submissions, opening it once."""
         with self.course.gradebook(self.root) as gradebook:
-            try:
-                submission = gradebook.find_submission(assignment, student)
-            except MissingEntry:
-                found = self._course.status(assignment, student, False)
-                return Result(student, assignment, found=found)
-            grades = [g for notebook in submission.notebooks for g in notebook.grades]
-            automatic = tuple(
-                CellScore(g.name, g.auto_score or 0.0, g.max_score)
-                for g in grades
-                if g.cell.cell_type == "code"
-            )
-            manual = sum(g.max_score for g in grades if g.needs_manual_grade)
+            return [self._result(gradebook, assignment, student) for student in students]
+
+    def _result(self, gradebook: Gradebook, assignment: str, student: str) -> Result:
+        try:
+            submission = gradebook.find_submission(assignment, student)
+        except MissingEntry:
+            found = self._course.status(assignment, student, False)
+            return Result(student, assignment, found=found)
+        grades = [g for notebook in submission.notebooks for g in notebook.grades]
+        automatic = tuple(
+            CellScore(g.name, g.auto_score or 0.0, g.max_score)
+            for g in grades
+            if g.cell.cell_type == "code"
+        )
+        manual = sum(g.max_score for g in grades if g.needs_manual_grade)
         found = self._course.status(assignment, student, True)
         return Result(student, assignment, automatic, manual, found)
 

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from examiner.sandbox import Sandbox
+from examiner.sandbox import Sandbox, SandboxError
 from room import wire
 
 TICK = 0.2  # seconds between two looks at a room's memory
@@ -249,7 +249,12 @@ class Nursery:
         environment = {**os.environ, **ENVIRONMENT, **self._variables}
         policy = {**self.policy, "walls": self.sandbox is not None and self._try_walls}
         if self.sandbox:
-            command, environment, extra = self.sandbox.wrap(command)
+            try:
+                command, environment, extra = self.sandbox.wrap(command)
+            except SandboxError:
+                ours.close()
+                theirs.close()
+                raise
             policy |= extra
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the nursery)
         self._process = subprocess.Popen(  # noqa: S603  (our own command)

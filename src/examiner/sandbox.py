@@ -51,8 +51,14 @@ class Sandbox:
         """Return the command in its sandbox, its environment, and what its nursery must know.
 
         Raises:
-            SandboxError: bubblewrap is not installed.
+            SandboxError: bubblewrap is not installed, or would hide what has to be read.
         """
+        for place in (*python_folders(), *self.readable):
+            if folder := next((f for f in FOLDERS if place.is_relative_to(f)), None):
+                raise SandboxError(
+                    f"{place} lies below {folder}, which is an empty folder in the sandbox: move "
+                    "the course and its environment somewhere else, below /srv for instance"
+                )
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise SandboxError(

@@ -1,9 +1,9 @@
 """Marks do not depend on what is drawn: a variant's tests, many times over, with other inputs.
 
 In rooms a thousand draws of a catalogue would take days. Here a variant and its tests share a
-process, and only what can come out differently is repeated: a test is cut at its hidden part, of
-which the visible part in front is tried ``AGREED`` times. Where it always fails, nothing that is
-drawn can change the mark; where it never does, the hidden part is run for every draw.
+process, and only what can come out differently is repeated: a test without its hidden parts is
+tried ``AGREED`` times. Where it always fails, nothing that is drawn can change the mark; where it
+never does, all from the first hidden part on is run for every draw.
 
 This module does not know what is drawn, nor whether a variant is right. It runs the catalogue's
 code without a sandbox: that is our own.
@@ -124,19 +124,19 @@ def tried(source: str, variant: str, fails: Sequence[str], n: int) -> list[Drawn
 def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     """Return how often a test fails, of how many draws, and what it says then."""
     part = HIDDEN.search(source)
-    visible = source[: part.start()] if part else source
+    visible = HIDDEN.sub("", source)
     said = [_failure(visible, dict(space)) for _ in range(AGREED)]
     if part is None or all(said):
         return sum(map(bool, said)), 0, next(filter(None, said), "")
-    hidden = part.group()
+    before, rest = source[: part.start()], source[part.start() :]
     repeated = any(said)  # the visible part comes out differently by itself
     ready = dict(space)
     if not repeated:
-        _failure(visible, ready)
+        _failure(before, ready)
     failed, reason = 0, ""
     for draw in range(n):
         draws.use_key(draw.to_bytes(4, "big"))
-        if why := _failure(visible + hidden if repeated else hidden, dict(ready)):
+        if why := _failure(source if repeated else rest, dict(ready)):
             failed, reason = failed + 1, reason or why
     draws.use_key(b"")
     return failed, n, reason
