@@ -1,7 +1,7 @@
 """Recipes: the RNN and the GRU of problem 1.
 
 ``python -m training.characters RNN|GRU [--train PATH --test PATH --out FOLDER]`` trains on the
-course's novel or on a text of your own, and writes Keras' two files. On two cores the RNN takes
+course's novel or on a text of your own, and writes Keras' two files. On one thread the RNN takes
 minutes, the GRU about half an hour; either can be interrupted and started again.
 
 This module does not know how a pass over the text is made.
