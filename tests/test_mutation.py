@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 import mistakes
+import seqlab
 from examiner.course import POINTS, Course, CourseError
-from examiner.staff import accuracy, gate, matrix, mutation
+from examiner.staff import accuracy, gate, many_draws, matrix, mutation
 from mistakes import Cell, Mistake, Right
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's and jupyter's own
@@ -218,3 +221,23 @@ def test_there_are_enough_entries():
     assert sum(len(cell.mistakes) for cell in cells) >= 120
     functions = {name for cell in cells for name in cell.functions}
     assert len(functions) >= 20
+
+
+FEW = " ',.?abcdefghijklmnopqrstuvwxyz"
+MANY = " !\"$%&'()*+,-./:;=?@[]^_abcdefghijklmnopqrstuvwxyz£—"
+
+
+@pytest.mark.parametrize("symbols", [FEW, MANY], ids=["few", "many"])
+@pytest.mark.parametrize("problem", ["p1-2", "p1-3"])
+def test_the_certain_networks_serve_a_text_of_fewer_or_more_symbols(symbols, problem, monkeypatch):
+    monkeypatch.setattr(seqlab, "load_corpus", lambda: (symbols, symbols[::-1]))
+    cells = {c.id: c for c in nbformat.read(COURSE.master("assignment5"), as_version=4).cells}
+    test = f"{problem}-test"
+    chosen = [v for v in mutation.variants("assignment5") if v.cell == f"{problem}-solution"]
+    assert len(chosen) > 20
+    sigmoid = new_code_cell("def sigmoid(z):\n    return 1 / (1 + np.exp(-z))")
+    for variant in chosen:
+        own = [cells["p1-setup"], sigmoid, new_code_cell(variant.code), cells[test]]
+        source = nbformat.writes(new_notebook(cells=own))
+        (found,) = many_draws.tried(source, variant.name, sorted(variant.fails), 3)
+        assert found.is_settled, found

@@ -156,6 +156,21 @@ def test_solutions_hold_the_outputs_as_notebook_and_page(course):
     ).replace('<span class="n">', "")
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import time\ntime.sleep(60)", "cell bad of it takes more than 2 s here"),
+        ("import os\nos._exit(1)", "cell bad of it ended its kernel"),
+        ("1 / 0", "cell bad of it failed: ZeroDivisionError"),
+    ],
+)
+def test_a_cell_that_does_not_end_well_is_named_in_a_line(tmp_path, monkeypatch, source, said):
+    monkeypatch.setattr(solutions, "CELL_SECONDS", 2)
+    notebook = new_notebook(cells=[new_code_cell("1", id="good"), new_code_cell(source, id="bad")])
+    with pytest.raises(CourseError, match=said):
+        solutions.execute(notebook, tmp_path, "it")
+
+
 def test_outside_a_course_the_command_says_where_to_go(tmp_path):
     done = subprocess.run(
         [Path(sys.executable).with_name("course"), "release", "gpt2"],

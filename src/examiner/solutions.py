@@ -3,12 +3,13 @@
 This module does not know how a release is made.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 from nbclient.client import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from tqdm import tqdm
@@ -16,6 +17,8 @@ from tqdm import tqdm
 from examiner.course import Course, CourseError
 
 CELL_SECONDS = 180
+# Beside other work, threads of a matrix product that wait for each other take minutes for seconds.
+THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def solve(course: Course, assignment: str) -> Path:
@@ -37,7 +40,7 @@ def execute(
     """Execute ``notebook`` in place, in ``folder``, with a bar over its cells.
 
     Raises:
-        CourseError: a cell failed; the message names it.
+        CourseError: a cell failed, took too long or ended its kernel; the message names it.
     """
     client = NotebookClient(
         notebook,
@@ -45,7 +48,7 @@ def execute(
         coalesce_streams=True,  # of a progress bar keep the last state, as a browser shows it
         resources={"metadata": {"path": str(folder)}},
     )
-    with client.setup_kernel():
+    with client.setup_kernel(env={**os.environ, **THREADS}):
         for i, cell in enumerate(tqdm(notebook.cells, desc=name, unit="cell")):
             try:
                 client.execute_cell(cell, i)
@@ -53,6 +56,13 @@ def execute(
                 raise CourseError(
                     f"cell {cell.id} of {name} failed: {error.ename}: {error.evalue}"
                 ) from None
+            except CellTimeoutError:
+                raise CourseError(
+                    f"cell {cell.id} of {name} takes more than {CELL_SECONDS} s here: make it "
+                    "shorter, or try again when the machine has less to do"
+                ) from None
+            except DeadKernelError:
+                raise CourseError(f"cell {cell.id} of {name} ended its kernel") from None
             if cell.cell_type == "code":  # a bar that has gone leaves an empty line behind
                 cell.outputs = [o for o in cell.outputs if o.get("text", "shown").strip()]
             if after:
