@@ -223,6 +223,13 @@ def test_there_are_enough_entries():
     assert len(functions) >= 20
 
 
+def test_other_data_is_tried_anew(tmp_path, monkeypatch):
+    before = gate.fingerprint(COURSE, "gpt2")
+    monkeypatch.setattr(Course, "data", lambda course: tmp_path)
+    (tmp_path / "SHA256SUMS").write_text("0  problem1_data/mystery_train.txt\n")
+    assert gate.fingerprint(COURSE, "gpt2") != before
+
+
 FEW = " ',.?abcdefghijklmnopqrstuvwxyz"
 MANY = " !\"$%&'()*+,-./:;=?@[]^_abcdefghijklmnopqrstuvwxyz£—"
 

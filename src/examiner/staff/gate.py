@@ -20,6 +20,7 @@ from examiner.course import Course
 from examiner.sitting import DEMO
 from examiner.staff import mutation
 from examiner.status import write_whole
+from seqlab.files import SUMS
 
 PASSED = "passed.json"
 
@@ -58,7 +59,7 @@ def run(course: Course, assignment: str, workers: int = 0) -> mutation.Matrix:
 
 
 def fingerprint(course: Course, assignment: str) -> str:
-    """Return a hash of tests, provided cells, checks and catalogue."""
+    """Return a hash of tests, provided cells, checks, catalogue and data."""
     digest = hashlib.sha256()
     master = nbformat.read(course.master(assignment), as_version=4)
     for cell in master.cells:
@@ -68,6 +69,8 @@ def fingerprint(course: Course, assignment: str) -> str:
     catalogue = Path(mistakes.__file__).parent
     files = [library / "checks.py", library / "draws.py", catalogue / "entries.py",
              *sorted((catalogue / assignment).rglob("*.py"))]  # fmt: skip
+    if (sums := course.data() / SUMS).is_file():  # other models, other texts: other answers
+        files.append(sums)
     for path in files:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

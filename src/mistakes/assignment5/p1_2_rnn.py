@@ -8,7 +8,6 @@ _WRITER = Writer(
     certain="p1-2-test", counts="p1-2-test-counts", sampling="p1-2-test-sampling",
 )  # fmt: skip
 _CERTAIN = (_WRITER.certain,)
-_OVERFLOWS = (_WRITER.certain, _WRITER.counts)  # with trained weights, after some dozen steps
 _LAYER_1 = "h1 = np.tanh(W_xh1 @ x + W_h1h1 @ h1 + b_h1)"
 _LAYER_2 = "h2 = np.tanh(W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)"
 
@@ -258,7 +257,7 @@ def sample_text_RNN(weights, prompt, N):
             hint="Your second layer leaves out the tanh, so that its states are not squashed "
             "between -1 and 1.",
             edits=((_LAYER_2, "h2 = W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2"),),
-            fails=_OVERFLOWS,
+            fails=_CERTAIN,
         ),
         Mistake(
             "rnn-linear-layer-1",
@@ -287,7 +286,7 @@ def sample_text_RNN(weights, prompt, N):
             "network's layers use tanh.",
             edits=((_LAYER_1, "h1 = np.maximum(0, W_xh1 @ x + W_h1h1 @ h1 + b_h1)"),
                    (_LAYER_2, "h2 = np.maximum(0, W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)")),
-            fails=_OVERFLOWS,
+            fails=_CERTAIN,
         ),
         Mistake(
             "rnn-memory-outside-tanh",
@@ -297,7 +296,7 @@ def sample_text_RNN(weights, prompt, N):
             "terms stand inside.",
             edits=((_LAYER_1, "h1 = np.tanh(W_xh1 @ x + b_h1) + W_h1h1 @ h1"),
                    (_LAYER_2, "h2 = np.tanh(W_h1h2 @ h1 + b_h2) + W_h2h2 @ h2")),
-            fails=_OVERFLOWS,
+            fails=_CERTAIN,
         ),
         Mistake(
             "rnn-tanh-on-scores",
