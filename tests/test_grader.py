@@ -1,8 +1,10 @@
 """A process that computes for another one: several things at a time, and gone with it."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -27,6 +29,13 @@ def two():
     made = grader.Grader(2)
     yield made
     made.end()
+
+
+def start_and_stop():
+    """Start a child, say which, and stop as if for ever: no signal is heard from then on."""
+    child = subprocess.Popen(["sleep", "60"])
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGSTOP)).start()
+    return child.pid
 
 
 def ends(pid, seconds=15.0):
@@ -71,6 +80,17 @@ def test_lanes_that_begin_at_once_do_not_load_modules_in_each_others_way():
 def test_what_one_job_raises_ends_all_of_them():
     with pytest.raises(ValueError, match="no"):
         list(grader.spread(work, [("say", 1), ("fail", "no"), ("say", 2)], 1))
+
+
+def test_one_that_hears_nothing_is_killed_with_what_it_has_started():
+    made = grader.Grader(1)
+    child = made.compute(0, start_and_stop)
+    time.sleep(1)
+    started = time.monotonic()
+    made.end()
+    assert time.monotonic() - started < grader.PATIENCE + 3
+    assert not is_alive(made.process_id)
+    assert ends(child, 3)
 
 
 def test_it_is_gone_when_whoever_started_it_is_killed():

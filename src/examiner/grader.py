@@ -24,6 +24,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 _LOADING = threading.Lock()  # nbgrader's modules import each other: not two threads at a time
+PATIENCE = 3  # seconds that a process has for leaving by itself
 LANES = 4  # submissions at a time, of which each takes a fifth of a second in the process itself
 
 
@@ -77,12 +78,18 @@ class Grader:
 
     def end(self) -> None:
         """End the process at once, with all that it has started."""
+        with contextlib.suppress(OSError):
+            self._control.close()  # it leaves then, even if it misses the signal on its way to wait
         self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=10)
-        self._process.kill()
-        self._process.wait()
-        for connection in (self._control, *self._ends):
+        try:
+            self._process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            from examiner.rooms import descendants, kill
+
+            for pid in reversed(descendants(self._process.pid)):
+                kill(pid, signal.SIGKILL)
+            self._process.wait()
+        for connection in self._ends:
             with contextlib.suppress(OSError):
                 connection.close()
 
