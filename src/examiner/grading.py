@@ -116,12 +116,13 @@ class Grader:
 
 def table(results: list[Result]) -> str:
     """Return the results as lines of text: student, points, what is open, status and reasons."""
-    lines = [f"{'student':24} {'points':>8} {'to mark':>8}  status"]
+    width = max([24, *(len(result.student) for result in results)])
+    lines = [f"{'student':{width}} {'points':>8} {'to mark':>8}  status"]
     for result in results:
         out_of = POINTS[result.assignment]
         points = f"{result.score:g}" if result.is_graded else "-"
         lines.append(
-            f"{result.student:24} {points:>5}/{out_of:<3}{result.needs_manual:>7g}   "
+            f"{result.student:{width}} {points:>5}/{out_of:<3}{result.needs_manual:>7g}   "
             f"{result.status}{': ' + _cut(result.reason) if result.reason else ''}"
         )
     return "\n".join(lines)
