@@ -47,6 +47,7 @@ def execute(
         timeout=CELL_SECONDS,
         coalesce_streams=True,  # of a progress bar keep the last state, as a browser shows it
         resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=40"],  # errors, but not that it talks over the loopback
     )
     with client.setup_kernel(env={**os.environ, **THREADS}):
         for i, cell in enumerate(tqdm(notebook.cells, desc=name, unit="cell")):
