@@ -311,6 +311,10 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # a process that forks must be one thread
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    # Memory that was used once is used again. Given back to the system, every large array would
+    # be new pages, which take several times as long as the numbers in them.
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "536870912",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "PYTHONHASHSEED": "random",
 }

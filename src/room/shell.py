@@ -185,6 +185,12 @@ class Shell(InteractiveShell):
         transformed: str = super().transform_cell(raw_cell)  # type: ignore[no-untyped-call]
         return transformed
 
+    def should_run_async(self, raw_cell: str, **more: Any) -> bool:
+        """Return whether a cell awaits something; IPython would compile each once more to see."""
+        if not any(word in raw_cell for word in ("await", "async")):
+            return False
+        return bool(super().should_run_async(raw_cell, **more))
+
     def cell(self, source: str) -> list[Output]:
         """Run a cell to its end, whatever it does, and return its outputs."""
         with self.recording():
