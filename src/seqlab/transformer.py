@@ -31,8 +31,11 @@ def expected_shapes() -> dict[str, tuple[int, ...]]:
     return shapes | {"fc_out.weight": (VOCAB_SIZE, D_MODEL), "fc_out.bias": (VOCAB_SIZE,)}
 
 
-def load_transformer_weights() -> dict[str, np.ndarray]:
+def load_transformer_weights(*beginnings: str) -> dict[str, np.ndarray]:
     """Return ``{parameter name: float32 array}`` of the model that writes Shakespeare.
+
+    Args:
+        beginnings: take only parameters whose names begin with one of these; none: take all
 
     Raises:
         DataError: the file is missing, changed, cut short, or of another model.
@@ -40,7 +43,9 @@ def load_transformer_weights() -> dict[str, np.ndarray]:
     Source: assignment 5, problem 2.
     """
     arrays = files.remember(_read, files.find(GROUP, *NAMES))
-    return {name: array.copy() for name, array in arrays.items()}
+    return {
+        name: array.copy() for name, array in arrays.items() if name.startswith(beginnings or "")
+    }
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
