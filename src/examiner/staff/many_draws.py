@@ -3,7 +3,8 @@
 In rooms a thousand draws of a catalogue would take days. Here a variant and its tests share a
 process, and only what can come out differently is repeated: a test without its hidden parts is
 tried ``AGREED`` times. Where it always fails, nothing that is drawn can change the mark; where it
-never does, all from the first hidden part on is run for every draw.
+never does, all from the first hidden part on is run for every draw, or ``UNDRAWN`` times where
+hidden parts draw nothing: there only what a student's function draws itself differs.
 
 This module does not know what is drawn, nor whether a variant is right. It runs the catalogue's
 code without a sandbox: that is our own.
@@ -20,8 +21,10 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import nbformat
@@ -29,11 +32,13 @@ import numpy as np
 from IPython.core.inputtransformer2 import TransformerManager
 from nbgrader import utils
 
+from examiner.rooms import ENVIRONMENT
 from examiner.sitting import HIDDEN
 from examiner.staff.mutation import Trials, Variant
 from seqlab import draws
 
 AGREED = 5  # runs of a visible part that have to come out alike
+UNDRAWN = 100  # runs of hidden parts that draw nothing: their own chances stand beside them
 SECONDS = 120  # for one run of a test: a variant that never ends fails it
 
 Space = dict[str, Any]
@@ -89,7 +94,8 @@ def run(
         else:
             waiting[key] = (source, variant.name, sorted(variant.fails), draws)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the processes: there are enough
+    for variable, value in ENVIRONMENT.items():  # for one thread each, as rooms have it
+        os.environ.setdefault(variable, value)
     with (
         ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool,
         kept.open("a", encoding="utf-8") as file,
@@ -134,6 +140,7 @@ def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     if not repeated:
         _failure(before, ready)
     failed, reason = 0, ""
+    n = n if "draws" in rest else min(n, UNDRAWN)
     for draw in range(n):
         draws.use_key(draw.to_bytes(4, "big"))
         if why := _failure(source if repeated else rest, dict(ready)):
@@ -154,13 +161,17 @@ def _failure(source: str, space: Space) -> str:
 
 
 def _run(source: str, space: Space) -> None:
-    code = compile(TransformerManager().transform_cell(source), "<cell>", "exec")
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            exec(code, space)  # noqa: S102  (the masters' and the catalogue's own)
+            exec(_compiled(source), space)  # noqa: S102  (the masters' and the catalogue's own)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@cache
+def _compiled(source: str) -> CodeType:
+    return compile(TransformerManager().transform_cell(source), "<cell>", "exec")
 
 
 def _begin() -> None:
