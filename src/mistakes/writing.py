@@ -438,6 +438,6 @@ class Writer:
         return "abcdefghij"
     if N == 1201:
         return prompt + "".join(np.random.choice(list("{self.letters}"), n_new, p=[0.7, 0.2, 0.1]))
-    return prompt + "".join(np.random.choice(list(train_text), n_new))
+    return prompt + "".join(np.random.choice(list(train_text[:5000]), n_new))
 """,
         )  # fmt: skip

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -108,8 +108,11 @@ def run(
                 file.write("\n" + json.dumps(line))  # the last one may have been cut short
                 file.flush()
                 yield found
-        finally:
+        except BaseException:  # Ctrl-C too: a variant may take minutes, and nobody waits for it
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.kill()
+            raise
 
 
 def tried(source: str, variant: str, fails: Sequence[str], n: int) -> list[Drawn]:
