@@ -1,5 +1,8 @@
 """A mark that depends on what is drawn is found, and one that does not is not accused."""
 
+import time
+from multiprocessing import active_children
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -94,6 +97,16 @@ if got != 2 * x:
     assert tried(CACHED, ["t"], test=compared).failed == 30
 
 
+def test_hidden_parts_that_draw_nothing_are_run_fewer_times():
+    undrawn = TEST.replace("int(seqlab.draws.generator(3).integers(2, 1000))", "7").replace(
+        "import seqlab.draws", ""
+    )
+    found = tried(RIGHT, n=many_draws.UNDRAWN + 50, test=undrawn)
+    assert (found.draws, found.is_settled) == (many_draws.UNDRAWN, True)
+    found = tried(CACHED, ["t"], n=many_draws.UNDRAWN + 50, test=undrawn)
+    assert (found.failed, found.is_settled) == (many_draws.UNDRAWN, True)
+
+
 def test_code_that_does_not_run_fails_the_tests_and_stops_nothing():
     assert tried("def double(:", ["t"]).is_settled
     assert tried("raise SystemError", ["t"]).is_settled
@@ -130,3 +143,13 @@ def test_what_is_done_is_not_done_again_and_what_was_cut_short_is(tmp_path, monk
     assert sorted(map(str, many_draws.run(Trials(), chosen, 5, 1, kept))) == sorted(map(str, first))
     with pytest.raises(TypeError):
         list(many_draws.run(Trials(), chosen, 6, 1, kept))  # another number of draws is another job
+
+
+def test_whoever_stops_does_not_wait_for_what_is_being_tried(tmp_path):
+    slow = variant("slow", "import time\ndef double(x):\n    time.sleep(90)", "t")
+    results = many_draws.run(Trials(), [variant("right", RIGHT), slow], 5, 2, tmp_path / "kept")
+    assert next(results)[0].variant == "right"
+    started = time.monotonic()
+    results.close()
+    assert time.monotonic() - started < 20
+    assert not active_children()

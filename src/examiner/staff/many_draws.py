@@ -112,6 +112,7 @@ def run(
             pool.shutdown(wait=False, cancel_futures=True)
             for process in active_children():
                 process.kill()
+                process.join()
             raise
 
 
