@@ -147,8 +147,10 @@ def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     n = n if "draws" in rest else min(n, UNDRAWN)
     for draw in range(n):
         draws.use_key(draw.to_bytes(4, "big"))
-        if why := _failure(source if repeated else rest, dict(ready)):
+        scratch = dict(ready)
+        if why := _failure(source if repeated else rest, scratch):
             failed, reason = failed + 1, reason or why
+        scratch.clear()  # what it defined holds on to it, and to all of its arrays
     draws.use_key(b"")
     return failed, n, reason
 
