@@ -32,7 +32,6 @@ import numpy as np
 from IPython.core.inputtransformer2 import TransformerManager
 from nbgrader import utils
 
-from examiner.rooms import ENVIRONMENT
 from examiner.sitting import HIDDEN
 from examiner.staff.mutation import Trials, Variant
 from seqlab import draws
@@ -94,8 +93,7 @@ def run(
         else:
             waiting[key] = (source, variant.name, sorted(variant.fails), draws)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    for variable, value in ENVIRONMENT.items():  # for one thread each, as rooms have it
-        os.environ.setdefault(variable, value)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the processes: there are enough
     with (
         ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool,
         kept.open("a", encoding="utf-8") as file,
@@ -135,7 +133,7 @@ def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     """Return how often a test fails, of how many draws, and what it says then."""
     part = HIDDEN.search(source)
     visible = HIDDEN.sub("", source)
-    said = [_failure(visible, dict(space)) for _ in range(AGREED)]
+    said = [_apart(visible, space) for _ in range(AGREED)]
     if part is None or all(said):
         return sum(map(bool, said)), 0, next(filter(None, said), "")
     before, rest = source[: part.start()], source[part.start() :]
@@ -147,12 +145,19 @@ def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     n = n if "draws" in rest else min(n, UNDRAWN)
     for draw in range(n):
         draws.use_key(draw.to_bytes(4, "big"))
-        scratch = dict(ready)
-        if why := _failure(source if repeated else rest, scratch):
+        if why := _apart(source if repeated else rest, ready):
             failed, reason = failed + 1, reason or why
-        scratch.clear()  # what it defined holds on to it, and to all of its arrays
     draws.use_key(b"")
     return failed, n, reason
+
+
+def _apart(source: str, space: Space) -> str:
+    """Return what a piece of a test fails with on a copy of the names, which is let go."""
+    scratch = dict(space)
+    try:
+        return _failure(source, scratch)
+    finally:
+        scratch.clear()  # what it defined holds on to it, and to all of its arrays
 
 
 def _failure(source: str, space: Space) -> str:
