@@ -19,11 +19,11 @@ c.ClearMarkScheme.enforce_metadata = False
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = r"(?s).*"
 
-# Submissions are mended where they are damaged, and executed in two rooms: a student's cells in a
-# sandbox, the tests outside it (docs/security.md). Limits: see examiner/policy.py.
-c.Autograde.exporter_class = "examiner.plugin.Mending"
+# Submissions are mended where they are damaged, and executed in two kernels: a student's cells in a
+# sandbox, the tests outside it (docs/security.md). Limits: see autograder/policy.py.
+c.Autograde.exporter_class = "course.run.nbgrader_plugin.Mending"
 c.Autograde.autograde_preprocessors = [
-    "examiner.plugin.Examine",
+    "course.run.nbgrader_plugin.Examine",
     "nbgrader.preprocessors.IgnorePattern",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
@@ -34,7 +34,7 @@ c.Policy.cell_seconds = 180
 c.Policy.call_seconds = 60
 
 # Lateness costs nothing, unless these lines are let in (docs/report.md); due dates: formgrader.
-# c.AssignLatePenalties.plugin_class = "examiner.lateness.Lateness"
+# c.AssignLatePenalties.plugin_class = "course.run.lateness.Lateness"
 # c.Lateness.percent = 10  # of the achieved score, for every day begun
 # c.Lateness.grace_minutes = 15
 # c.Lateness.cap_percent = 50
@@ -42,17 +42,18 @@ c.Policy.call_seconds = 60
 # c.Lateness.extensions_csv = "extensions.csv"  # student, assignment, hours
 
 # Marks come with a status: a crash is not a zero.
-c.ExportApp.plugin_class = "examiner.plugin.StatusCsv"
+c.ExportApp.plugin_class = "course.run.nbgrader_plugin.StatusCsv"
 
-from examiner.staff import audit, marking  # noqa: E402
+from course.formgrader import marking  # noqa: E402
+from course.report import audit  # noqa: E402
 
 # Formgrader's pages show what students wrote and run nothing of it. Beside a written answer stands
 # the master's mark scheme, for staff alone (docs/ta.md).
 c.TemplateExporter.filters = {
-    "markdown2html": "examiner.feedback.texts.markdown",
-    "highlight_code": "examiner.staff.marking.code_to_html",
+    "markdown2html": "course.feedback.markup.markdown",
+    "highlight_code": "course.formgrader.marking.code_to_html",
 }
-c.HTMLExporter.preprocessors = ["examiner.staff.marking.MarkSchemes"]
+c.HTMLExporter.preprocessors = ["course.formgrader.marking.MarkSchemes"]
 c.HTMLExporter.optimistic_validation = True  # once, not after every preprocessor
 c.HTMLExporter.template_name = "marking"
 c.HTMLExporter.extra_template_basedirs = marking.template_folders()
@@ -63,8 +64,8 @@ marking.read_together()
 audit.watch()
 
 # The page of feedback. Hints for tests that failed in the part that students have, and in their
-# hidden part: "off", "mild" or "full". What else may be set: examiner/feedback/exporter.py.
-c.GenerateFeedback.exporter_class = "examiner.feedback.FeedbackPage"
+# hidden part: "off", "mild" or "full". What else may be set: course/feedback/exporter.py.
+c.GenerateFeedback.exporter_class = "course.feedback.FeedbackPage"
 c.GenerateFeedback.preprocessors = []
 c.FeedbackPage.visible_hints = "mild"
 c.FeedbackPage.hidden_hints = "full"

@@ -1,12 +1,12 @@
-"""The examiner beside stock nbgrader: ``python -m benchmarks.autograde``.
+"""The autograder beside stock nbgrader: ``python -m benchmarks.autograde``.
 
 Three figures, the last line printed being one JSON object with all of them:
 
 1. 40 honest submissions, 20 of each assignment, the same cells executed: stock nbgrader as it is
-   (``nbgrader autograde``, one after the other), the examiner (``course autograde`` with a worker a
+   (``nbgrader autograde``, one after the other), the autograder (``course autograde`` with a worker a
    core), and the pure time of the same cells and tests in one warm process. None of them looks for
    reasons of failures; what that takes is the difference to "with diagnoses".
-2. As each would be used: stock runs the demonstrations, too, the examiner makes diagnoses. On
+2. As each would be used: stock runs the demonstrations, too, the autograder makes diagnoses. On
    ``--demos`` submissions of each assignment.
 3. ``--long`` submissions, 2 % of them hostile: memory and open files of the graders along the way,
    and the cost of a submission in the first and in the last quarter.
@@ -37,11 +37,14 @@ from nbgrader import utils
 from tqdm import tqdm
 
 import mistakes
-from examiner import batch, bundle, release, schedule, settings
-from examiner.course import CONFIG, Course
-from examiner.record import assignment_in
-from examiner.rooms import descendants
-from examiner.sitting import DEMO
+from autograder import job
+from autograder.execution.client import descendants
+from autograder.execution.session import DEMO
+from course.directory import CONFIG, Course
+from course.release import generate
+from course.run import batch, quiet
+from course.run.publish import assignment_in
+from course.run.workers import Local
 from examples import build
 from examples.roster import CLASS
 
@@ -64,7 +67,7 @@ def main() -> None:
     parser.add_argument("--demos", type=int, default=6, help="submissions with demonstrations")
     parser.add_argument("--long", type=int, default=1000, help="submissions of the long run")
     given = parser.parse_args()
-    settings.quieten()
+    quiet.quieten()
     figures: dict[str, Any] = {"cores": os.cpu_count(), "python": sys.version.split()[0]}
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir="/var/tmp") as scratch:
         course = prepared(Path(scratch) / "course", given.each)
@@ -87,7 +90,7 @@ def prepared(root: Path, each: int) -> Course:
     course = Course(root)
     build.build(course, root / "class")
     for assignment, students in CLASS.items():
-        release.register(course, assignment)
+        generate.register(course, assignment)
         names = [s.name for s in students if s.name not in DAMAGED]
         for i in range(each):
             name = names[i % len(names)]
@@ -123,18 +126,18 @@ def mistaken(i: int) -> dict[str, str]:
 
 
 def same_cells(course: Course, each: int) -> dict[str, Any]:
-    """Measure stock, the examiner and the pure time, assignment by assignment."""
+    """Measure stock, the autograder and the pure time, assignment by assignment."""
     found: dict[str, Any] = {}
     for assignment in CLASS:
         seconds = {
             "stock": timed(lambda a=assignment: stock(course, a)),
-            "examiner": timed(lambda a=assignment: examined(course, a, diagnoses=False)),
+            "autograder": timed(lambda a=assignment: examined(course, a, diagnoses=False)),
             "pure": pure(course, assignment),
             "with diagnoses": timed(lambda a=assignment: examined(course, a)),
         }
         found[assignment] = rounded(seconds) | ratios(seconds) | {"submissions": each}
         print(assignment, found[assignment], flush=True)
-    kinds = ("stock", "examiner", "pure", "with diagnoses")
+    kinds = ("stock", "autograder", "pure", "with diagnoses")
     total = {key: sum(found[a][key] for a in CLASS) for key in kinds}
     found["both"] = rounded(total) | ratios(total) | {"submissions": each * len(CLASS)}
     print("both", found["both"], flush=True)
@@ -142,15 +145,15 @@ def same_cells(course: Course, each: int) -> dict[str, Any]:
 
 
 def as_used(course: Course) -> dict[str, Any]:
-    """Measure stock with demonstrations beside the examiner with diagnoses and without them."""
+    """Measure stock with demonstrations beside the autograder with diagnoses and without them."""
     found: dict[str, Any] = {}
     for assignment in CLASS:
         seconds = {
             "stock": timed(lambda a=assignment: stock(course, a, demos=True)),
-            "examiner": timed(lambda a=assignment: examined(course, a)),
+            "autograder": timed(lambda a=assignment: examined(course, a)),
         }
         found[assignment] = rounded(seconds) | {
-            "stock / examiner": round(seconds["stock"] / seconds["examiner"], 1),
+            "stock / examiner": round(seconds["stock"] / seconds["autograder"], 1),
             "submissions": len(course.students(assignment)),
         }
         print("as used", assignment, found[assignment], flush=True)
@@ -170,10 +173,10 @@ def rounded(seconds: dict[str, float]) -> dict[str, Any]:
 
 
 def ratios(seconds: dict[str, float]) -> dict[str, float]:
-    """Return how stock and the pure time compare with the examiner."""
+    """Return how stock and the pure time compare with the autograder."""
     return {
-        "stock / examiner": round(seconds["stock"] / seconds["examiner"], 2),
-        "examiner / pure": round(seconds["examiner"] / seconds["pure"], 2),
+        "stock / examiner": round(seconds["stock"] / seconds["autograder"], 2),
+        "examiner / pure": round(seconds["autograder"] / seconds["pure"], 2),
     }
 
 
@@ -183,7 +186,7 @@ def stock(course: Course, assignment: str, demos: bool = False) -> None:
     config.mkdir(exist_ok=True)
     text = (
         "import sys\nfrom pathlib import Path\nfrom examples import stock\n"
-        "from examiner.course import Course\n"
+        "from course.directory import Course\n"
         f"c = get_config()\nc.merge(stock.config(Course(Path({str(course.root)!r})), {demos}))\n"
     )
     (config / CONFIG).write_text(text)
@@ -213,11 +216,11 @@ def environment() -> dict[str, str]:
 def pure(course: Course, assignment: str) -> float:
     """Return the time that the same cells and tests take in one warm process, seconds.
 
-    The process has the imports and the weights, as the examiner's nurseries have.
+    The process has the imports and the weights, as the test kernel's fork servers have.
     """
     script = (
         "import json, sys, time\n"
-        "from examiner.policy import PRELOAD\nfrom room.shell import Shell\n"
+        "from autograder.policy import PRELOAD\nfrom minikernel.shell import Shell\n"
         "exec(PRELOAD, {})\nshell = Shell.make()\n"
         "shell.cell('import matplotlib.pyplot as _p\\n_p.plot([0])\\n_p.show()\\n1 / 0')\n"
         "notebooks = json.load(sys.stdin)\nstarted = time.perf_counter()\n"
@@ -266,17 +269,17 @@ def long_run(course: Course, n: int) -> dict[str, Any]:
             hostile = [HOSTILE[i // 50 % len(HOSTILE)]] if i % 50 == 25 else []
             path = course.root / "long.ipynb"
             distinct(honest[i % len(honest)], path, 10_000 + i, *hostile, wrong=mistaken(i))
-            packed = bundle.pack(common, {"gpt2.ipynb": path.read_bytes()}, policy, {})
-            yield bundle.key(packed), packed
+            packed = job.pack(common, {"gpt2.ipynb": path.read_bytes()}, policy, {})
+            yield job.key(packed), packed
 
     samples: list[dict[str, float]] = []
     started, ends = time.perf_counter(), [0.0]
     statuses: dict[str, int] = {}
-    scheduler = schedule.Local(workers, ROOT / "data")
+    scheduler = Local(workers, ROOT / "data")
     with closing(scheduler.run(jobs())) as results, tqdm(total=n, desc="long run") as bar:  # type: ignore[type-var]
         for i, done in enumerate(results):
             ends.append(time.perf_counter() - started)
-            word = bundle.read_result(done.result)["status"] if done.result else "failed"
+            word = job.read_result(done.result)["status"] if done.result else "failed"
             statuses[word] = statuses.get(word, 0) + 1
             bar.update()
             if i % max(n // 10, 1) == max(n // 20, 0):

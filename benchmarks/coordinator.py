@@ -20,10 +20,13 @@ from typing import Any
 
 import nbformat
 
-from examiner import batch, bundle, intake, release, schedule, settings
-from examiner.course import CONFIG, Course
-from examiner.record import assignment_in
-from examiner.store import Store
+from autograder import job
+from autograder.submission import intake
+from course.directory import CONFIG, Course
+from course.release import generate
+from course.run import batch, quiet, workers
+from course.run.cache import Store
+from course.run.publish import assignment_in
 from examples import build
 from examples.roster import CLASS
 
@@ -38,7 +41,7 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=200)
     parser.add_argument("--db", help="address of the gradebook's database; default: SQLite")
     given = parser.parse_args()
-    settings.quieten()
+    quiet.quieten()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".coordinator-") as scratch:
         course = _course(Path(scratch) / "course", given.db)
@@ -47,7 +50,7 @@ def main() -> None:
 
 def measure(course: Course, students: int) -> dict[str, Any]:
     """Return what each of many submissions costs the coordinator, in seconds and bytes."""
-    _run(course, list(FEW), schedule.Local(os.cpu_count() or 1, ROOT / "data"))
+    _run(course, list(FEW), workers.Local(os.cpu_count() or 1, ROOT / "data"))
     names = [f"student-{number:05d}" for number in range(students)]
     for number, name in enumerate(names):
         shutil.copytree(
@@ -77,13 +80,13 @@ def measure(course: Course, students: int) -> dict[str, Any]:
 def _timed(course: Course, names: list[str]) -> dict[str, float]:
     """Return seconds a submission: on the clock, and of this process and those it started."""
     started, before = time.perf_counter(), os.times()
-    _run(course, names, schedule.Local(1, ROOT / "data"))  # which has nothing to do
+    _run(course, names, workers.Local(1, ROOT / "data"))  # which has nothing to do
     wall, now = time.perf_counter() - started, os.times()
     used = sum(now[:4]) - sum(before[:4])
     return {"wall": round(wall / len(names), 4), "cpu": round(used / len(names), 4)}
 
 
-def _run(course: Course, names: list[str], scheduler: schedule.Scheduler) -> None:
+def _run(course: Course, names: list[str], scheduler: workers.Scheduler) -> None:
     policy = batch.policy_of(course)
     found = batch.Batch(course, GPT2, scheduler, policy, show=False).run(names)
     failed = [each.reason for each in found.values() if each.word == "failed"]
@@ -96,7 +99,7 @@ def _bundle_bytes(course: Course, names: list[str]) -> int:
         common = assignment_in(gradebook, course, GPT2)
     policy = batch.policy_of(course)
     folders = [course.root / "submitted" / name / GPT2 for name in names]
-    sizes = [len(bundle.pack(common, intake.read(folder), policy, {})) for folder in folders]
+    sizes = [len(job.pack(common, intake.read(folder), policy, {})) for folder in folders]
     return sum(sizes) // len(sizes)
 
 
@@ -110,7 +113,7 @@ def _course(root: Path, db: str | None) -> Course:
         shutil.copytree(ROOT / folder / GPT2, root / folder / GPT2)
     (root / "data").symlink_to(ROOT / "data")
     course = Course(root)
-    release.register(course, GPT2)
+    generate.register(course, GPT2)
     master = nbformat.read(course.master(GPT2), as_version=4)
     for student in CLASS[GPT2]:
         if student.name in FEW:

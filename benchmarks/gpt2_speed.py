@@ -20,9 +20,9 @@ import nbformat
 import numpy as np
 from nbgrader import utils
 
-from examiner.course import Course
-from seqlab.fast import Writer
-from seqlab.gpt2 import SIZES, expected_shapes, get_params
+from course.directory import Course
+from seqlab.cached_gpt2 import CachedGPT2
+from seqlab.gpt2_weights import SIZES, expected_shapes, get_params
 
 VOCABULARY, CONTEXT = 50257, 1024
 
@@ -84,7 +84,7 @@ def cached(
     space: dict[str, Any], params: Any, hparams: dict[str, int], ids: list[int], n: int
 ) -> list[int]:
     """Return n tokens by way of the fast path."""
-    writer, found = Writer(params, hparams["n_head"], hparams["n_ctx"], space), []
+    writer, found = CachedGPT2(params, hparams["n_head"], hparams["n_ctx"], space), []
     new = list(ids)
     for _ in range(n):
         new = [int(np.argmax(writer.read(new)))]
@@ -164,11 +164,11 @@ def memory(size: str, scratch: Path) -> dict[str, Any]:
 
 
 def _small(folder: Path) -> Any:
-    from seqlab import gpt2
+    from seqlab import gpt2_weights
 
     hparams = hparams_of(folder.name)
-    tensors = dict(gpt2.map_safetensors(folder / "model.safetensors"))
-    return hparams, gpt2._nested(tensors, hparams["n_layer"])
+    tensors = dict(gpt2_weights.map_safetensors(folder / "model.safetensors"))
+    return hparams, gpt2_weights._nested(tensors, hparams["n_layer"])
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from examiner import release
-from examiner.course import CONFIG, Course, CourseError
+from course.directory import CONFIG, Course, CourseError
+from course.release import generate
 from examples.roster import CLASS, Student
 
 MARK = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n?", flags=re.MULTILINE)
@@ -82,7 +82,7 @@ def _released(course: Course, assignment: str) -> Iterator[Path]:
         copy = Path(scratch)
         shutil.copytree(course.root / "source" / assignment, copy / "source" / assignment)
         shutil.copy(course.root / CONFIG, copy)
-        yield release.build(course, copy, assignment) / name
+        yield generate.build(course, copy, assignment) / name
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from examiner.course import Course
-from examiner.grading import Grader
+from course.directory import Course
+from course.run.scores import NbgraderRunner
 
 PREPROCESSORS = [
     f"nbgrader.preprocessors.{name}"
@@ -31,7 +31,7 @@ def config(course: Course, demos: bool = False) -> Config:
     return plain
 
 
-class Stock(Grader):
+class Stock(NbgraderRunner):
     """nbgrader's own autograder for a course."""
 
     def __init__(self, course: Course, demos: bool = False):

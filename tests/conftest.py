@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training import corpus
+from training import text_source
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,6 +35,6 @@ def data(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def shakespeare():
     """The text that the tokenizer and the Transformers learned from; not in the repository."""
-    if corpus.find() is None:
+    if text_source.find() is None:
         pytest.skip("needs the Shakespeare text: set TINYSHAKESPEARE to its path")
-    return corpus.load()
+    return text_source.load()

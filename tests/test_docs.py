@@ -63,7 +63,7 @@ def test_every_page_is_in_the_navigation():
 def test_commands_that_the_pages_name_are_there():
     from typer.main import get_command
 
-    from examiner.cli import app
+    from course.cli.main import app
 
     known = set(get_command(app).commands)
     lines = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)

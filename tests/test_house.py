@@ -43,5 +43,5 @@ def test_the_training_text_is_not_in_the_repository():
 
 def test_students_package_imports_nothing_of_the_staffs():
     for path in (ROOT / "src" / "seqlab").glob("*.py"):
-        assert not re.search(r"\b(import|from) (examiner|training|nbgrader|tests)\b",
+        assert not re.search(r"\b(import|from) (autograder|course|training|nbgrader|tests)\b",
                              path.read_text("utf-8")), path  # fmt: skip

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.transformer import expected_shapes
-from training import calibrate, corpus, paths, record, shakespeare, store
+from training import calibrate, paths, record, shakespeare, store, text_source
 from training.lm import Dropout, Settings, causal_attention
 from training.precision import fast_products, matrix_type
 from training.rounding import keep_bits
@@ -125,7 +125,7 @@ def main(text_path: Path | None = None) -> None:
         name: array if name == "position_embedding.inv_freq" else keep_bits(array, BITS)
         for name, array in trained.items()
     }
-    train_text, _ = corpus.split(corpus.load(text_path))
+    train_text, _ = text_source.split(text_source.load(text_path))
     ids = shakespeare.tokens(train_text).numpy()
     blocks = ids[: len(ids) // BLOCK * BLOCK].reshape(-1, BLOCK)[::4]
     final = calibrate.calibrate(rounded, blocks)

@@ -9,20 +9,20 @@ This module does not know how any step works.
 from collections.abc import Callable
 
 from seqlab.verify import write_sums
-from training import bard, characters, mini, novel, paths, plots, readme, tokenizer
+from training import bard, characters, curves, encoding, mini, novel, paths, readme
 
 
 def main() -> None:
     """Run the recipes, then list the hashes of what they wrote."""
     text = paths.text_argument(__doc__)
     steps: dict[str, Callable[[], object]] = {
-        "tokenizer": lambda: tokenizer.main(text),
+        "tokenizer": lambda: encoding.main(text),
         "novel": lambda: novel.make(novel.read()),
         "RNN": lambda: characters.make("RNN"),
         "GRU": lambda: characters.make("GRU"),
         "Bard": lambda: bard.main(text),
         "mini": lambda: mini.main(text),
-        "plots": plots.main,
+        "plots": curves.main,
     }
     for i, (name, step) in enumerate(steps.items(), 1):
         print(f"[{i}/{len(steps)}] {name}", flush=True)

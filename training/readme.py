@@ -7,7 +7,7 @@ This module does not know how any figure came about.
 
 from typing import Any
 
-from seqlab import files
+from seqlab import data_files
 from training import paths, record
 
 NAMES = ("tokenizer", "novel", "RNN", "GRU", "bard", "mini")
@@ -22,7 +22,7 @@ def page() -> str:
     """Return the text of the page."""
     facts = {name: record.read(name) for name in NAMES}
     novel, rnn, gru, bard, mini = (facts[name] for name in NAMES[1:])
-    losses, sums = bard["nats_per_character"], files.read_sums(paths.DATA)
+    losses, sums = bard["nats_per_character"], data_files.read_sums(paths.DATA)
     sizes = {name: (paths.DATA / name).stat().st_size for name in sums}
     listing = "\n".join(
         f"| `{name}` | {sizes[name]:,} | `{digest}` |" for name, digest in sums.items()

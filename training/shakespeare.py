@@ -13,7 +13,7 @@ from torch import nn
 
 import seqlab
 from seqlab.tokenizer import SPLIT_PATTERN, read_ranks
-from training import corpus, lm, paths
+from training import lm, paths, text_source
 from training.segment import Segmenter
 
 
@@ -26,7 +26,7 @@ def train(
     name: str, make: Callable[[float], nn.Module], s: lm.Settings, text_path: Path | None
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Train ``make(dropout)`` on the first 90 % and return it with the facts of the run."""
-    train_text, valid_text = corpus.split(corpus.load(text_path))
+    train_text, valid_text = text_source.split(text_source.load(text_path))
     torch.manual_seed(s.seed)
     rng = np.random.default_rng(s.seed)
     ranks = read_ranks(paths.TOKENIZER)
@@ -43,5 +43,5 @@ def train(
 
 def loss(model: nn.Module, block: int, text_path: Path | None) -> float:
     """Return the nats per character on the last 10 % of the text, in blocks that share nothing."""
-    _, valid = corpus.split(corpus.load(text_path))
+    _, valid = text_source.split(text_source.load(text_path))
     return lm.nats_per_character(model, tokens(valid), len(valid), block)

@@ -24,7 +24,8 @@ def catalogue(assignment: str) -> tuple[Cell, ...]:
         package = importlib.import_module(f"mistakes.{assignment}")
     except ModuleNotFoundError:
         return ()
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    modules = pkgutil.iter_modules(package.__path__)
+    names = sorted(module.name for module in modules if not module.ispkg)
     return tuple(importlib.import_module(f"{package.__name__}.{name}").CELL for name in names)
 
 

@@ -5,7 +5,7 @@ seqlab does not know how work is graded, and holds no solution.
 
 from seqlab.corpus import load_corpus
 from seqlab.errors import DataError
-from seqlab.gpt2 import get_encoder, get_params
+from seqlab.gpt2_weights import get_encoder, get_params
 from seqlab.keras_files import KerasModel, load_keras_model
 from seqlab.tokenizer import load_tokenizer
 from seqlab.transformer import load_transformer_weights

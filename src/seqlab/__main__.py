@@ -5,7 +5,7 @@ import io
 import sys
 from pathlib import Path
 
-from seqlab import bundle, check, fetch, gpt2, verify
+from seqlab import bundle, check, fetch, gpt2_weights, verify
 from seqlab.errors import DataError
 
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     fetching = commands.add_parser(
         "fetch", help="download one of OpenAI's GPT-2 checkpoints (0.5 to 6.4 GB)"
     )
-    fetching.add_argument("model_size", metavar="SIZE", help=", ".join(gpt2.REPOSITORIES))
+    fetching.add_argument("model_size", metavar="SIZE", help=", ".join(gpt2_weights.REPOSITORIES))
     fetching.add_argument("--models-dir", help="where to put it (default: gpt2 in the data folder)")
     return parser
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from seqlab import kernels, look, names, page
+from seqlab import html_page, kernels, names, static_checks
 from seqlab.kernels import Run
-from seqlab.look import Finding, Work
-from seqlab.notebooks import Cell
+from seqlab.notebooks import NotebookCell
+from seqlab.static_checks import NotebookFinding, Work
 
 FOLDER = "turn-in"  # beside the notebook
 SECONDS = 600.0  # that a cell may take
@@ -43,11 +43,11 @@ class Parcel:
     folder: Path
     seconds: float
     made: list[str] = field(default_factory=list)
-    lacks: list[Finding] = field(default_factory=list)
+    lacks: list[NotebookFinding] = field(default_factory=list)
 
     def lack(self, kind: str, text: str) -> None:
         """Note what is missing or wrong."""
-        self.lacks.append(Finding(kind, text))
+        self.lacks.append(NotebookFinding(kind, text))
 
 
 def bundle(
@@ -73,7 +73,7 @@ def bundle(
         _files(parcel, asked)
     else:
         _pages(parcel)
-    parcel.lacks += [*look.missing(work), *(f for f in look.damage(work) if f.kind != "note")]
+    parcel.lacks += [*static_checks.missing(work), *(f for f in static_checks.damage(work) if f.kind != "note")]
     for line in _lines(parcel):
         say(line)
     return int(any(lack.kind != "note" for lack in parcel.lacks))
@@ -152,8 +152,8 @@ def _errors(parcel: Parcel, shown: NotebookNode) -> None:
 def _pdf(parcel: Parcel, shown: NotebookNode, target: Path) -> None:
     """Write a PDF, or else the page for a browser, and how to print it."""
     web = target.with_suffix(".html")
-    web.write_text(page.html(shown, target.stem, parcel.work.path.parent), "utf-8")
-    if page.pdf(shown, web, target):
+    web.write_text(html_page.html(shown, target.stem, parcel.work.path.parent), "utf-8")
+    if html_page.pdf(shown, web, target):
         web.unlink()
         pages = max(map(int, PAGES.findall(target.read_bytes())), default=0)
         size = f" {pages} pages," if pages else ""
@@ -222,7 +222,7 @@ def _defined(target: Path) -> tuple[list[str], str]:
     return json.loads(done.stdout.splitlines()[-1]), ""
 
 
-def _examples(work: Work) -> list[Cell]:
+def _examples(work: Work) -> list[NotebookCell]:
     """Return the student's cells that write the examples."""
     return [
         cell for cell in work.cells
@@ -230,7 +230,7 @@ def _examples(work: Work) -> list[Cell]:
     ]  # fmt: skip
 
 
-def _exemplified(parcel: Parcel, run: Run, cell: Cell) -> None:
+def _exemplified(parcel: Parcel, run: Run, cell: NotebookCell) -> None:
     """Take the examples that lie beside the notebook, or let their cell make them."""
     beside, target = parcel.work.path.parent / EXAMPLES, parcel.folder / EXAMPLES
     if beside.is_file():
@@ -246,7 +246,7 @@ def _exemplified(parcel: Parcel, run: Run, cell: Cell) -> None:
     _enough(parcel, run, cell, target, origin)
 
 
-def _enough(parcel: Parcel, run: Run, cell: Cell, target: Path, origin: str) -> None:
+def _enough(parcel: Parcel, run: Run, cell: NotebookCell, target: Path, origin: str) -> None:
     """Note whether there are examples, and whether they are the student's own."""
     if not target.is_file():
         outcome = run.outcomes.get(cell.index)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from seqlab import kernels, look
-from seqlab.kernels import Outcome, Run
-from seqlab.look import Finding, Work
-from seqlab.notebooks import Cell, Section
+from seqlab import kernels, static_checks
+from seqlab.kernels import CellOutcome, Run
+from seqlab.notebooks import NotebookCell, Section
+from seqlab.static_checks import NotebookFinding, Work
 
 SECONDS = 180.0  # that a cell may take
 SLOW = 30.0  # seconds that are worth a note
@@ -30,25 +30,25 @@ SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/")
 
 
 @dataclass
-class Row:
+class CheckRow:
     """What is to be said about the cells under one heading."""
 
     section: Section
     tests: int = 0
     passed: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[NotebookFinding] = field(default_factory=list)
 
 
 @dataclass
-class Report:
+class CheckReport:
     """What a check found."""
 
-    rows: list[Row]
-    general: list[Finding]  # of no problem in particular
+    rows: list[CheckRow]
+    general: list[NotebookFinding]  # of no problem in particular
     seconds: float
 
     @property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[NotebookFinding]:
         """All that was found."""
         return [*(f for row in self.rows for f in row.findings), *self.general]
 
@@ -78,14 +78,14 @@ def check(
     return report.code
 
 
-def examine(work: Work, demos: bool = False, seconds: float = SECONDS) -> Report:
+def examine(work: Work, demos: bool = False, seconds: float = SECONDS) -> CheckReport:
     """Run a notebook and return what was found; see ``check``."""
     graded = {cell.index for cell in work.cells if work.is_run(cell)}
     chosen = {c.index for c in work.cells if c.is_code and c.source.strip()} if demos else graded
     run = _run(work, sorted(chosen), seconds)
-    ordered = list(look.order(work, graded))
+    ordered = list(static_checks.order(work, graded))
     known = {name for name, _ in ordered}
-    found: list[Finding] = [*look.damage(work), *_tests(work, run)]
+    found: list[NotebookFinding] = [*static_checks.damage(work), *_tests(work, run)]
     found += [finding for _, finding in ordered]
     found += _messages(work, run, graded, known)
     found += _others(work, run, graded, known, {finding.index for _, finding in ordered})
@@ -93,7 +93,7 @@ def examine(work: Work, demos: bool = False, seconds: float = SECONDS) -> Report
     rows = _rows(work, run, found)
     told = {id(finding) for row in rows for finding in row.findings}
     general = [finding for finding in found if id(finding) not in told]
-    return Report(rows, general, sum(outcome.seconds for outcome in run.outcomes.values()))
+    return CheckReport(rows, general, sum(outcome.seconds for outcome in run.outcomes.values()))
 
 
 def _run(work: Work, chosen: list[int], seconds: float) -> Run:
@@ -112,21 +112,21 @@ def _restored(work: Work) -> NotebookNode:
     return copy
 
 
-def _tests(work: Work, run: Run) -> Iterator[Finding]:
+def _tests(work: Work, run: Run) -> Iterator[NotebookFinding]:
     """Yield what is unwritten; a test that fails for that only waits."""
     for solutions, tests in work.groups():
         failing = [cell for cell in tests if not _passed(run, cell)]
         lacking = [cell for cell in solutions if work.unfinished(cell)]
         for cell in lacking if failing or not tests else ():
             waiting = f"; {_count(len(failing), 'test')} wait{'s' * (len(failing) == 1)} for it"
-            yield Finding("missing", f"{cell.label()}: {work.unfinished(cell)}"
+            yield NotebookFinding("missing", f"{cell.label()}: {work.unfinished(cell)}"
                           f"{waiting if failing else ''}", cell.index)  # fmt: skip
     for cell in work.cells:
         if cell.is_answer and (lack := work.unfinished(cell)):
-            yield Finding("missing", f"cell {cell.index + 1}: {lack}", cell.index)
+            yield NotebookFinding("missing", f"cell {cell.index + 1}: {lack}", cell.index)
 
 
-def _messages(work: Work, run: Run, graded: set[int], known: set[str]) -> Iterator[Finding]:
+def _messages(work: Work, run: Run, graded: set[int], known: set[str]) -> Iterator[NotebookFinding]:
     """Yield each test that fails with code in place, in its own words."""
     for solutions, tests in work.groups():
         if any(work.unfinished(cell) for cell in solutions):
@@ -135,23 +135,23 @@ def _messages(work: Work, run: Run, graded: set[int], known: set[str]) -> Iterat
             if cell.index in run.outcomes and not _passed(run, cell):
                 outcome = run.outcomes[cell.index]
                 hint = _hint(work, outcome, graded, known, cell.index)
-                yield Finding("fails", f"test in cell {cell.index + 1}: {_message(outcome)}{hint}",
+                yield NotebookFinding("fails", f"test in cell {cell.index + 1}: {_message(outcome)}{hint}",
                               cell.index)  # fmt: skip
 
 
-def _hint(work: Work, outcome: Outcome, graded: set[int], known: set[str], used: int) -> str:
+def _hint(work: Work, outcome: CellOutcome, graded: set[int], known: set[str], used: int) -> str:
     """Return where a name is defined that a cell missed, unless that is said elsewhere."""
     if outcome.kind == "FileNotFoundError":
         return ": grading, too, has only what you hand in and what seqlab loads"
     name = MISSING_NAME.search(outcome.text)
     if outcome.kind != "NameError" or not name or name.group(1) in known:
         return ""
-    return f", {look.where(name.group(1), work, graded, used)}"
+    return f", {static_checks.where(name.group(1), work, graded, used)}"
 
 
 def _others(
     work: Work, run: Run, graded: set[int], known: set[str], named: set[int]
-) -> Iterator[Finding]:
+) -> Iterator[NotebookFinding]:
     """Yield the cells that fail and are no tests; demonstrations only where all else is right.
 
     A cell that is told already for a name that it lacks is not told again.
@@ -169,18 +169,18 @@ def _others(
             if cell.index in named and outcome.kind == "NameError":
                 continue
             hint = _hint(work, outcome, graded, known, cell.index)
-            yield Finding("fails", f"{cell.label()}: {_message(outcome)}{hint}", cell.index)
+            yield NotebookFinding("fails", f"{cell.label()}: {_message(outcome)}{hint}", cell.index)
     shows = sum(cell.is_demo for cell in failed)
     if shows and not done:
-        yield Finding("note", f"{_count(shows, 'cell')} that only show something fail, too: "
+        yield NotebookFinding("note", f"{_count(shows, 'cell')} that only show something fail, too: "
                       "they need the functions above")  # fmt: skip
     if run.stopped:
         left = _count(sum(cell.is_test and cell.index not in run.outcomes for cell in work.cells),
                       "test")  # fmt: skip
-        yield Finding("wrong", f"{run.stopped}, and {left} could not run")
+        yield NotebookFinding("wrong", f"{run.stopped}, and {left} could not run")
 
 
-def _files(work: Work, run: Run) -> Iterator[Finding]:
+def _files(work: Work, run: Run) -> Iterator[NotebookFinding]:
     """Yield files that grading will not have."""
     cells = {cell.index: cell for cell in work.cells}
     told = set()
@@ -190,14 +190,14 @@ def _files(work: Work, run: Run) -> Iterator[Finding]:
         told.add(index)
         inside = path.removeprefix(f"{run.folder}{os.sep}")
         if inside != path:
-            yield Finding("note", f"{cells[index].label()} reads {inside}: grading has it only if "
+            yield NotebookFinding("note", f"{cells[index].label()} reads {inside}: grading has it only if "
                           "you hand it in, too", index)  # fmt: skip
         else:
-            yield Finding("wrong", f"{cells[index].label()} reads {path}, a file of this machine "
+            yield NotebookFinding("wrong", f"{cells[index].label()} reads {path}, a file of this machine "
                           "that grading does not have", index)  # fmt: skip
     for name in run.modules:
-        yield Finding("note", f"{name} is imported: grading has it only if you hand it in, too")
-    for text, finding in look.elsewhere(work):
+        yield NotebookFinding("note", f"{name} is imported: grading has it only if you hand it in, too")
+    for text, finding in static_checks.elsewhere(work):
         if not text or finding.index not in told:
             yield finding
 
@@ -209,15 +209,15 @@ def _is_installed(path: str) -> bool:
     return path.startswith((*roots, *SYSTEM))
 
 
-def _slow(work: Work, run: Run) -> Iterator[Finding]:
+def _slow(work: Work, run: Run) -> Iterator[NotebookFinding]:
     for cell in work.cells:
         outcome = run.outcomes.get(cell.index)
         if outcome and not outcome.kind and outcome.seconds > SLOW:
-            yield Finding("note", f"{cell.label()} takes {outcome.seconds:.0f} s: on a slower "
+            yield NotebookFinding("note", f"{cell.label()} takes {outcome.seconds:.0f} s: on a slower "
                           "machine it may be cut off", cell.index)  # fmt: skip
 
 
-def _rows(work: Work, run: Run, found: list[Finding]) -> list[Row]:
+def _rows(work: Work, run: Run, found: list[NotebookFinding]) -> list[CheckRow]:
     """Return a row for each section that has something to do or something to tell."""
     at = defaultdict(list)
     for finding in found:
@@ -227,16 +227,16 @@ def _rows(work: Work, run: Run, found: list[Finding]) -> list[Row]:
         tests = [cell for cell in section.cells if cell.is_test]
         told = [finding for cell in section.cells for finding in at[cell.index]]
         if told or section.points:
-            rows.append(Row(section, len(tests), sum(_passed(run, c) for c in tests), told))
+            rows.append(CheckRow(section, len(tests), sum(_passed(run, c) for c in tests), told))
     return rows
 
 
-def _passed(run: Run, cell: Cell) -> bool:
+def _passed(run: Run, cell: NotebookCell) -> bool:
     outcome = run.outcomes.get(cell.index)
     return outcome is not None and not outcome.kind
 
 
-def _message(outcome: Outcome) -> str:
+def _message(outcome: CellOutcome) -> str:
     """Return an error in one line; what a check says needs no name of an exception."""
     text = " ".join(outcome.text.split()) or "no reason given"
     kind = "" if outcome.kind in ("AssertionError", "Timeout", "Died") else f"{outcome.kind}: "
@@ -251,7 +251,7 @@ def _count(n: float, what: str) -> str:
 # What is printed
 
 
-def lines(report: Report, path: Path) -> Iterator[str]:
+def lines(report: CheckReport, path: Path) -> Iterator[str]:
     """Yield the report line by line."""
     yield f"{path.name}, run from the top in a fresh kernel in {report.seconds:.0f} s"
     above: tuple[str, ...] = ()
@@ -267,14 +267,14 @@ def lines(report: Report, path: Path) -> Iterator[str]:
     yield from ("", *_end(report))
 
 
-def _row(row: Row, indent: str) -> Iterator[str]:
+def _row(row: CheckRow, indent: str) -> Iterator[str]:
     title, width = row.section.title or "Before the first heading", WIDTH - len(indent)
     title = title if len(title) <= width else title[: width - 3] + "..."
     yield f"{indent}{title:{width}}  {', '.join(_figures(row))}".rstrip()
     yield from (f"{indent}  {_line(finding)}" for finding in row.findings)
 
 
-def _figures(row: Row) -> Iterator[str]:
+def _figures(row: CheckRow) -> Iterator[str]:
     written = sum(cell.points for cell in row.section.cells if cell.is_answer)
     tested = row.section.points - written
     if row.tests:
@@ -284,11 +284,11 @@ def _figures(row: Row) -> Iterator[str]:
         yield f"written ({_count(written, 'point')})"
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: NotebookFinding) -> str:
     return f"{finding.kind:7}  {finding.text}"
 
 
-def _end(report: Report) -> Iterator[str]:
+def _end(report: CheckReport) -> Iterator[str]:
     tests, passed = sum(row.tests for row in report.rows), sum(row.passed for row in report.rows)
     kinds = [finding.kind for finding in report.findings]
     counts = [f"{kinds.count(kind)} {word}" for kind, word in

@@ -5,7 +5,7 @@ This module does not know which models read it.
 
 from pathlib import Path
 
-from seqlab import files
+from seqlab import data_files
 from seqlab.errors import DataError
 
 GROUP = "problem1_data"
@@ -21,8 +21,8 @@ def load_corpus() -> tuple[str, str]:
 
     Source: assignment 5, problem 1.
     """
-    train, test = (files.find(GROUP, *names) for names in (TRAIN, TEST))
-    return files.remember(_read, train), files.remember(_read, test)
+    train, test = (data_files.find(GROUP, *names) for names in (TRAIN, TEST))
+    return data_files.remember(_read, train), data_files.remember(_read, test)
 
 
 def _read(path: Path) -> str:

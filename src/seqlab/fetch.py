@@ -9,7 +9,7 @@ This module does not know how the files are read.
 import os
 from pathlib import Path
 
-from seqlab import files, gpt2
+from seqlab import data_files, gpt2_weights
 from seqlab.errors import DataError
 
 NAMES = ("config.json", "vocab.json", "merges.txt", "model.safetensors")
@@ -21,14 +21,14 @@ def fetch(model_size: str, models_dir: str | Path | None = None) -> Path:
     Raises:
         DataError: the size is unknown, the network or the disk fails, or a file arrives damaged.
     """
-    if model_size not in gpt2.REPOSITORIES:
-        known = ", ".join(gpt2.REPOSITORIES)
+    if model_size not in gpt2_weights.REPOSITORIES:
+        known = ", ".join(gpt2_weights.REPOSITORIES)
         raise DataError(f"there is nothing to fetch for {model_size!r}: choose one of {known}")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import huggingface_hub  # here, because it is slow to import and seldom needed
 
-    repository = gpt2.REPOSITORIES[model_size]
-    folder = Path(models_dir or files.group_dir(gpt2.GROUP)) / model_size
+    repository = gpt2_weights.REPOSITORIES[model_size]
+    folder = Path(models_dir or data_files.group_dir(gpt2_weights.GROUP)) / model_size
     try:
         info = huggingface_hub.HfApi().model_info(repository, files_metadata=True)
         for name in NAMES:
@@ -45,13 +45,13 @@ def fetch(model_size: str, models_dir: str | Path | None = None) -> Path:
     }
     lines = []
     for name in NAMES:
-        digest = files.sha256(folder / name)
+        digest = data_files.sha256(folder / name)
         if expected.get(name, digest) != digest:
             (folder / name).unlink()
             raise DataError(f"{name} of {model_size} arrived damaged and was removed: fetch again")
         lines.append(f"{digest}  {name}\n")
-    (folder / files.SUMS).write_text("".join(lines), encoding="utf-8")
-    gpt2.get_params(model_size, models_dir)
+    (folder / data_files.SUMS).write_text("".join(lines), encoding="utf-8")
+    gpt2_weights.get_params(model_size, models_dir)
     return folder
 
 

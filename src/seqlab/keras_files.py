@@ -18,7 +18,7 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 
-from seqlab import files
+from seqlab import data_files
 from seqlab.errors import DataError
 
 GROUP = "problem1_data"
@@ -89,8 +89,8 @@ def load_keras_model(kind: Literal["RNN", "GRU"]) -> KerasModel:
     """
     if kind not in ("RNN", "GRU"):
         raise DataError(f"there is no model {kind!r}: ask for 'RNN' or 'GRU'")
-    paths = (files.find(GROUP, f"{kind}_model{suffix}") for suffix in (".json", ".h5"))
-    model = files.remember(read_keras_model, *paths)
+    paths = (data_files.find(GROUP, f"{kind}_model{suffix}") for suffix in (".json", ".h5"))
+    model = data_files.remember(read_keras_model, *paths)
     return replace(model, weights=tuple(model.get_weights()))
 
 

@@ -24,10 +24,10 @@ from nbformat.v4 import new_code_cell
 from tqdm import tqdm
 
 import seqlab
-from seqlab import files
+from seqlab import data_files
 from seqlab.errors import DataError
 
-WITNESS = '__import__("seqlab.witness").witness.'
+RECORDER = '__import__("seqlab.opened_files").witness.'
 STOPPING = 15.0  # seconds that a kernel has to stop a cell that took too long
 BIGGEST = 20_000_000  # bytes of a file that is copied
 MOST = 300  # files
@@ -39,7 +39,7 @@ KERNEL = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CellOutcome:
     """How a cell ended; without a ``kind`` it ran to its end."""
 
     seconds: float
@@ -54,7 +54,7 @@ class Run:
     client: NotebookClient
     seconds: float
     folder: Path  # where they run
-    outcomes: dict[int, Outcome] = field(default_factory=dict)  # by the cell's index
+    outcomes: dict[int, CellOutcome] = field(default_factory=dict)  # by the cell's index
     read: dict[str, int] = field(default_factory=dict)  # path, within folder or not: cell's index
     modules: list[str] = field(default_factory=list)  # that were imported from the folder
     stopped: str = ""  # why nothing can run any more
@@ -77,20 +77,20 @@ class Run:
             self.client.timeout = kept
         return cell
 
-    def _cell(self, i: int) -> Outcome:
+    def _cell(self, i: int) -> CellOutcome:
         cell, start = self.client.nb.cells[i], time.monotonic()
         try:
             self.client.execute_cell(cell, i)
         except DeadKernelError:
             self.stopped = "the kernel died: too much memory, or the code ended it"
-            return Outcome(time.monotonic() - start, "Died", self.stopped)
+            return CellOutcome(time.monotonic() - start, "Died", self.stopped)
         took = time.monotonic() - start
         if took >= self.seconds:
             self._see_that_it_answers()
-            return Outcome(took, "Timeout", f"stopped after {self.seconds:g} s")
+            return CellOutcome(took, "Timeout", f"stopped after {self.seconds:g} s")
         errors = ((o.ename, o.evalue) for o in cell.outputs if o.output_type == "error")
         kind, text = next(errors, ("", ""))
-        return Outcome(took, kind, text)
+        return CellOutcome(took, kind, text)
 
     def _see_that_it_answers(self) -> None:
         """Give up where a cell that was told to stop goes on."""
@@ -167,18 +167,18 @@ def environment(folder: Path) -> dict[str, str]:
     known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in [*known, home] if p)}
     with chdir(folder), suppress(DataError):
-        variables["COURSE_DATA"] = str(files.data_dir().resolve())
+        variables["COURSE_DATA"] = str(data_files.data_dir().resolve())
     return variables
 
 
 def watched(run: Run, work: Callable[[], None]) -> None:
     """Do work in a run while its kernel notes which files are read; ``run.read`` has them then."""
-    run.code(f"{WITNESS}watch()")
+    run.code(f"{RECORDER}watch()")
     before = len(run.outcomes)
     work()
     if run.stopped:
         return
-    printed = "".join(o.get("text", "") for o in run.code(f"{WITNESS}report()").outputs)
+    printed = "".join(o.get("text", "") for o in run.code(f"{RECORDER}report()").outputs)
     index = dict(enumerate(list(run.outcomes)[before:], start=1))
     found = json.loads(printed or "{}")
     for path, number in found.get("read", {}).items():

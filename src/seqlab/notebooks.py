@@ -32,7 +32,7 @@ CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Cell:
+class NotebookCell:
     """A cell and its place in the notebook, counted from 0."""
 
     index: int
@@ -116,7 +116,7 @@ class Section:
     title: str
     level: int
     above: tuple[str, ...] = ()  # the titles that this one lies under, outermost first
-    cells: list[Cell] = field(default_factory=list)
+    cells: list[NotebookCell] = field(default_factory=list)
 
     @property
     def points(self) -> float:
@@ -124,7 +124,7 @@ class Section:
         return sum(cell.points for cell in self.cells)
 
 
-def checksum(cell: Cell) -> str:
+def checksum(cell: NotebookCell) -> str:
     """Return nbgrader's fingerprint of a cell, which its metadata holds as it was handed out.
 
     Source: nbgrader.utils.compute_checksum.
@@ -164,9 +164,9 @@ def _parsed(path: Path, text: str) -> NotebookNode:
     return notebook
 
 
-def cells(notebook: NotebookNode) -> list[Cell]:
+def cells(notebook: NotebookNode) -> list[NotebookCell]:
     """Return the notebook's cells in order."""
-    return [Cell(i, node) for i, node in enumerate(notebook.cells)]
+    return [NotebookCell(i, node) for i, node in enumerate(notebook.cells)]
 
 
 def sections(notebook: NotebookNode) -> list[Section]:
@@ -218,7 +218,7 @@ def original(path: Path, notebook: NotebookNode) -> tuple[Path, NotebookNode] | 
     return None
 
 
-def unfinished(cell: Cell, given: str | None) -> str:
+def unfinished(cell: NotebookCell, given: str | None) -> str:
     """Return what a cell for the student's work still lacks, or nothing.
 
     Args:

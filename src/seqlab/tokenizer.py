@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tiktoken
 
-from seqlab import files, pickles
+from seqlab import data_files, pickles
 from seqlab.errors import DataError
 
 GROUP = "problem2_model_parameters"
@@ -27,10 +27,10 @@ def load_tokenizer() -> tiktoken.Encoding:
 
     Source: assignment 5, "Tokenizer".
     """
-    path = files.find(GROUP, *NAMES)
+    path = data_files.find(GROUP, *NAMES)
     if path.suffix == ".pkl":
         return pickles.read_encoding(path)
-    ranks = dict(files.remember(read_ranks, path))  # the encoding keeps the dictionary it is given
+    ranks = dict(data_files.remember(read_ranks, path))  # the encoding keeps the dictionary it is given
     return tiktoken.Encoding(
         path.stem, pat_str=SPLIT_PATTERN, mergeable_ranks=ranks, special_tokens={}
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from seqlab import files, pickles
+from seqlab import data_files, pickles
 from seqlab.errors import DataError
 
 GROUP = "problem2_model_parameters"
@@ -42,7 +42,7 @@ def load_transformer_weights(*beginnings: str) -> dict[str, np.ndarray]:
 
     Source: assignment 5, problem 2.
     """
-    arrays = files.remember(_read, files.find(GROUP, *NAMES))
+    arrays = data_files.remember(_read, data_files.find(GROUP, *NAMES))
     return {
         name: array.copy() for name, array in arrays.items() if name.startswith(beginnings or "")
     }

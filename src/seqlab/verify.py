@@ -14,20 +14,20 @@ from pathlib import Path
 import numpy as np
 
 import seqlab
-from seqlab import files, gpt2, published
+from seqlab import data_files, gpt2_weights, published
 from seqlab.errors import DataError
 
 
 def _hashes() -> str:
-    root = files.data_dir()
-    sums = files.read_sums(root)
+    root = data_files.data_dir()
+    sums = data_files.read_sums(root)
     if not sums:
-        return f"{root} has no {files.SUMS}: files of your own, not compared"
+        return f"{root} has no {data_files.SUMS}: files of your own, not compared"
     for name, digest in sums.items():
         path = root / name
         if not path.is_file():
-            raise DataError(f"{path} is missing, and {files.SUMS} lists it")
-        if files.sha256(path) != digest:
+            raise DataError(f"{path} is missing, and {data_files.SUMS} lists it")
+        if data_files.sha256(path) != digest:
             raise DataError(f"{path} was changed or cut short (its SHA-256 differs)")
     return f"{len(sums)} files unchanged"
 
@@ -85,11 +85,11 @@ def _mini() -> str:
 
 
 def _fetched() -> str:
-    root = files.group_dir(gpt2.GROUP)
-    sizes = [size for size in gpt2.SIZES if (root / size / "config.json").is_file()]
+    root = data_files.group_dir(gpt2_weights.GROUP)
+    sizes = [size for size in gpt2_weights.SIZES if (root / size / "config.json").is_file()]
     for size in sizes:
-        for name, digest in files.read_sums(root / size).items():
-            if files.sha256(root / size / name) != digest:
+        for name, digest in data_files.read_sums(root / size).items():
+            if data_files.sha256(root / size / name) != digest:
                 raise DataError(f"{root / size / name} is damaged: fetch {size} again")
         seqlab.get_params(size)
     return ", ".join(sizes) + " unchanged" if sizes else "none fetched"
@@ -134,7 +134,7 @@ def verify(say: Callable[[str], None] = print) -> bool:
 def _is_elsewhere(check: str) -> bool:
     """Return whether the files that a check reads were never meant to be here."""
     try:
-        sums = files.read_sums(files.data_dir())
+        sums = data_files.read_sums(data_files.data_dir())
     except DataError:
         return False
     return bool(sums) and not any(name.startswith(READS.get(check, "")) for name in sums)
@@ -146,8 +146,8 @@ def write_sums(root: Path) -> None:
         path
         for path in root.rglob("*")
         if path.is_file()
-        and not any(part.startswith(".") or part in gpt2.SIZES for part in path.parts)
-        and path.name not in (files.SUMS, "README.md")
+        and not any(part.startswith(".") or part in gpt2_weights.SIZES for part in path.parts)
+        and path.name not in (data_files.SUMS, "README.md")
     )
-    lines = [f"{files.sha256(path)}  {path.relative_to(root).as_posix()}\n" for path in paths]
-    (root / files.SUMS).write_text("".join(lines), encoding="utf-8")
+    lines = [f"{data_files.sha256(path)}  {path.relative_to(root).as_posix()}\n" for path in paths]
+    (root / data_files.SUMS).write_text("".join(lines), encoding="utf-8")

@@ -1,7 +1,7 @@
 """sample_text_RNN."""
 
+from mistakes.assignment5.shared.sampled_text import TAIL, Writer
 from mistakes.entries import Cell, HeldBack, Mistake, Right
-from mistakes.writing import TAIL, Writer
 
 _WRITER = Writer(
     function="sample_text_RNN", short="rnn", given="weights_RNN", letters="abc",

@@ -1,7 +1,7 @@
 """sample_text_GRU."""
 
+from mistakes.assignment5.shared.sampled_text import TAIL, Writer
 from mistakes.entries import Cell, HeldBack, Mistake, Right
-from mistakes.writing import TAIL, Writer
 
 _WRITER = Writer(
     function="sample_text_GRU", short="gru", given="weights_GRU", letters="eto",

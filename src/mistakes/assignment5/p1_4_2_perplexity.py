@@ -1,6 +1,6 @@
 """perplexity_RNN and perplexity_GRU."""
 
-from mistakes import judging
+from mistakes.assignment5.shared import perplexity
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _RNN, _GRU, _SYMBOLS = "p1-4-2-test", "p1-4-2-test-gru", "p1-4-2-test-symbols"
@@ -46,16 +46,16 @@ def perplexity_GRU(weights, text, m):
 
 def judged(read, state, ids, m):
     total = 0.0
-''' + judging.LOOP + '''\
+''' + perplexity.LOOP + '''\
     return np.exp(total / (len(ids) - m))
 
 
 def indices_of(text):
-''' + judging.SYMBOLS_CHECKED + '''\
+''' + perplexity.SYMBOLS_CHECKED + '''\
     return [char_to_indices[char] for char in text]
 
 
-''' + judging.PROBABILITIES,
+''' + perplexity.PROBABILITIES,
     rights=(
         Right("two programs", "columns, one-hot vectors, logarithms of the probabilities", '''\
 def perplexity_RNN(weights, text, m):
@@ -263,7 +263,7 @@ def mean_bits(step, state, text, m):
 '''),
     ),
     mistakes=(
-        *judging.mistakes(_BOTH, _SYMBOLS),
+        *perplexity.mistakes(_BOTH, _SYMBOLS),
         Mistake(
             "ppl-changes-weights",
             about="the list of weights is transposed in place",
@@ -502,7 +502,7 @@ def perplexity_GRU(weights, text, m):
     return np.prod(np.exp(-log_p / len(text)))
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("does not use m", ("ppl-m-ignored",), '''\
 def perplexity_RNN(weights, text, m):
     return np.exp(-np.mean(log_p_rnn(weights, numbers(text))))
@@ -512,7 +512,7 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-np.mean(log_p_gru(weights, numbers(text))))
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("stops at the mean of the logarithms", ("ppl-logarithm",), '''\
 def perplexity_RNN(weights, text, m):
     return -np.mean(log_p_rnn(weights, numbers(text))[m - 1 :])
@@ -522,7 +522,7 @@ def perplexity_GRU(weights, text, m):
     return -np.mean(log_p_gru(weights, numbers(text))[m - 1 :])
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("the harmonic way round", ("ppl-mean-of-inverses",), '''\
 def perplexity_RNN(weights, text, m):
     return (1 / np.exp(log_p_rnn(weights, numbers(text))[m - 1 :])).mean()
@@ -532,7 +532,7 @@ def perplexity_GRU(weights, text, m):
     return (1 / np.exp(log_p_gru(weights, numbers(text))[m - 1 :])).mean()
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("slices from m, not from m - 1", ("ppl-starts-late",), '''\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, numbers(text))[m:].mean())
@@ -542,7 +542,7 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-log_p_gru(weights, numbers(text))[m:].mean())
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("reads the text without its prompt", ("ppl-prompt-unread",), '''\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, numbers(text)[m - 1 :]).mean())
@@ -552,7 +552,7 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-log_p_gru(weights, numbers(text)[m - 1 :]).mean())
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("back with 2", ("ppl-back-with-2",), '''\
 def perplexity_RNN(weights, text, m):
     return np.power(2.0, -log_p_rnn(weights, numbers(text))[m - 1 :].mean())
@@ -562,7 +562,7 @@ def perplexity_GRU(weights, text, m):
     return np.power(2.0, -log_p_gru(weights, numbers(text))[m - 1 :].mean())
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("m ignored, and no way back", ("ppl-m-ignored", "ppl-logarithm"), '''\
 def perplexity_RNN(weights, text, m):
     return -np.mean(log_p_rnn(weights, numbers(text)))
@@ -572,7 +572,7 @@ def perplexity_GRU(weights, text, m):
     return -np.mean(log_p_gru(weights, numbers(text)))
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("the median in place of the mean", (), '''\
 def perplexity_RNN(weights, text, m):
     return np.exp(-np.median(log_p_rnn(weights, numbers(text))[m - 1 :]))
@@ -582,7 +582,7 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-np.median(log_p_gru(weights, numbers(text))[m - 1 :]))
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("half of the prompt is judged", (), '''\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, numbers(text))[m // 2 :].mean())
@@ -592,7 +592,7 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-log_p_gru(weights, numbers(text))[m // 2 :].mean())
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
         HeldBack("one gate too few", ("ppl-gru-no-reset",), '''\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, numbers(text))[m - 1 :].mean())
@@ -602,7 +602,7 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-log_p_gru(weights, numbers(text))[m - 1 :].mean())
 
 
-''' + judging.OTHER.replace("keep, see = gates", "keep, see = gates[0], 1")),
+''' + perplexity.OTHER.replace("keep, see = gates", "keep, see = gates[0], 1")),
         HeldBack("unknown symbols filtered out", ("ppl-skips-unknown",), '''\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, known(text))[m - 1 :].mean())
@@ -616,6 +616,6 @@ def known(text):
     return [vocabulary.index(char) for char in filter(vocabulary.__contains__, text)]
 
 
-''' + judging.OTHER),
+''' + perplexity.OTHER),
     ),
 )  # fmt: skip

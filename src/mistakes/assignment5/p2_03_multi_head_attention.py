@@ -1,6 +1,6 @@
-"""multi_head_attention: all mistakes; other right answers are in mistakes.causal_heads."""
+"""multi_head_attention: all mistakes; other right answers are in mistakes.assignment5.shared.causal_attention."""
 
-from mistakes.causal_heads import HELD_BACK, RIGHTS
+from mistakes.assignment5.shared.causal_attention import HELD_BACK, RIGHTS
 from mistakes.entries import Cell, Mistake
 
 _OWN = ("p2-4-test", "p2-4-test-causal", "p2-4-test-lengths")

@@ -1,7 +1,7 @@
 """multi_head_attention."""
 
-from mistakes import gpt2_heads
 from mistakes.entries import Cell, Mistake
+from mistakes.gpt2.shared import head_splitting
 
 _TEST, _HEADS = ("a-2-2-test",), ("a-2-2-test-heads",)
 _CAUSAL, _NUMBERS = ("a-2-2-test-causal",), ("a-2-2-test-numbers",)
@@ -37,7 +37,7 @@ def multi_head_attention(x, attn, number_of_heads):
     x = linear_projection(merged, w_2, b_2)  # (n, d_out)
     return x
 ''',
-    rights=gpt2_heads.RIGHTS,
+    rights=head_splitting.RIGHTS,
     mistakes=(
         Mistake(
             "mha-one-head",
@@ -461,5 +461,5 @@ def multi_head_attention(x, attn, number_of_heads):
             cheat=True,
         ),
     ),
-    held_back=gpt2_heads.HELD_BACK,
+    held_back=head_splitting.HELD_BACK,
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What decides a mark, all of it and nothing else."""

@@ -1,0 +1,159 @@
+"""The fork servers of a process, and the grading of a notebook with them.
+
+A process keeps its fork servers for as long as the policy stays the same: starting them takes
+seconds, a kernel a fraction of one. This module does not know where notebooks come from.
+"""
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from nbformat import NotebookNode
+
+import minikernel
+import seqlab
+from autograder.execution import session
+from autograder.execution.client import ENVIRONMENT, ForkServer, descendants, kill
+from autograder.execution.sandbox import Sandbox
+from seqlab import data_files as seqlab_files
+
+LIMITS = tuple(session.SessionLimits.__dataclass_fields__)
+
+
+class KernelPool:
+    """Fork servers, ready to grade: one for test kernels, and one for students in each thread."""
+
+    def __init__(self, settings: Mapping[str, Any], data: Path):
+        self.settings = dict(settings)
+        shared = {"preload": settings["preload"], "disk": settings["disk"]}
+        self._scratch = tempfile.TemporaryDirectory(prefix="autograder-")
+        self._sandbox = sandbox(data, settings["disk"]) if settings["sandbox"] else None
+        self._student = {
+            **shared, "kernel": "minikernel.server:KernelServer", "limited": True, "memory": settings["memory"],
+            "processes": settings["processes"], "home": self._folder("student"),
+        }  # fmt: skip
+        test_kernel = {
+            **shared, "kernel": "autograder.execution.test_kernel:TestKernel", "limited": False,
+            "home": self._folder("tests"),
+        }  # fmt: skip
+        self._variables = {"COURSE_DATA": str(data)}
+        self._of_thread = threading.local()
+        self._made: list[ForkServer] = []
+        self.test_kernels = ForkServer(test_kernel, None, self._variables)
+
+    @property
+    def students(self) -> ForkServer:
+        """Return this thread's fork server: no two submissions are in one sandbox at a time."""
+        fork_server: ForkServer | None = getattr(self._of_thread, "fork server", None)
+        if fork_server is None:
+            fork_server = ForkServer(self._student, self._sandbox, self._variables)
+            self.replace_students(fork_server)
+        return fork_server
+
+    def replace_students(self, fork_server: ForkServer) -> None:
+        """Let another fork server make this thread's students' kernels."""
+        self._of_thread.fork_server = fork_server
+        self._made.append(fork_server)
+
+    def grade(
+        self, notebook: NotebookNode, files: Mapping[str, bytes], handed_out: NotebookNode,
+        key: bytes = b"",
+    ) -> session.SessionReport:  # fmt: skip
+        """Fill in a notebook's outputs; see ``session.Session``.
+
+        Raises:
+            SandboxError: there must be a sandbox, and this machine has none.
+            ForkServerError: no kernel can be made.
+        """
+        sources = {cell.id: cell.source for cell in handed_out.cells}
+        return self._session(files, handed_out, key).run(notebook, sources, self.settings["demos"])
+
+    def replay(
+        self, notebook: NotebookNode, files: Mapping[str, bytes], handed_out: NotebookNode,
+        key: bytes, test: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return what a test asks of a student's functions; see ``session.Session.replay``.
+
+        Raises:
+            SandboxError, ForkServerError: as in ``grade``.
+            KernelError: a kernel was lost on the way.
+        """
+        sources = {cell.id: cell.source for cell in handed_out.cells}
+        return self._session(files, handed_out, key).replay(notebook, sources, test)
+
+    def _session(
+        self, files: Mapping[str, bytes], handed_out: NotebookNode, key: bytes
+    ) -> session.Session:
+        limits = session.SessionLimits(**{name: self.settings[name] for name in LIMITS})
+        defined = session.names_to_define(handed_out)
+        self.students.begin()  # both at once: each takes seconds
+        self.test_kernels.begin()
+        return session.Session(self.students, self.test_kernels, limits, files, defined, key)
+
+    @property
+    def folder(self) -> str:
+        """Return the folder that kernels outside of a sandbox work in."""
+        return self._scratch.name
+
+    def close(self) -> None:
+        """End all fork servers."""
+        for fork_server in (*self._made, self.test_kernels):
+            fork_server.close()
+        self._scratch.cleanup()
+
+    def _folder(self, name: str) -> str:
+        path = Path(self._scratch.name) / name
+        path.mkdir()
+        return str(path)
+
+
+def sandbox(data: Path, disk: int) -> Sandbox:
+    """Return the sandbox in which students find seqlab and the data, and nothing else of ours."""
+    packages = [Path(package.__file__ or "").resolve().parent for package in (seqlab, minikernel)]
+    parents = dict.fromkeys(str(package.parent) for package in packages)
+    return Sandbox(
+        readable=(*packages, data),
+        environment=(
+            *ENVIRONMENT.items(),
+            ("PYTHONPATH", ":".join(parents)),
+            ("COURSE_DATA", str(data)),
+        ),
+        disk=disk,
+        fonts=Path(mpl.get_cachedir()),
+    )
+
+
+def shared_pool(settings: Mapping[str, Any], data: Path | None = None) -> KernelPool:
+    """Return this process's pool for a policy, made when it is first asked for."""
+    where = (data or seqlab_files.data_dir()).resolve()
+    with _LOCK:  # of several threads the first one makes it
+        return _made_for(json.dumps(dict(settings), sort_keys=True), where, os.getpid())
+
+
+@cache
+def _made_for(settings: str, data: Path, process: int) -> KernelPool:
+    pool = KernelPool(json.loads(settings), data)
+    atexit.register(pool.close)
+    _made.append(pool)
+    return pool
+
+
+def abandon() -> None:
+    """Kill all that this process has started and remove its folders, without waiting for any."""
+    for pid in reversed(descendants(os.getpid())[1:]):
+        kill(pid, signal.SIGKILL)
+    for pool in _made:
+        shutil.rmtree(pool.folder, ignore_errors=True)
+
+
+_made: list[KernelPool] = []
+_LOCK = threading.Lock()

@@ -1,0 +1,48 @@
+"""Pages that show submissions without running anything of them.
+
+nbgrader's templates for feedback and for formgrader put markdown and raw cells into the page as
+they are; an assistant's browser would run what a student put there, with the assistant's rights.
+Here raw cells become text, and metadata that templates write into a page is dropped, while a
+submission is graded. Which tags markdown may have stands here, too; it is rendered and cleaned by
+``course.feedback.markup``, which ``nbgrader_config.py`` names as the filter.
+
+This module does not know how outputs are cleaned (autograder.execution.outputs), nor what a page is for.
+"""
+
+import re
+from collections.abc import Collection
+
+from nbformat import NotebookNode
+
+# What sets text and runs nothing. A picture is not in it: one from elsewhere tells who reads.
+TAGS = [
+    "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "a",
+    "em", "strong", "i", "b", "u", "s", "del", "sub", "sup", "code", "pre", "kbd", "blockquote",
+    "table", "thead", "tbody", "tr", "th", "td", "abbr", "span", "div", "q", "small", "mark",
+]  # fmt: skip
+KEPT = ("kernelspec", "autograder")  # of a notebook's metadata
+
+
+def harmless(notebook: NotebookNode, given: Collection[str]) -> None:
+    """Take out of a notebook what templates would write into a page as it is.
+
+    Args:
+        notebook: a submission, changed in place
+        given: ids of the cells whose metadata is the course's own
+    """
+    notebook.metadata = NotebookNode(
+        {name: part for name, part in notebook.metadata.items() if name in KEPT}
+    )
+    notebook.metadata["language_info"] = NotebookNode(name="python")
+    for cell in notebook.cells:
+        if cell.id not in given:
+            cell.metadata = NotebookNode()
+        if cell.cell_type == "raw":
+            cell.cell_type, cell.source = "markdown", _fenced(cell.source)
+        cell.pop("attachments", None)
+
+
+def _fenced(text: str) -> str:
+    """Return markdown that shows a text as it is."""
+    fence = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"

@@ -1,0 +1,120 @@
+"""The course's folders and assignments, and nbgrader set up for them.
+
+This module does not know what is done with an assignment.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder import status
+from autograder.status import Status
+
+if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
+    from nbgrader.api import Gradebook
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config
+
+POINTS = {"assignment5": 55, "gpt2": 100}  # as the documents have them
+CONFIG = "nbgrader_config.py"
+
+
+class CourseError(Exception):
+    """Staff must do something; the message says what, in one line."""
+
+
+def _put_environment_on_path() -> None:
+    """Let nbgrader find ``alembic``, which it starts by name, without an activated environment."""
+    here = str(Path(sys.executable).parent)
+    if here not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", "")])
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course directory: ``source/``, ``submitted/`` and the others below ``root``."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> "Course":
+        """Return the course that ``start``, by default the working directory, lies in."""
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if (folder / CONFIG).is_file() and (folder / "source").is_dir():
+                return cls(folder)
+        raise CourseError(
+            f"{here} is not inside a course: go to the folder that holds {CONFIG} and source/"
+        )
+
+    def master(self, assignment: str) -> Path:
+        """Return the master notebook of an assignment."""
+        path = self.root / "source" / assignment / f"{assignment}.ipynb"
+        if assignment not in POINTS or not path.is_file():
+            known = ", ".join(POINTS)
+            raise CourseError(f"there is no assignment {assignment!r}: choose one of {known}")
+        return path
+
+    def students(self, assignment: str) -> list[str]:
+        """Return who has handed in, in order."""
+        folders = (self.root / "submitted").glob(f"*/{assignment}")
+        return sorted(folder.parent.name for folder in folders if folder.is_dir())
+
+    def roster(self) -> list[str]:
+        """Return everybody whom the gradebook knows."""
+        with self.gradebook() as gradebook:
+            return sorted(student.id for student in gradebook.students)
+
+    def data(self) -> Path:
+        """Return the folder of texts and weights that this course's notebooks load."""
+        own = self.root / "data"
+        if "COURSE_DATA" not in os.environ and own.is_dir():
+            return own.resolve()
+        from seqlab.data_files import data_dir
+
+        return data_dir().resolve()
+
+    def status(self, assignment: str, student: str, in_gradebook: bool) -> Status:
+        """Return what is known of a submission: its status, or why it has none yet."""
+        if kept := status.read(self.root, assignment, student):
+            return kept
+        if in_gradebook:
+            return Status("graded")
+        if (self.root / "submitted" / student / assignment).is_dir():
+            return Status("failed", ("not graded yet",))
+        return Status("missing", ("nothing was handed in",))
+
+    def config(self, root: Path | None = None) -> "Config":
+        """Return nbgrader's configuration, for this course or for a copy of it at ``root``."""
+        from traitlets.config.loader import PyFileConfigLoader
+
+        config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        at = root or self.root
+        config.CourseDirectory.root = str(at)
+        # The course's may be another database, PostgreSQL for instance; a copy has one of its own.
+        if root not in (None, self.root) or "db_url" not in config.CourseDirectory:
+            config.CourseDirectory.db_url = f"sqlite:///{at / 'gradebook.db'}?timeout=60"
+        return config
+
+    def gradebook(self, root: Path | None = None) -> "Gradebook":
+        """Return the gradebook, for use in a ``with`` statement."""
+        from nbgrader.api import Gradebook
+
+        _put_environment_on_path()
+        config = self.config(root).CourseDirectory
+        return Gradebook(config.db_url, config.course_id)
+
+    def nbgrader(self, root: Path | None = None, release: str = "release") -> "NbGraderAPI":
+        """Return nbgrader's interface to this course, or to a copy of it at ``root``.
+
+        ``release`` names the folder, below that root, which releases are written to.
+        """
+        from nbgrader.apps import NbGraderAPI
+        from nbgrader.coursedir import CourseDirectory
+
+        config = self.config(root)
+        config.CourseDirectory.release_directory = release
+        _put_environment_on_path()
+        return NbGraderAPI(CourseDirectory(config=config), config=config)

@@ -1,0 +1,1 @@
+"""Submissions come in, marks go out."""

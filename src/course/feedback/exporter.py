@@ -1,0 +1,201 @@
+"""The exporter that nbgrader's GenerateFeedback uses: a graded notebook in, a page out.
+
+It gathers what a page is made of (the graded notebook, the release, the submission's outputs, the
+masters' rubrics, the gradebook), lets ``page`` make it and ``gate`` look at it. Traits are what an
+instructor decides: ``c.FeedbackPage.hidden_hints = "mild"`` in ``nbgrader_config.py``. (They cannot
+be ``c.Feedback``, which nbgrader takes for an older name of ``c.GenerateFeedback``.)
+
+This module does not know how a page looks.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import nbformat
+from nbconvert.exporters import Exporter
+from nbformat import NotebookNode
+from traitlets import Bool, Enum, Unicode
+
+from autograder.submission import intake, reader, repair
+from course.directory import Course
+from course.feedback import leak_check
+from course.feedback.leak_check import PageRefused, Secret
+from course.feedback.marks import Book, Marks
+from course.feedback.page import Page, GradedSubmission, Switches
+from course.feedback.mark_scheme import Scheme, scheme
+
+NOT_GRADED = "This file lay beside the notebook that was graded. It is not part of the assignment."
+HINTS = ("off", "mild", "full")
+
+
+class FeedbackPage(Exporter):
+    """Makes the page of one graded notebook."""
+
+    file_extension = Unicode(".html").tag(config=True)
+    output_mimetype = "text/html"
+    visible_hints = Enum(
+        HINTS, "mild", help="hints for a test that failed in the part that students have"
+    ).tag(config=True)
+    hidden_hints = Enum(HINTS, "full", help="hints for a test that failed in its hidden part").tag(
+        config=True
+    )
+    show_rubric = Bool(True, help="show what there were points for").tag(config=True)
+    show_model_answers = Bool(False, help="show the masters' model answers").tag(config=True)
+
+    _book: Book | None = None  # open as long as this exporter lives, for all that it exports
+
+    def __init__(self, *args: Any, **kw: Any):
+        super().__init__(*args, **kw)
+        self.refused: dict[str, str] = {}  # why a student has no page
+
+    def from_notebook_node(  # type: ignore[override]
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the page of a graded notebook.
+
+        Raises:
+            PageRefused: it would tell what students must not read, or cannot be checked.
+        """
+        nb, resources = super().from_notebook_node(nb, resources, **kw)
+        about = resources["nbgrader"]
+        try:
+            course = Course.find(Path(resources["metadata"]["path"]).resolve())
+            return self._page(nb, about, course.root), resources
+        except Exception as error:
+            said = str(error) if isinstance(error, PageRefused) else f"{type(error).__name__}: {error}"
+            self.refused[about["student"]] = said
+            self.log.error("no feedback for %s: %s", about["student"], said)
+            raise
+
+    def _page(self, notebook: NotebookNode, about: Mapping[str, str], root: Path) -> str:
+        """Return a page that may be written."""
+        if not _release_of(root, about).is_file():
+            return f"<!DOCTYPE html><title>Not graded</title><p>{html.escape(NOT_GRADED)}</p>"
+        masters = _masters(root)
+        page = Page(self._submission(notebook, about, root, masters), self._switches)
+        text = page.html()
+        self._check(text, page, root, masters)
+        return text
+
+    @property
+    def _switches(self) -> Switches:
+        return Switches(**{name: getattr(self, name) for name in Switches.__dataclass_fields__})
+
+    def _submission(
+        self, notebook: NotebookNode, about: Mapping[str, str], root: Path,
+        masters: Mapping[str, NotebookNode],
+    ) -> GradedSubmission:  # fmt: skip
+        name = about["assignment"]
+        release = _read(_release_of(root, about))
+        master = masters.get(name)
+        schemes = {cell.id: scheme(cell.source) for cell in master.cells} if master else {}
+        return GradedSubmission(
+            course=self.course_id, assignment=name, student=about["student"], notebook=notebook,
+            release=release, marks=self._marks(about),
+            handed_in=outputs_of(root, about, notebook, release),
+            schemes={key: found for key, found in schemes.items() if found != Scheme()},
+        )  # fmt: skip
+
+    def _marks(self, about: Mapping[str, str]) -> Marks:
+        if self._book is None:
+            self._book = Book(about["db_url"], self.course_id)
+        marks = self._book.read(about["assignment"], about["notebook"], about["student"])
+        if marks is None:
+            raise PageRefused(f"the gradebook has no marks of {about['notebook']}")
+        return marks
+
+    @property
+    def course_id(self) -> str:
+        """Return the course's name, as nbgrader's configuration has it."""
+        directory = getattr(self.parent, "coursedir", None)
+        return str(directory.course_id) if directory else ""
+
+    def _check(
+        self, text: str, page: Page, root: Path, masters: Mapping[str, NotebookNode]
+    ) -> None:
+        """Refuse a page that tells a secret."""
+        about = page.about
+        if about.assignment not in masters:
+            raise PageRefused(f"there is no master of {about.assignment} to check the page against")
+        secrets = list(leak_check.hidden_in(about.notebook))
+        for name in masters:
+            halves = self._hidden_schemes(name == about.assignment)
+            secrets += _secrets(root, name, halves)
+        known = [cell.source for cell in (*page.own, *about.release.cells)]
+        if self.show_rubric:
+            known += [found.rubric for found in about.schemes.values()]
+        if told := leak_check.told(text, secrets, known):
+            raise PageRefused(_complaint(told, about.marks.comments))
+
+    def _hidden_schemes(self, is_this: bool) -> tuple[str, ...]:
+        """Return which halves of an assignment's mark schemes are secret."""
+        shown = {"model": self.show_model_answers, "rubric": self.show_rubric}
+        return tuple(half for half, on in shown.items() if not (on and is_this))
+
+
+def outputs_of(
+    root: Path, about: Mapping[str, str], graded: NotebookNode, shape: NotebookNode
+) -> Mapping[str, Sequence[NotebookNode]]:
+    """Return the outputs that a student's cells were handed in with, by the cells' ids.
+
+    Those of the graded notebook come from runs beside hidden tests, and a function can remember
+    what it was called with; these cannot hold anything that the student did not have.
+    """
+    folder = root / "submitted" / about["student"] / about["assignment"]
+    try:
+        files = intake.read_folder(folder)
+        names = [name for name in files if name.endswith(".ipynb")]
+        expected = f"{about['notebook']}.ipynb"
+        name = expected if expected in names else repair.choose(names, expected)[0]
+        notebook, _ = reader.read(files[name or expected])
+        mended = repair.repair(notebook, shape).notebook
+    except (intake.SubmissionRefused, repair.Unreadable, OSError, KeyError):
+        return {}
+    sources = {cell.id: cell.source for cell in graded.cells}
+    return {
+        cell.id: cell.get("outputs", [])
+        for cell in mended.cells
+        if cell.cell_type == "code" and sources.get(cell.id) == cell.source
+    }
+
+
+def _complaint(told: Sequence[Secret], comments: Mapping[str, str]) -> str:
+    first, more = told[0], f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    places = [name for name, text in comments.items() if leak_check.Said(text).has(first)]
+    where = f" in the comment on {places[0]}" if places else ""
+    return f"the page would tell a line of {first.origin}{where}: {first.line!r}{more}"
+
+
+def _masters(root: Path) -> dict[str, NotebookNode]:
+    """Return the masters of a course, by assignment."""
+    paths = sorted((root / "source").glob("*/*.ipynb"))
+    return {path.parent.name: _read(path) for path in paths}
+
+
+def _secrets(root: Path, assignment: str, schemes: tuple[str, ...]) -> tuple[Secret, ...]:
+    paths = sorted((root / "source" / assignment).glob("*.ipynb"))
+    return tuple(
+        secret for path in paths for secret in _secrets_of(path, path.stat().st_mtime_ns, schemes)
+    )
+
+
+@lru_cache(maxsize=20)
+def _secrets_of(path: Path, _changed: int, schemes: tuple[str, ...]) -> tuple[Secret, ...]:
+    return tuple(leak_check.secrets_of(path.parent.name, _read(path), schemes))
+
+
+def _release_of(root: Path, about: Mapping[str, str]) -> Path:
+    return root / "release" / about["assignment"] / f"{about['notebook']}.ipynb"
+
+
+def _read(path: Path) -> NotebookNode:
+    """Return a notebook of the course; it is read again when it has changed."""
+    return _read_version(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=20)
+def _read_version(path: Path, _changed: int) -> NotebookNode:
+    return cast(NotebookNode, nbformat.read(path, as_version=4))

@@ -1,0 +1,245 @@
+"""Why a test failed, as far as a student may read it.
+
+Of a test that failed in its hidden part, or nobody knows where, no output is used but the class of
+an exception and the line of the student's own code that it came from. Of one that failed in its
+visible part what a check says is used as well; as it is while no hidden part has been run before,
+since from then on a function may return what it has seen there.
+
+This module does not know how a failure is shown.
+"""
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from nbconvert.filters.ansi import strip_ansi
+from nbformat import NotebookNode
+
+from course.feedback import wording
+from autograder.execution.session import HIDDEN
+
+Hints = Literal["off", "mild", "full"]
+IN_TEST = re.compile(r"^(?:Cell In\s*\[\d+\]|Input In \[\d+\]).*?line (\d+)", re.MULTILINE)
+IN_STUDENTS = re.compile(r'File "<ipython-input-\d+-([0-9a-f]{12})>", line (\d+)')
+NOTE = "In the student's code:"
+LONGEST_MESSAGE = 1000
+
+
+@dataclass(frozen=True)
+class OwnLine:
+    """A line of the student's code."""
+
+    cell: str
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What may be said about a failed test; texts are empty where there is nothing to say.
+
+    Attributes:
+        hidden: it failed in its hidden part, or nobody knows where
+        line: the line of the visible part that it failed in
+        message: what a check of the visible part said
+        whole: that is all of it
+        thrown: an exception in words
+        own: where in the student's code that was raised
+        summary: how the result differs
+        blames: the student's other function that makes this one fail
+        hint: what to think about
+        where: where to read on
+    """
+
+    hidden: bool
+    line: str = ""
+    message: str = ""
+    whole: bool = False
+    thrown: str = ""
+    own: OwnLine | None = None
+    summary: str = ""
+    blames: str = ""
+    hint: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Says why tests of one submission failed.
+
+    Attributes:
+        own: the student's code cells, by id
+        given: the release's cells, by id
+        hints: for the visible and for the hidden part
+    """
+
+    own: Mapping[str, str]
+    given: Mapping[str, str]
+    hints: tuple[Hints, Hints]
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Return the names that may be shown."""
+        return wording.names_in((*self.own.values(), *self.given.values()))
+
+    def tell(self, cell: NotebookNode, was_hidden_before: bool) -> Failure:
+        """Return why a test failed.
+
+        Args:
+            cell: the graded test
+            was_hidden_before: a hidden part has been run before this test
+        """
+        error, found = error_of(cell), cell.metadata.get("autograder", {})
+        hidden = failed_hidden(cell)
+        line = "" if hidden else self._line(cell)
+        return Failure(
+            hidden=hidden,
+            line=line,
+            message="" if hidden else self._message(cell, error, was_hidden_before),
+            whole=not hidden and not was_hidden_before,
+            thrown=self._thrown(error, hidden),
+            own=self._own_line(error),
+            **self._diagnosis(found.get("diagnosis") or {}, hidden),
+        )
+
+    def own_failure(self, cell: NotebookNode) -> tuple[str, int | None]:
+        """Return why a cell of the student's own failed while it was graded, and in which line."""
+        error = error_of(cell)
+        if error is None:
+            return "", None
+        found = IN_TEST.search(_traceback(error))
+        number = int(found[1]) if found else 0
+        if error.ename == "SyntaxError":
+            return _syntax(cell.source)
+        said = wording.LOST.get(error.ename) or self._in_words(error)
+        return said, number if 0 < number <= cell.source.count("\n") + 1 else None
+
+    def _line(self, cell: NotebookNode) -> str:
+        """Return the line that a test failed in, if the release has it, too."""
+        number, lines = _line_number(cell), cell.source.splitlines()
+        text = lines[number - 1].strip() if number and number <= len(lines) else ""
+        given = {line.strip() for line in self.given.get(cell.id, "").splitlines()}
+        return text if text in given else ""
+
+    def _message(
+        self, cell: NotebookNode, error: NotebookNode | None, was_hidden_before: bool
+    ) -> str:
+        if error is None or error.ename != "AssertionError" or NOTE in _traceback(error):
+            return ""
+        if not was_hidden_before:
+            return str(error.evalue)[:LONGEST_MESSAGE]
+        return wording.of_check(error.evalue, self.given.get(cell.id, ""))
+
+    def _thrown(self, error: NotebookNode | None, hidden: bool) -> str:
+        """Return an exception in words; a check's is none, nor is what the test itself asserts."""
+        if error is None:
+            return ""
+        if error.ename in wording.LOST:
+            return wording.LOST[error.ename]
+        if NOTE not in _traceback(error) and error.ename == "AssertionError":
+            return ""
+        return self._in_words(error)
+
+    def _in_words(self, error: NotebookNode) -> str:
+        kind, said = wording.kind(error.ename, self.known), self._said(error)
+        return f"{kind}: {said}" if said else kind
+
+    def _said(self, error: NotebookNode) -> str:
+        return wording.of_exception(error.ename, error.evalue, self.known)
+
+    def _own_line(self, error: NotebookNode | None) -> OwnLine | None:
+        """Return the line of the student's code that an exception came from.
+
+        The traceback says a hash and a number; what is shown is the student's own cell.
+        """
+        _, _, below = (_traceback(error) if error else "").partition(NOTE)
+        for digest, number in reversed(IN_STUDENTS.findall(below)):
+            cell = self._hashes.get(digest)
+            lines = self.own[cell].splitlines() if cell else []
+            if cell and 0 < int(number) <= len(lines):
+                return OwnLine(cell, int(number), lines[int(number) - 1].strip())
+        return None
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        """Cells by the hashes that IPython names them by."""
+        return {
+            hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:12]: name
+            for name, source in self.own.items()
+            for text in (source, source + "\n")
+        }
+
+    def _diagnosis(self, found: Mapping[str, Any], hidden: bool) -> dict[str, str]:
+        """Return what is known of the reason, and the hint that the course wants to give."""
+        text = {key: value for key, value in found.items() if isinstance(value, str)}
+        how = self.hints[hidden]
+        nudge, hint = text.get("nudge", ""), text.get("hint", "")
+        return {
+            "summary": wording.of_summary(text.get("summary", ""), self.known),
+            "blames": text.get("blames", ""),
+            "hint": {"off": "", "mild": nudge, "full": hint or nudge}[how],
+            "where": text.get("where", ""),
+        }
+
+
+def error_of(cell: NotebookNode) -> NotebookNode | None:
+    """Return the error that a cell ended with, or None."""
+    errors = (output for output in cell.get("outputs", []) if output.output_type == "error")
+    return next(errors, None)
+
+
+def failed_hidden(cell: NotebookNode) -> bool:
+    """Return whether a failed test did so in its hidden part, or nobody knows where."""
+    parts = list(hidden_lines(cell.source))
+    number = _line_number(cell)
+    if not parts:
+        return has_hidden(cell)  # with marks that do not match, whatever lies between them
+    return number is None or number in parts or bool(_found(cell).get("hidden", False))
+
+
+def has_hidden(cell: NotebookNode) -> bool:
+    """Return whether a test has a hidden part."""
+    return "HIDDEN TESTS" in cell.source
+
+
+def hidden_lines(source: str) -> Iterable[int]:
+    """Yield the numbers, from 1, of the lines of a test that a student never sees."""
+    for part in HIDDEN.finditer(source):
+        first = source.count("\n", 0, part.start()) + 1
+        yield from range(first, first + len(part.group().splitlines()))
+
+
+def _line_number(cell: NotebookNode) -> int | None:
+    """Return the line that a test failed in: as the grader has noted, or as its traceback says."""
+    found = _found(cell)
+    if "line" in found:
+        return found["line"] if isinstance(found["line"], int) else None
+    error = error_of(cell)
+    place = IN_TEST.search(_traceback(error)) if error else None
+    return int(place[1]) if place else None
+
+
+def _found(cell: NotebookNode) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = cell.metadata.get("autograder", {})
+    return found
+
+
+def _traceback(error: NotebookNode) -> str:
+    return str(strip_ansi("\n".join(error.traceback)))
+
+
+def _syntax(source: str) -> tuple[str, int | None]:
+    """Return what is wrong with a cell that is not Python, as its text alone shows."""
+    if re.search(r"^\s*[%!]", source, re.MULTILINE):  # IPython's own commands are no Python
+        return "SyntaxError", None
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        return f"SyntaxError: {error.msg}", error.lineno
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return "SyntaxError", None

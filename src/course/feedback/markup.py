@@ -1,0 +1,129 @@
+"""Markdown, code and outputs as HTML that runs nothing and loads nothing.
+
+Of markdown only tags that set text are kept; a picture becomes its description, since a page that
+loads one from elsewhere tells whose page is read. This module does not know whose text it is.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
+
+from markupsafe import Markup
+from nbconvert.filters.ansi import strip_ansi
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from autograder.execution import outputs
+from course.feedback.formulas import mathml
+from autograder.submission.sanitize import TAGS
+
+ATTRIBUTES = {"a": ["href", "title"], "abbr": ["title"], "ol": ["start"], "span": ["class"]}
+MARKS = "\ue000", "\ue001"  # around the number of a formula while its text is being cleaned
+FORMULA = re.compile(f"{MARKS[0]}(\\d+){MARKS[1]}")
+HEADINGS = re.compile(r"(</?h)([1-6])\b")
+DEEPEST = 6
+LONGEST_TEXT = 20_000  # characters of one output
+MOST_OUTPUTS = 40  # of a cell
+PICTURE_KINDS = ("image/png", "image/jpeg")
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown's renderer, which sets formulas aside."""
+
+    def __init__(self) -> None:
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.formulas: list[str] = []
+
+    def inline_math(self, body: str) -> str:
+        """Set a formula aside."""
+        return self._aside(mathml(body, block=False))
+
+    def block_math(self, body: str) -> str:
+        """Set a formula on a line of its own aside."""
+        return self._aside(f'<span class="formula">{mathml(body, block=True)}</span>')
+
+    def latex_environment(self, name: str, body: str) -> str:
+        """Set an environment aside."""
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """Return a picture's description."""
+        return html.escape(f"[picture: {text}]" if text else "[picture]")
+
+    def _aside(self, formula: str) -> str:
+        self.formulas.append(formula)
+        return f"{MARKS[0]}{len(self.formulas) - 1}{MARKS[1]}"
+
+
+@lru_cache(maxsize=1000)  # provided cells are everybody's
+def markdown(source: str, below: int = 0) -> Markup:
+    """Return markdown as HTML, its headings ``below`` levels deeper than it says."""
+    renderer = _Renderer()
+    for mark in MARKS:
+        source = source.replace(mark, "")
+    page = MarkdownWithMath(renderer=renderer).render(source)
+    clean = _cleaner().sanitize_html_tags(page)
+    deeper = HEADINGS.sub(lambda m: f"{m[1]}{min(DEEPEST, int(m[2]) + below)}", clean)
+    return Markup(  # noqa: S704  (cleaned, and what formulas makes)
+        FORMULA.sub(lambda m: _formula(renderer, int(m[1])), deeper)
+    )
+
+
+def _formula(renderer: _Renderer, number: int) -> str:
+    return renderer.formulas[number] if number < len(renderer.formulas) else ""
+
+
+@cache
+def _cleaner() -> SanitizeHTML:
+    return SanitizeHTML(tags=TAGS, attributes=ATTRIBUTES, styles=[], strip=True)
+
+
+@lru_cache(maxsize=1000)  # provided cells are everybody's
+def code(source: str) -> Markup:
+    """Return code with colours, each line in an element of its own."""
+    marked = highlight(source, _lexer(), HtmlFormatter(nowrap=True, classprefix="k-"))
+    lines = marked.rstrip("\n").split("\n")
+    return Markup(  # noqa: S704  (pygments escapes)
+        "\n".join(f'<span class="line">{line}</span>' for line in lines)
+    )
+
+
+@cache
+def _lexer() -> PythonLexer:
+    return PythonLexer(stripnl=False)
+
+
+def shown(of_cell: Iterable[NotebookNode]) -> Iterator[Markup]:
+    """Yield the outputs of a student's cell: text and pictures, errors as text."""
+    kept = outputs.clean(list(of_cell))
+    for output in kept[:MOST_OUTPUTS]:
+        if output.output_type == "stream":
+            yield _text(output.text)
+        elif output.output_type == "error":
+            yield _text("\n".join(output.traceback) or f"{output.ename}: {output.evalue}")
+        else:
+            yield _display(output.data)
+    if len(kept) > MOST_OUTPUTS:
+        yield Markup("<p>Further outputs are left out.</p>")
+
+
+def _display(data: dict[str, str]) -> Markup:
+    for kind in PICTURE_KINDS:
+        if kind in data:
+            described = "a picture that this cell has drawn"
+            return Markup('<img src="data:{};base64,{}" alt="{}">').format(
+                kind, data[kind], described
+            )
+    return _text(data.get("text/plain", ""))
+
+
+def _text(text: str) -> Markup:
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in strip_ansi(text).split("\n")]
+    whole = "\n".join(lines).strip("\n")
+    cut = "\n[the rest is left out]" if len(whole) > LONGEST_TEXT else ""
+    return Markup('<pre tabindex="0" class="output">{}</pre>').format(whole[:LONGEST_TEXT] + cut)

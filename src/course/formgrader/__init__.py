@@ -1,0 +1,1 @@
+"""What nbgrader's formgrader shows beside a written answer."""

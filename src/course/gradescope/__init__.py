@@ -1,0 +1,1 @@
+"""The autograder that runs in Gradescope's container."""

@@ -1,0 +1,217 @@
+"""Make the zip that Gradescope builds an autograder from.
+
+In it are the packages, the release, the data that the assignment loads, the tests, and two scripts.
+What students' code may read lies in ``open/``, everything else in ``closed/``; the masters, with
+their solutions and rubrics, are not in it at all.
+
+This module does not know what happens in Gradescope's container.
+"""
+
+import hmac
+import io
+import json
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import autograder
+import course as course_package
+import minikernel
+import mistakes
+import seqlab
+from autograder import status
+from autograder.policy import PRELOAD
+from course.cli.options import MEGABYTES, VISIBILITIES
+from course.directory import Course, CourseError
+from course.gradescope import grade
+from course.release import generate
+from course.run import batch, secret
+from course.run.publish import assignment_in
+
+TIME = (2020, 1, 1, 0, 0, 0)  # of every entry: the same course gives the same bytes
+DATA = {
+    "assignment5": ("problem1_data", "problem2_model_parameters"),
+    "gpt2": ("gpt2/mini", "problem2_model_parameters/bpe1024.tiktoken"),
+}
+# What a kernel has loaded before it starts. Two such processes have to fit into 768 MB, and pictures
+# are drawn by demonstrations, which are not run: less than autograder.policy has.
+LOADED = {
+    "assignment5": """
+import h5py, numpy, minikernel.protocol, tiktoken, tqdm
+import seqlab
+from seqlab import checks, files, transformer
+
+# As the loader keeps them: what it returns are copies.
+weights = files.find(transformer.GROUP, *transformer.NAMES)
+shared = {"transformer": files.remember(transformer._read, weights)}
+minikernel.protocol.REMEMBER_FROM = 2**40  # arrays cross each time: both sides would keep 64 MB of them
+for kind in ("RNN", "GRU"):
+    shared[kind] = seqlab.load_keras_model(kind).get_weights()
+seqlab.load_corpus(), seqlab.load_tokenizer()
+""",
+    "gpt2": "import numpy, tqdm\nimport seqlab\nfrom seqlab import checks, plots_gpt2, turn_in\n",
+}
+LIMITS = {
+    "total_seconds": 270.0,  # wall-clock time, on half a processor
+    "cell_seconds": 90.0, "call_seconds": 60.0, "test_seconds": 120.0,
+    "disk": 50_000_000, "processes": 32, "diagnosis_seconds": 5.0,
+}  # fmt: skip
+OWN_MEGABYTES = 460  # that the grader needs itself, the test kernel included
+PREPROCESSORS = batch.PREPROCESSORS
+
+
+def build(
+    course: Course, assignment: str, visibility: str, to: Path, megabytes: int = MEGABYTES
+) -> Path:
+    """Write the zip and return its path.
+
+    Args:
+        course: whose
+        assignment: of what
+        visibility: who sees hidden tests: one of options.VISIBILITIES
+        to: the file
+        megabytes: of memory that the container has
+
+    Raises:
+        CourseError: something that it needs is missing.
+    """
+    if megabytes < MEGABYTES:
+        raise CourseError(f"--memory is {MEGABYTES} or more: the grader itself needs most of that")
+    if visibility not in VISIBILITIES:
+        known = ", ".join(VISIBILITIES)
+        raise CourseError(f"--hidden is one of {known}")
+    if not generate.is_registered(course, assignment):
+        generate.register(course, assignment)
+    settings = _settings(course, assignment, visibility, megabytes)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(_files(course, assignment, settings)):
+            info = zipfile.ZipInfo(name, TIME)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (stat.S_IFREG | (0o755 if name in SCRIPTS else 0o644)) << 16
+            archive.writestr(info, content)
+    status.write_whole(to, buffer.getvalue())
+    to.chmod(0o644)
+    return to
+
+
+def _files(
+    course: Course, assignment: str, settings: dict[str, Any]
+) -> Iterator[tuple[str, bytes]]:
+    for folder, packages in (
+        ("open", (seqlab, minikernel)),
+        ("closed", (autograder, course_package, mistakes)),
+    ):
+        for package in packages:
+            yield from _tree(Path(package.__file__ or "").parent, f"{folder}/{package.__name__}")
+    for name in DATA[assignment]:
+        yield from _tree(course.data() / name, f"open/data/{name}")
+    yield "open/data/SHA256SUMS", _read(course.data() / "SHA256SUMS")
+    with course.gradebook() as gradebook:
+        common = assignment_in(gradebook, course, assignment)
+    yield "closed/assignment.json", _json(grade.packed(common))
+    yield "closed/settings.json", _json(settings)
+    yield "requirements.txt", _read(course.root / "requirements" / "staff.txt")
+    yield from ((name, text.encode()) for name, text in SCRIPTS.items())
+
+
+def _settings(course: Course, assignment: str, visibility: str, megabytes: int) -> dict[str, Any]:
+    """Return what the container is told: limits, who sees what, what inputs are drawn with."""
+    policy, config = batch.policy_of(course), course.config()
+    if policy["preload"] == PRELOAD:
+        policy["preload"] = LOADED[assignment]
+    seed = hmac.digest(secret.secret(course.root), f"gradescope\0{assignment}".encode(), "sha256")
+    return {
+        "visibility": visibility,
+        "policy": policy | LIMITS | {"demos": False, "memory": (megabytes - OWN_MEGABYTES) * 2**20},
+        "preprocessors": {name: dict(config[name]) for name in PREPROCESSORS if name in config},
+        "draws": seed.hex(),
+    }
+
+
+def _tree(place: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a folder, or one file, under another name."""
+    if not place.is_dir():
+        yield name, _read(place)
+        return
+    for path in sorted(place.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield f"{name}/{path.relative_to(place).as_posix()}", path.read_bytes()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CourseError(f"{path} is needed and cannot be read ({error.strerror})") from None
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, indent=1).encode()
+
+
+SETUP = r"""#!/usr/bin/env bash
+# Runs once, as root, when Gradescope builds the image: Python, its packages, bubblewrap.
+set -euo pipefail
+source_folder="${AUTOGRADER:-/autograder}/source"
+cd "$source_folder"
+export DEBIAN_FRONTEND=noninteractive
+
+install() { apt-get install -y -qq --no-install-recommends "$@"; }
+
+suitable_python() {
+  for name in python3.13 python3.12 python3.11 python3; do
+    if "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+    then command -v "$name"; return; fi
+  done
+  return 1
+}
+
+if command -v apt-get >/dev/null; then
+  apt-get update -qq || true
+  install bubblewrap || echo "no bubblewrap: students' code will run as another user"
+  if ! suitable_python >/dev/null; then
+    install python3-venv || true
+    suitable_python >/dev/null || install python3.12 python3.12-venv \
+      || install python3.11 python3.11-venv || true
+  fi
+fi
+
+if python=$(suitable_python); then
+  "$python" -m venv open/venv
+else  # no package of the system's is new enough
+  python3 -m pip install --quiet uv
+  UV_PYTHON_INSTALL_DIR=/opt/python python3 -m uv venv --quiet --seed --python 3.12 open/venv
+fi
+open/venv/bin/python -m pip install --quiet --no-deps -r requirements.txt
+echo "$source_folder/open/venv/bin/python" > python
+
+# The list of fonts takes seconds to make, the compiled files too: here, and not for everybody.
+export PYTHONPATH="$source_folder/open:$source_folder/closed" MPLCONFIGDIR="$source_folder/fonts"
+open/venv/bin/python -c "import matplotlib.pyplot, course.gradescope.grade"
+open/venv/bin/python -m compileall -q open/seqlab open/kernel closed || true
+
+chown -R root:root "$source_folder"
+chmod -R go-w "$source_folder"
+chmod -R go-rwx closed
+"""
+
+RUN = r"""#!/bin/sh
+# Grades what lies in submission/. AUTOGRADER names another folder where this is tried out.
+here="${AUTOGRADER:-/autograder}"
+results="$here/results/results.json"
+cd /
+rm -f "$results"
+env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8 AUTOGRADER="$here" \
+  MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_ARENA_MAX=1 \
+  MPLCONFIGDIR="$here/source/fonts" PYTHONPATH="$here/source/open:$here/source/closed" \
+  "$(cat "$here/source/python")" -m course.gradescope.run_autograder
+if [ ! -s "$results" ]; then
+  echo '{"score": 0, "stdout_visibility": "hidden", "output": "NOT GRADED: the grader did not' \
+    'start. The zero is no mark: your teachers can run this again."}' > "$results"
+fi
+"""
+
+SCRIPTS = {"setup.sh": SETUP, "run_autograder": RUN}

@@ -1,0 +1,177 @@
+"""Grade the one submission that lies in Gradescope's container, and write its results.json.
+
+What is graded is the notebook, or the notebook that ``template.py`` and ``2_4.txt`` make. StudentKernel'
+code runs in the sandbox where one can be made, and otherwise as another user
+(course.gradescope.unprivileged); where neither keeps it from the tests, nothing is graded.
+
+This module does not know how a test is run, nor how Gradescope shows what it gets.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import job
+from autograder.execution.client import ForkServer
+from autograder.execution.pool import KernelPool, abandon, sandbox, shared_pool
+from autograder.execution.sandbox import SandboxError
+from autograder.execution.session import HIDDEN
+from autograder.submission import intake
+from course.exchange import template_py
+from course.exchange.class_zip import without_top
+from course.gradescope import results_json, run_autograder, unprivileged
+from course.run import quiet, secret
+
+DESK = "course.gradescope.low_memory_kernel:LowMemoryTestKernel"
+OWN_NOTEBOOK = "the notebook was graded, and not template.py beside it"
+
+
+class Grading:
+    """One submission, in a folder laid out as Gradescope has it."""
+
+    def __init__(self, root: Path):
+        self.root, self.started = root, time.monotonic()
+        self.settings = json.loads(self._closed("settings.json"))
+        self.assignment = unpacked(json.loads(self._closed("assignment.json")))
+        self.release: NotebookNode = nbformat.reads(self.assignment.template, as_version=4)
+        self.notes: list[str] = []
+
+    def run(self) -> run_autograder.Entry:
+        """Return what results.json is to hold.
+
+        Raises:
+            UnguardedError, SandboxError, ForkServerError: nothing can be graded here.
+        """
+        try:
+            files = self._submitted()
+        except (intake.SubmissionRefused, template_py.NotMadeError) as error:
+            return self._results(self._unreadable(str(error)))
+        policy = {**self.settings["policy"], "sandbox": self._has_sandbox()}
+        packed = job.pack(
+            self.assignment, files, policy, self.settings["preprocessors"], self._key()
+        )
+        at_work = shared_pool(policy, self._data)
+        at_work.test_kernels = ForkServer({**at_work.test_kernels.policy, "kernel": DESK}, None, {
+            "COURSE_DATA": str(self._data),
+        })  # fmt: skip
+        if not policy["sandbox"]:
+            self._without_sandbox(at_work)
+        return self._results(job.read_result(job.grade(packed, self._data)))
+
+    @property
+    def _data(self) -> Path:
+        return self.root / "source/open/data"
+
+    def _closed(self, name: str) -> str:
+        return (self.root / "source/closed" / name).read_text("utf-8")
+
+    def _submitted(self) -> dict[str, bytes]:
+        """Return the files of the submission, with a notebook among them.
+
+        Raises:
+            Refused, NotMadeError: there is none and none can be made.
+        """
+        files = without_top(intake.read_folder(self.root / "submission"))
+        name = self.assignment.notebook
+        if template_py.is_turned_in(name, files):
+            made = template_py.made(self.release, files)
+            self.notes += [f"{template_py.CODE} was graded.", *made.reasons[1:]]
+            if template_py.TEXT not in files:
+                self.notes.append(f"{template_py.TEXT} is missing.")
+            return files | {f"{name}.ipynb": nbformat.writes(made.notebook).encode()}
+        if template_py.CODE in files:
+            self.notes.append(OWN_NOTEBOOK)
+        return files
+
+    def _has_sandbox(self) -> bool:
+        try:
+            sandbox(self._data, self.settings["policy"]["disk"]).check()
+        except SandboxError as error:
+            print(f"no sandbox: {error}")
+            return False
+        return True
+
+    def _without_sandbox(self, at_work: KernelPool) -> None:
+        """Make students' code another user's, or raise UnguardedError."""
+        closed = self.root / "source/closed"
+        about = self.root / "submission_metadata.json"
+        places = [closed, *sorted(closed.glob("*.json")), self.root / "results", about]
+        unprivileged.check(run_autograder.UID, places)
+        print(*unprivileged.wall_off(), sep="\n")
+        unprivileged.move(at_work, run_autograder.UID, self.root / "source/open")
+
+    def _key(self) -> bytes:
+        """Return what a student's hidden inputs are drawn with: the same for each submission."""
+        if not self.settings["policy"]["draws"]:
+            return b""
+        try:
+            about = json.loads((self.root / "submission_metadata.json").read_text("utf-8"))
+            who = sorted(str(user["email"]) for user in about["users"])
+        except (OSError, ValueError, KeyError, TypeError):
+            who = []
+        return draws_key(self.settings["draws"], who)
+
+    def _unreadable(self, why: str) -> dict[str, Any]:
+        seconds = time.monotonic() - self.started
+        return {"status": "unreadable", "reasons": [why], "notebook": None, "total": seconds}
+
+    def _results(self, result: Mapping[str, Any]) -> run_autograder.Entry:
+        cells = self.assignment.cells
+        hidden = {cell["name"] for cell in cells if HIDDEN.search(cell["source"] or "")}
+        whole = {**result, "total": time.monotonic() - self.started}
+        visibility = self.settings["visibility"]
+        return results_json.results(whole, self.release, hidden, visibility, self.notes)
+
+
+def packed(assignment: job.Assignment) -> dict[str, Any]:
+    """Return an assignment as JSON takes it."""
+    return {
+        "notebook": assignment.notebook, "template": assignment.template,
+        "cells": [dict(cell) for cell in assignment.cells],
+        "files": {n: base64.b64encode(part).decode() for n, part in assignment.files.items()},
+    }  # fmt: skip
+
+
+def unpacked(given: Mapping[str, Any]) -> job.Assignment:
+    """Return the assignment that ``packed`` made this of."""
+    files = {name: base64.b64decode(part) for name, part in given["files"].items()}
+    return job.Assignment(given["notebook"], given["template"], tuple(given["cells"]), files)
+
+
+def draws_key(seed: str, who: list[str]) -> bytes:
+    """Return the key of the hidden inputs of those who handed in together.
+
+    Args:
+        seed: hexadecimal, of the assignment
+        who: their addresses, in order
+    """
+    message = json.dumps(who).encode()
+    return hmac.digest(bytes.fromhex(seed), message, hashlib.sha256)[: secret.BYTES]
+
+
+def main() -> None:
+    """Grade and write."""
+    quiet.quieten()
+    root = run_autograder.root()
+    try:
+        found = Grading(root).run()
+    except Exception as error:  # one clear line for the student, all of it for the instructors
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        found = run_autograder.failure(f"the grader failed ({why})", 0.0)
+    run_autograder.write(root / "results/results.json", found)
+    print(results_json.table(found))
+    abandon()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""What students get: ``dist/ASSIGNMENT-student.zip``, which needs nothing but Python and pip.
+
+In it: the released notebook, the files that it loads, seqlab as source beside the notebook, pinned
+requirements, and one page that says how to start. The same course gives the same bytes. This module
+does not know how a release is made, nor what is secret in a master beyond what leaks finds.
+"""
+
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+import seqlab
+from course.release import leaks
+from course.directory import Course, CourseError, POINTS
+from seqlab import data_files, notebooks
+
+# What the loaders of seqlab read, below data/
+LOADS = {
+    "load_corpus": ("problem1_data/*.txt",),
+    "load_keras_model": ("problem1_data/*.json", "problem1_data/*.h5"),
+    "load_tokenizer": ("problem2_model_parameters/*.tiktoken",),
+    "load_transformer_weights": ("problem2_model_parameters/*.h5",),
+    "get_params": ("gpt2/mini/*",),
+    "get_encoder": ("problem2_model_parameters/*.tiktoken",),
+}
+LICENCE = "LICENSE"
+REQUIREMENTS = Path("requirements") / "student.txt"
+SOURCES = (".py", ".css", ".typed")
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
+LONGEST = 180  # characters of a path: Windows has 260, and students have deep folders
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+UNSAFE = re.compile(r'[<>:"|?*\\\x00-\x1f]|[ .](/|$)')
+# Lines that any program has, seqlab's, too: they tell nothing of what they were copied from
+IDIOM = re.compile(
+    r"((from [\w.]+ )?import \w+|(return|yield) (None|True|False|[\[({])|raise \w+\(|[\])}]+,?"
+    r"|rng = np\.random\.default_rng\(\w+\))?( *# (fmt|noqa|type).*)?"
+)
+
+README = """# {assignment}: how to start
+
+You need Python 3.11 or later. In a terminal, in this folder:
+
+```
+python -m venv .venv
+.venv\\Scripts\\activate             (Windows)
+source .venv/bin/activate          (macOS, Linux)
+python -m pip install -r requirements.txt
+python -m seqlab verify
+jupyter lab {assignment}.ipynb
+```
+
+Installing needs the network; everything after it works without. `verify` checks that all files
+arrived whole. Keep the folder together: the notebook finds `seqlab/` and `data/` beside it.
+
+## Working
+
+Write only where it says `# your code here` and *Your answer here.* Run the tests below each
+problem: an error says in words what is wrong. To start afresh, copy
+`seqlab/released/{assignment}.ipynb`, the notebook as it was handed out.
+
+## Before you turn it in
+
+```
+python -m seqlab check {assignment}.ipynb
+```
+
+runs your saved notebook from the top in a fresh kernel, as grading will, and lists for each problem
+what passes, what is missing and what fails. It finds what the notebook in front of you hides: names
+that only your running kernel knows, deleted cells, files that only your machine has. Grading adds
+hidden tests, the same cells with other inputs; the assignment is worth {points:g} points.
+
+```
+python -m seqlab bundle {assignment}.ipynb
+```
+
+writes the files to turn in to the folder `turn-in/`: {turned_in}. Look at them before you submit.
+
+## What is in here
+
+| | |
+|---|---|
+| `{assignment}.ipynb` | the assignment |
+| `data/` | the texts and weights that it loads |
+| `seqlab/` | the course's package: loaders, tests' comparisons, pictures, the two commands above |
+| `requirements.txt` | exact versions of what has to be installed |
+| `LICENSE` | of all of it |
+"""
+
+
+def write(course: Course, assignment: str) -> Path:
+    """Write ``dist/ASSIGNMENT-student.zip`` from the release, and return its path.
+
+    Raises:
+        CourseError: there is no release, a file is missing, a name is not safe on every system,
+            or a line of a master's secrets would go out.
+    """
+    members = contents(course, assignment)
+    for complaint in (*unsafe(members), *secrets(course, members)):
+        raise CourseError(f"{assignment} is not fit to be handed out: {complaint}")
+    path = course.root / "dist" / f"{assignment}-student.zip"
+    path.parent.mkdir(exist_ok=True)
+    new = path.with_suffix(".new")
+    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name in sorted(members):
+            _add(archive, f"{assignment}/{name}", members[name])
+    new.replace(path)
+    return path
+
+
+def contents(course: Course, assignment: str) -> dict[str, bytes]:
+    """Return what goes out: ``{path in the student's folder: bytes}``."""
+    notebook_path = course.root / "release" / assignment / f"{assignment}.ipynb"
+    if not notebook_path.is_file():
+        raise CourseError(f"there is no release of {assignment}: run course release {assignment}")
+    notebook = notebook_path.read_bytes()
+    parsed = nbformat.reads(notebook.decode("utf-8"), as_version=4)
+    return {
+        f"{assignment}.ipynb": notebook,
+        f"seqlab/{notebooks.RELEASED}/{assignment}.ipynb": notebook,
+        "README.md": _readme(assignment, parsed).encode(),
+        "requirements.txt": _beside(course, REQUIREMENTS).read_bytes(),
+        LICENCE: _beside(course, Path(LICENCE)).read_bytes(),
+        **_data(course.data(), parsed),
+        **_seqlab(),
+    }
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add a file that says nothing of when and where it was packed."""
+    about = zipfile.ZipInfo(name, EPOCH)
+    about.create_system, about.external_attr = 3, 0o644 << 16
+    about.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(about, content)
+
+
+def _beside(course: Course, name: Path) -> Path:
+    """Return a file of the course, or of the repository that seqlab is imported from."""
+    home = Path(seqlab.__file__).resolve().parents[2]
+    for root in (course.root, home):
+        if (root / name).is_file():
+            return root / name
+    raise CourseError(f"{name} is neither in {course.root} nor in {home}: get it from the course")
+
+
+def _data(root: Path, notebook: NotebookNode) -> dict[str, bytes]:
+    """Return the files of the data folder that the notebook loads, and their list of hashes."""
+    chosen: set[Path] = set()
+    for pattern in (pattern for name in sorted(loaders(notebook)) for pattern in LOADS[name]):
+        found = {path for path in root.glob(pattern) if path.is_file()}
+        if not found:
+            raise CourseError(f"there is no {root / pattern}, and the notebook loads it")
+        chosen |= found
+    names = {path.relative_to(root).as_posix(): path for path in sorted(chosen)}
+    sums = data_files.read_sums(root)
+    listing = "".join(f"{sums[name]}  {name}\n" for name in names if name in sums)
+    contents = {f"data/{name}": _checked(path) for name, path in names.items()}
+    return contents | ({f"data/{data_files.SUMS}": listing.encode()} if listing else {})
+
+
+def _checked(path: Path) -> bytes:
+    try:
+        data_files.check(path)
+        return path.read_bytes()
+    except (OSError, seqlab.DataError) as error:
+        raise CourseError(str(error)) from None
+
+
+def loaders(notebook: NotebookNode) -> set[str]:
+    """Return the names of seqlab's loaders that the notebook's code mentions."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return {name for name in LOADS if re.search(rf"\b{name}\b", code)}
+
+
+def _seqlab() -> dict[str, bytes]:
+    """Return the package's sources."""
+    root = Path(seqlab.__file__).resolve().parent
+    return {
+        f"seqlab/{path.relative_to(root).as_posix()}": path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and path.suffix in SOURCES and notebooks.RELEASED not in path.parts
+    }
+
+
+def _readme(assignment: str, notebook: NotebookNode) -> str:
+    source = "\n".join(cell.source for cell in notebook.cells)
+    if "write_functions" in source:
+        turned_in = "`template.py` and `2_4.txt`, under exactly these names"
+    else:
+        turned_in = f"`{assignment}.ipynb` for Canvas and `{assignment}.pdf` for Gradescope"
+    return README.format(assignment=assignment, points=POINTS[assignment], turned_in=turned_in)
+
+
+def unsafe(names: Iterable[str]) -> Iterator[str]:
+    """Yield a complaint for each path that some system cannot unpack."""
+    known: dict[str, str] = {}
+    for name in sorted(names):
+        other = known.setdefault(name.casefold(), name)
+        if other != name:
+            yield f"{name} and {other} are one file on Windows and macOS"
+        if len(name) > LONGEST or UNSAFE.search(name) or name.startswith("/"):
+            yield f"the path {name!r} is too long or has characters that Windows does not allow"
+        if any(part == ".." or RESERVED.match(part) for part in name.split("/")):
+            yield f"the path {name!r} has a part with a meaning of its own"
+
+
+def secrets(course: Course, members: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield a complaint for each line of any master's secrets that a text among them holds."""
+    lines: set[str] = set()
+    for master in sorted((course.root / "source").glob("*/*.ipynb")):
+        lines |= leaks.secret_lines(nbformat.read(master, as_version=4))
+    lines = {line for line in lines if not IDIOM.fullmatch(line)}
+    with tempfile.TemporaryDirectory(prefix="handout-") as scratch:
+        for name, content in members.items():
+            if not name.startswith("data/"):  # known by their hashes
+                path = Path(scratch) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        yield from leaks.find(lines, Path(scratch))

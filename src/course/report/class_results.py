@@ -1,0 +1,258 @@
+"""What a class has made of an assignment, read once: marks, statuses, times, reasons and code.
+
+From nbgrader's gradebook over one connection, from ``.autograder/status/`` and from the notebooks in
+``autograded/``. This module does not know what anybody wants to see of it.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader import utils
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Grade,
+    Gradebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from tqdm import tqdm
+
+from autograder import job
+from autograder.status import UNGRADED, Status
+from course.directory import Course, CourseError
+from course.release import generate
+from course.run import batch
+from course.run.nbgrader_plugin import template
+
+HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+FENCED = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[^\n]*$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A graded cell: a test, or an answer that a person marks."""
+
+    name: str
+    is_test: bool
+    points: float
+    problem: str  # the last heading before it
+
+
+@dataclass
+class Submission:
+    """What is known of one student.
+
+    Attributes:
+        student: the id
+        status: what became of the submission
+        in_gradebook: whether there are marks
+        marks: points by cell, 0 where none were given yet
+        waiting: names of cells that a person still has to mark
+        seconds_late: past the due date, nbgrader's own extension allowed for
+        penalty: points taken off for lateness
+        tests: what the autograder has noted of each test: ``seconds``, ``hidden``, ``diagnosis``;
+            none of them need be there
+        code: sources of code cells that are the student's own to write, by id
+    """
+
+    student: str
+    status: Status
+    in_gradebook: bool = False
+    marks: dict[str, float] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    seconds_late: float = 0.0
+    penalty: float = 0.0
+    tests: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_graded(self) -> bool:
+        """Return whether the marks mean something."""
+        return self.in_gradebook and self.status.word not in UNGRADED
+
+    @property
+    def points(self) -> float:
+        """Return the points given so far, before anything is taken off for lateness."""
+        return sum(self.marks.values())
+
+
+@dataclass(frozen=True)
+class Results:
+    """An assignment and its submissions.
+
+    Attributes:
+        assignment: its name
+        cells: graded cells in the order of the notebook
+        submissions: one for everybody whom the gradebook or ``submitted/`` knows, by name
+        due: when it was to be handed in, in UTC, if that is set
+        given: sources that everybody was given
+        sandboxes: by student, whether there was a sandbox; None where that is not known
+    """
+
+    assignment: str
+    cells: tuple[CellResult, ...]
+    submissions: tuple[Submission, ...]
+    due: datetime | None
+    given: tuple[str, ...]
+    sandboxes: Mapping[str, bool | None]
+
+    @property
+    def graded(self) -> list[Submission]:
+        """Return the submissions whose marks mean something."""
+        return [each for each in self.submissions if each.is_graded]
+
+    @property
+    def tests(self) -> list[CellResult]:
+        """Return the cells that are marked automatically."""
+        return [cell for cell in self.cells if cell.is_test]
+
+
+def read(course: Course, assignment: str, show: bool = True) -> Results:
+    """Return all that is known of an assignment's class.
+
+    Args:
+        course: whose
+        assignment: its name
+        show: whether to show a bar
+
+    Raises:
+        CourseError: it is not released, or nothing was graded yet.
+    """
+    shape = template(course.root, assignment, assignment)
+    if not generate.is_registered(course, assignment):
+        raise CourseError(f"{assignment} has no gradebook yet: run course autograde {assignment}")
+    with course.gradebook() as gradebook:
+        cells = _cells(gradebook, assignment, shape)
+        found = _submissions(course, gradebook, assignment)
+        due = gradebook.find_assignment(assignment).duedate
+    if not found:
+        raise CourseError(f"nobody has handed in {assignment}: submitted/ holds nothing of it")
+    for each in tqdm(found, desc=f"reading {assignment}", unit="", disable=not show):
+        _read_notebook(course, assignment, each, {cell.name for cell in cells if cell.is_test})
+    return Results(
+        assignment, cells, tuple(found), due, tuple(given(shape)), _sandboxes(course, found)
+    )
+
+
+def given(shape: NotebookNode) -> Iterator[str]:
+    """Yield the code that everybody was given: in cells, and as examples in the text."""
+    for cell in shape.cells:
+        if cell.cell_type == "code":
+            yield cell.source
+        else:
+            yield from (text for _, text in FENCED.findall(cell.source))
+
+
+def _cells(gradebook: Gradebook, assignment: str, shape: NotebookNode) -> tuple[CellResult, ...]:
+    """Return what the gradebook marks, in the order of the release."""
+    known = {
+        cell.name: cell for cell in gradebook.find_notebook(assignment, assignment).grade_cells
+    }
+    problem, found = assignment, []
+    for cell in shape.cells:
+        headings = HEADING.findall(FENCED.sub("", cell.source))
+        if cell.cell_type == "markdown" and headings:
+            problem = headings[-1]
+        marked = known.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        if marked is not None:
+            is_test = marked.cell_type == "code"
+            found.append(CellResult(marked.name, is_test, marked.max_score, problem))
+    return tuple(found)
+
+
+def _submissions(course: Course, gradebook: Gradebook, assignment: str) -> list[Submission]:
+    """Return everybody, with marks and lateness."""
+    late = {each.student_id: each.total_seconds_late
+            for each in gradebook.find_assignment(assignment).submissions}  # fmt: skip
+    handed_in = course.students(assignment)
+    names = sorted({student.id for student in gradebook.students} | {*handed_in} | {*late})
+    found = {
+        name: Submission(name, course.status(assignment, name, name in late), name in late,
+                         seconds_late=late.get(name, 0.0))
+        for name in names
+    }  # fmt: skip
+    for name, cell, score, waits in _grades(gradebook, assignment):
+        found[name].marks[cell] = score
+        if waits:
+            found[name].waiting.add(cell)
+    for name, penalty in _penalties(gradebook, assignment):
+        found[name].penalty += penalty or 0.0
+    return list(found.values())
+
+
+def _grades(gradebook: Gradebook, assignment: str) -> Any:
+    """Return student, cell, points and whether a person has to look, of every grade, at once."""
+    return (
+        gradebook.db.query(
+            SubmittedAssignment.student_id, BaseCell.name, Grade.score, Grade.needs_manual_grade
+        )
+        .select_from(Grade)
+        .join(BaseCell, Grade.cell_id == BaseCell.id)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .filter(Assignment.name == assignment)
+    )
+
+
+def _penalties(gradebook: Gradebook, assignment: str) -> Any:
+    """Return student and penalty of every submitted notebook."""
+    return (
+        gradebook.db.query(
+            SubmittedAssignment.student_id, SubmittedNotebook.late_submission_penalty
+        )
+        .select_from(SubmittedNotebook)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .filter(Assignment.name == assignment)
+    )
+
+
+def _read_notebook(
+    course: Course, assignment: str, submission: Submission, tests: Collection[str]
+) -> None:
+    """Add what stands in the graded notebook; one that is not there or damaged adds nothing."""
+    path = course.root / "autograded" / submission.student / assignment / f"{assignment}.ipynb"
+    for raw in _raw_cells(path):
+        cell = NotebookNode({"id": "", **raw, "metadata": NotebookNode(raw.get("metadata", {}))})
+        source = raw.get("source", "")
+        source = source if isinstance(source, str) else "".join(source)
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
+        if name in tests and isinstance(noted := cell.metadata.get("autograder"), dict):
+            submission.tests[name] = noted
+        elif raw.get("cell_type") == "code" and not utils.is_locked(cell) and source.strip():
+            submission.code[cell.id or f"cell {len(submission.code)}"] = source
+
+
+def _raw_cells(path: Path) -> list[dict[str, Any]]:
+    """Return a notebook's cells; nbformat would check a schema, which takes too long for many."""
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+
+
+def _sandboxes(course: Course, found: list[Submission]) -> dict[str, bool | None]:
+    """Return by student whether there was a sandbox.
+
+    A status keeps a hash of the policy it was graded by; it is compared with the policies that the
+    course's settings give, with and without a sandbox.
+    """
+    config, known = course.config(), {}
+    parts = {name: dict(config[name]) for name in batch.PREPROCESSORS if name in config}
+    for demos in (True, False):
+        policy = batch.policy_of(course, demos=demos)
+        for sandbox in (True, False):
+            about = {"policy": policy | {"sandbox": sandbox}, "preprocessors": parts}
+            known[job.parts(defaultdict(str, about))["policy"]] = sandbox
+    graded = [each for each in found if each.is_graded]
+    return {each.student: known.get(each.status.parts.get("policy", "")) for each in graded}

@@ -1,0 +1,181 @@
+"""One test of one student again: what it asked, what came back, what would have been right.
+
+The hidden inputs are those of the student's mark, since they are drawn from the same key. This
+module does not know what a test is for.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib as mpl
+import nbformat
+import numpy as np
+from nbgrader import utils
+
+from autograder import job
+from autograder.diagnosis import compare
+from autograder.execution.client import KernelError
+from autograder.execution.pool import shared_pool
+from autograder.submission.intake import SubmissionRefused
+from autograder.submission.repair import Unreadable
+from course.directory import Course, CourseError
+from course.run import batch, workers
+
+LONGEST = 400  # characters of a value in a list of arguments
+
+
+def replay(course: Course, assignment: str, student: str, test: str) -> dict[str, Any]:
+    """Return the calls that a test makes of a student's functions (see Session.replay).
+
+    Raises:
+        CourseError: there is no such test or no such submission, or it cannot be run.
+    """
+    policy = batch.policy_of(course)
+    work = batch.Batch(course, assignment, workers.Local(1, course.data()), policy, show=False)
+    try:
+        given = json.loads(work.packed(student))
+        notebook, template, files, _ = job.prepared(given)
+    except (SubmissionRefused, OSError, Unreadable) as error:
+        raise CourseError(f"{student}'s {assignment} cannot be read: {error}") from None
+    names = [c.id for c in notebook.cells if utils.is_grade(c) and not utils.is_solution(c)]
+    if test not in names:
+        raise CourseError(f"{assignment} has no test {test}; it has {', '.join(names)}")
+    key = bytes.fromhex(given["draws"])
+    try:
+        return shared_pool(policy, course.data()).replay(notebook, files, template, key, test)
+    except KernelError as error:
+        raise CourseError(f"{student}'s code did not come as far as {test}: {error}") from None
+
+
+def has_test(course: Course, assignment: str, test: str) -> bool:
+    """Return whether an assignment's master has a test cell of that id."""
+    master = nbformat.read(course.master(assignment), as_version=4)
+    return any(cell.id == test and utils.is_grade(cell) for cell in master.cells)
+
+
+def text(found: Mapping[str, Any]) -> str:
+    """Return the calls as text, a paragraph each."""
+    parts = []
+    for number, call in enumerate(found["calls"], 1):
+        verdict = call["summary"] or "as it should be"
+        parts.append(
+            f"call {number}: {signature(call)}\n"
+            f"  theirs:   {theirs(call)}\n  expected: {expected(call)}\n  {verdict}"
+        )
+    if found["made"] > len(found["calls"]):
+        parts.append(f"{found['made']} calls were made; these are the first {len(parts)}")
+    said = [o for o in found["outputs"] if o.output_type == "error"]
+    parts.append(f"the test: {said[0].ename}: {said[0].evalue}" if said else "the test passes")
+    return "\n\n".join(parts)
+
+
+def page(found: Mapping[str, Any], title: str) -> str:
+    """Return the calls as an HTML page with plots."""
+    calls = [
+        {**call, "signature": signature(call), "theirs": theirs(call), "expected": expected(call),
+         "plot": _plot(call)}
+        for call in found["calls"]
+    ]  # fmt: skip
+    said = [f"{o.ename}: {o.evalue}" for o in found["outputs"] if o.output_type == "error"]
+    template = jinja2.Environment(autoescape=True).from_string(PAGE)
+    return template.render(title=title, calls=calls, said=said, made=found["made"])
+
+
+def signature(call: Mapping[str, Any]) -> str:
+    """Return a call in Python's notation, long values cut."""
+    args = [shown(arg) for arg in call["args"]]
+    args += [f"{name}={shown(value)}" for name, value in call["kwargs"].items()]
+    return f"{call['name']}({', '.join(args)})"
+
+
+def theirs(call: Mapping[str, Any]) -> str:
+    """Return what came back from the student's function."""
+    return f"raises {call['error']}" if call["error"] else shown(call["value"], LONGEST * 5)
+
+
+def expected(call: Mapping[str, Any]) -> str:
+    """Return what a right function gives."""
+    return f"raises {call['raised']}" if call["raised"] else shown(call["wanted"], LONGEST * 5)
+
+
+def shown(value: Any, longest: int = LONGEST) -> str:
+    """Return a value in as few characters as tell it."""
+    if isinstance(value, np.ndarray):
+        values = np.array2string(value, precision=4, threshold=60, edgeitems=2, separator=", ")
+        text = f"array{value.shape} {' '.join(values.split())}"
+    elif isinstance(value, dict):
+        text = f"{{{', '.join(f'{k!r}: {shown(v, 80)}' for k, v in value.items())}}}"
+    elif isinstance(value, (list, tuple)):
+        text = f"[{', '.join(shown(item, 80) for item in value)}]"
+    else:
+        text = repr(value)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _plot(call: Mapping[str, Any]) -> str:
+    """Return a picture of both results as a data URI; nothing where they are no arrays alike."""
+    a, b = (compare.numbers(call[key]) for key in ("value", "wanted"))
+    if a is None or b is None or a.shape != b.shape or a.ndim not in (1, 2) or a.size < 2:
+        return ""
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
+
+    titles = ("theirs", "expected", "theirs − expected")
+    figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), layout="constrained")
+    for axis, values, name in zip(axes, (a, b, a - b), titles, strict=True):
+        if a.ndim == 1:
+            axis.plot(values, marker="." if a.size < 60 else "")
+        else:
+            most = np.nanmax(np.abs(values), initial=0.0) or 1.0
+            image = axis.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
+            figure.colorbar(image, ax=axis)
+            for side in (axis.xaxis, axis.yaxis):
+                side.set_major_locator(MaxNLocator(integer=True))
+        axis.set_title(name, fontsize=9)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    plt.close(figure)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def write(found: Mapping[str, Any], title: str, path: Path) -> None:
+    """Write the page."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(found, title), encoding="utf-8")
+
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{ title }}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+       color: #222; background: #fff }
+section { border: 1px solid #ccc; border-radius: 6px; padding: .6rem 1rem; margin: 1rem 0 }
+section.wrong { border-left: 6px solid #b3261e }
+section.right { border-left: 6px solid #2e7d32 }
+h2 { font-size: 1.1rem; margin: .3rem 0 }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: .85rem }
+dt { font-weight: 600 } dd { margin: 0 0 .4rem } img { max-width: 100% }
+</style>
+<h1>{{ title }}</h1>
+<p>For staff: this page shows hidden inputs and expected values.</p>
+{% for line in said %}<p><strong>The test says:</strong> {{ line }}</p>
+{% else %}<p><strong>The test passes.</strong></p>{% endfor %}
+{% for call in calls %}
+<section class="{{ 'wrong' if call.differs else 'right' }}">
+<h2>Call {{ loop.index }}: {{ call.summary or call.name ~ ' is as it should be' }}</h2>
+<dl><dt>Call</dt><dd><pre>{{ call.signature }}</pre></dd>
+<dt>Theirs</dt><dd><pre>{{ call.theirs }}</pre></dd>
+<dt>Expected</dt><dd><pre>{{ call.expected }}</pre></dd></dl>
+{% if call.plot %}<img src="{{ call.plot }}" alt="Both results and their difference">{% endif %}
+</section>
+{% endfor %}
+{% if made > calls | length %}<p>{{ made }} calls were made; these are the first.</p>{% endif %}
+</html>
+"""

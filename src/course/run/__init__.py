@@ -1,0 +1,1 @@
+"""Grading a class: many jobs, their results, and how these enter the gradebook."""

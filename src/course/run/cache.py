@@ -1,0 +1,49 @@
+"""Results by key: written once, whole or not at all, read only if whole.
+
+The key is the hash of what was graded (see autograder.job), so a result that is here never has to
+be computed again, whoever asks. This module does not know what a result says.
+"""
+
+from pathlib import Path
+
+from autograder import job, status
+
+
+class Store:
+    """A folder of results."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    @classmethod
+    def of(cls, course_root: Path) -> "Store":
+        """Return the store of a course."""
+        return cls(course_root / status.FOLDER / "results")
+
+    def get(self, key: str) -> bytes | None:
+        """Return a result, or None if it is not here or was cut short."""
+        path = self._path(key)
+        try:
+            raw = path.read_bytes()
+            job.read_result(raw)
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            path.unlink(missing_ok=True)
+            return None
+        return raw
+
+    def put(self, key: str, result: bytes) -> None:
+        """Keep a result.
+
+        Raises:
+            OSError: the disk is full or not writable; nothing is half written.
+        """
+        status.write_whole(self._path(key), result)
+
+    def drop(self, key: str) -> None:
+        """Forget a result."""
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.root / key[:2] / key

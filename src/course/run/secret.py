@@ -1,0 +1,41 @@
+"""The course's secret, and the keys that tests draw a student's hidden inputs with.
+
+A key is the same whenever it is asked for, so that a mark can be explained and given again; without
+the secret nobody can tell it. This module does not know what is drawn.
+"""
+
+import hashlib
+import hmac
+import secrets
+from pathlib import Path
+
+from autograder.status import FOLDER, write_whole
+
+BYTES = 8  # of a key
+
+
+def key(root: Path, assignment: str, student: str) -> bytes:
+    """Return the key of a student's hidden inputs in an assignment."""
+    message = f"{assignment}\0{student}".encode("utf-8", errors="surrogateescape")
+    return hmac.digest(secret(root), message, "sha256")[:BYTES]
+
+
+def secret(root: Path) -> bytes:
+    """Return the course's secret, made when it is first asked for."""
+    path = root / FOLDER / "secret"
+    if not path.is_file():
+        _write(path, secrets.token_hex(32))
+    return path.read_bytes()
+
+
+def from_seed(root: Path, seed: int) -> None:
+    """Replace the secret by one that a seed gives: other hidden inputs from now on, for everybody.
+
+    Whoever knows the seed knows the inputs.
+    """
+    _write(root / FOLDER / "secret", hashlib.sha256(f"seed {seed}".encode()).hexdigest())
+
+
+def _write(path: Path, text: str) -> None:
+    write_whole(path, text.encode())
+    path.chmod(0o600)

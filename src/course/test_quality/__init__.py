@@ -1,0 +1,1 @@
+"""Tests are tested: the kill matrix, other seeds, the accuracy of explanations."""

@@ -1,0 +1,228 @@
+"""Marks do not depend on what is drawn: a variant's tests, many times over, with other inputs.
+
+In kernels a thousand draws of a catalogue would take days. Here a variant and its tests share a
+process, and only what can come out differently is repeated: a test without its hidden parts is
+tried ``AGREED`` times. Where it always fails, nothing that is drawn can change the mark; where it
+never does, all from the first hidden part on is run for every draw, or ``UNDRAWN`` times where
+hidden parts draw nothing: there only what a student's function draws itself differs.
+
+This module does not know what is drawn, nor whether a variant is right. It runs the catalogue's
+code without a sandbox: that is our own.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import random
+import signal
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import cache
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import nbformat
+import numpy as np
+from IPython.core.inputtransformer2 import TransformerManager
+from nbgrader import utils
+
+from autograder.execution.session import HIDDEN
+from course.test_quality.mutation import Trials, Variant
+from seqlab import draws
+
+AGREED = 5  # runs of a visible part that have to come out alike
+UNDRAWN = 100  # runs of hidden parts that draw nothing: their own chances stand beside them
+SECONDS = 120  # for one run of a test: a variant that never ends fails it
+
+Space = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How often a variant failed a test.
+
+    Attributes:
+        variant, test: which ones
+        draws: how many inputs were drawn; with 0 the visible part decides
+        failed: with how many of them the test failed
+        must_fail: what the catalogue says
+        reason: what the first failure said
+    """
+
+    variant: str
+    test: str
+    draws: int
+    failed: int
+    must_fail: bool
+    reason: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether every draw gave the mark that the catalogue says."""
+        if self.draws == 0:
+            return bool(self.failed) == self.must_fail
+        return self.failed == (self.draws if self.must_fail else 0)
+
+
+def run(
+    trials: Trials, chosen: Sequence[Variant], draws: int, workers: int, kept: Path
+) -> Iterator[list[Drawn]]:
+    """Yield, for each variant, what its own cell's tests made of it.
+
+    Args:
+        trials: of which assignment
+        chosen: the variants
+        draws: how many inputs are drawn
+        workers: how many processes work at a time
+        kept: a file of results, one JSON line a variant, where what is done is taken from
+    """
+    known = dict(_read(kept))
+    waiting = {}
+    for variant in chosen:
+        own = [t for t in trials.own(variant.cell) if t in {x.name for x in trials.tests}]
+        source = trials.notebook(variant, own)
+        name = hashlib.sha256(json.dumps([source, draws, sorted(variant.fails)]).encode())
+        if (key := name.hexdigest()[:20]) in known:
+            yield known[key]
+        else:
+            waiting[key] = (source, variant.name, sorted(variant.fails), draws)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the processes: there are enough
+    with (
+        ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool,
+        kept.open("a", encoding="utf-8") as file,
+    ):
+        futures = {pool.submit(tried, *job): key for key, job in waiting.items()}
+        try:
+            for future in as_completed(futures):
+                found = future.result()
+                line = [futures.pop(future), [asdict(each) for each in found]]
+                file.write("\n" + json.dumps(line))  # the last one may have been cut short
+                file.flush()
+                yield found
+        except BaseException:  # Ctrl-C too: a variant may take minutes, and nobody waits for it
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.kill()
+                process.join()
+            raise
+
+
+def tried(source: str, variant: str, fails: Sequence[str], n: int) -> list[Drawn]:
+    """Return how often a notebook's tests fail."""
+    found = []
+    space: Space = {"__name__": "__main__"}
+    for cell in nbformat.reads(source, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        if utils.is_grade(cell) and not utils.is_solution(cell):
+            failed, made, reason = _tested(cell.source, space, n)
+            found.append(Drawn(variant, cell.id, made, failed, cell.id in fails, reason))
+        else:
+            _failure(cell.source, space)  # which the tests will notice
+    return found
+
+
+def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
+    """Return how often a test fails, of how many draws, and what it says then."""
+    part = HIDDEN.search(source)
+    visible = HIDDEN.sub("", source)
+    said = [_apart(visible, space) for _ in range(AGREED)]
+    if part is None or all(said):
+        return sum(map(bool, said)), 0, next(filter(None, said), "")
+    before, rest = source[: part.start()], source[part.start() :]
+    repeated = any(said)  # the visible part comes out differently by itself
+    ready = dict(space)
+    if not repeated:
+        _failure(before, ready)
+    failed, reason = 0, ""
+    n = n if "draws" in rest else min(n, UNDRAWN)
+    for draw in range(n):
+        draws.use_key(draw.to_bytes(4, "big"))
+        if why := _apart(source if repeated else rest, ready):
+            failed, reason = failed + 1, reason or why
+    draws.use_key(b"")
+    return failed, n, reason
+
+
+def _apart(source: str, space: Space) -> str:
+    """Return what a piece of a test fails with on a copy of the names, which is let go."""
+    scratch = dict(space)
+    try:
+        return _failure(source, scratch)
+    finally:
+        scratch.clear()  # what it defined holds on to it, and to all of its arrays
+
+
+def _failure(source: str, space: Space) -> str:
+    """Return what a piece of a test fails with, or nothing."""
+    try:
+        _run(source, space)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return f"{type(error).__name__}: {error}"[:300]
+    return ""
+
+
+def _run(source: str, space: Space) -> None:
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(_compiled(source), space)  # noqa: S102  (the masters' and the catalogue's own)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@cache
+def _compiled(source: str) -> CodeType:
+    return compile(TransformerManager().transform_cell(source), "<cell>", "exec")
+
+
+def _begin() -> None:
+    """Make a process ready: pictures go nowhere, warnings cost nothing, nothing runs for ever."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _too_long)
+    np.random.seed(None)  # noqa: NPY002
+    random.seed()
+
+
+def _too_long(*_: Any) -> None:
+    raise TimeoutError(f"more than {SECONDS} s")
+
+
+def _read(kept: Path) -> Iterator[tuple[str, list[Drawn]]]:
+    """Yield what is kept; a line that was cut short is not."""
+    for line in kept.read_text("utf-8").splitlines() if kept.is_file() else ():
+        with contextlib.suppress(ValueError, TypeError):
+            key, found = json.loads(line)
+            yield key, [Drawn(**each) for each in found]
+
+
+def table(found: Iterable[Drawn]) -> str:
+    """Return what was tried, in some lines, and every pair whose mark depends on the draw."""
+    every = list(found)
+    loose = [each for each in every if not each.is_settled]
+    drawn = [each for each in every if each.draws]
+    counts: Mapping[str, int] = {
+        "pairs of a variant and a test": len(every),
+        "decided by the visible part, whatever is drawn": len(every) - len(drawn),
+        "hidden parts run": sum(each.draws for each in drawn),
+        "pairs whose mark depends on the draw": len(loose),
+    }
+    lines = [f"{n:>9,}  {what}" for what, n in counts.items()]
+    for each in sorted(loose, key=lambda each: each.variant):
+        must = "fail" if each.must_fail else "pass"
+        lines.append(f"{each.variant}, {each.test}: failed {each.failed} of {each.draws or AGREED}"
+                     f", must {must}: {each.reason}")  # fmt: skip
+    return "\n".join(lines)

@@ -1,0 +1,298 @@
+"""IPython that runs cells and keeps what they show, as a notebook would record it.
+
+The outputs are notebook outputs (nbformat 4): stream, display_data, execute_result, error. This
+module does not know who asks for a cell, nor where its outputs go.
+"""
+
+import ast
+import base64
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+Output = dict[str, Any]
+STREAM_BYTES = 1_000_000  # of text that a cell may print
+RICH_BYTES = 8_000_000  # of pictures and the like that it may show
+
+
+class Recorder:
+    """The outputs of the cell at hand, in order and in bounds."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
+        self._left = {"stream": STREAM_BYTES, "rich": RICH_BYTES}
+        self._cut: set[str] = set()
+        self._clear_next = False
+
+    def take(self) -> list[Output]:
+        """Return what was recorded and begin anew."""
+        outputs = self.outputs
+        self.__init__()  # type: ignore[misc]
+        return outputs
+
+    def stream(self, name: str, text: str) -> None:
+        """Add text to the stream ``name``: to the last output if that is the same stream."""
+        left = self._left["stream"]
+        self._left["stream"] = max(left - len(text), 0)
+        if text[:left]:
+            self._append(name, text[:left])
+        if len(text) > left:
+            self._note("stream", f"\n[only the first {STREAM_BYTES:,} characters are kept]\n")
+
+    def _append(self, name: str, text: str) -> None:
+        self._before_output()
+        last = self.outputs[-1] if self.outputs else {}
+        if last.get("output_type") == "stream" and last["name"] == name:
+            last["text"].write(text)
+            return
+        buffer = io.StringIO()
+        buffer.write(text)
+        self.outputs.append({"output_type": "stream", "name": name, "text": buffer})
+
+    def rich(self, output: Output) -> None:
+        """Add a picture, a result or an error."""
+        size = sum(len(str(part)) for part in output.get("data", {}).values())
+        self._before_output()
+        if size > self._left["rich"]:
+            self._note("rich", "[more pictures or results than are kept]\n")
+            return
+        self._left["rich"] -= size
+        self.outputs.append(output)
+
+    def clear(self, wait: bool) -> None:
+        """Forget the outputs so far, at once or when the next one comes."""
+        if wait:
+            self._clear_next = True
+        else:
+            self.outputs.clear()
+
+    def _before_output(self) -> None:
+        if self._clear_next:
+            self.outputs.clear()
+            self._clear_next = False
+
+    def _note(self, what: str, text: str) -> None:
+        """Say once that something was left out."""
+        if what not in self._cut:
+            self._cut.add(what)
+            self._append("stdout", text)
+
+
+class Stream(io.TextIOBase):
+    """``sys.stdout`` or ``sys.stderr`` of a kernel."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, name: str, recorder: Recorder):
+        self.name = name
+        self._recorder = recorder
+
+    def write(self, text: str) -> int:
+        """Record ``text``."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self._recorder.stream(self.name, text)
+        return len(text)
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor that subprocesses may write to."""
+        return 1 if self.name == "stdout" else 2
+
+
+class Publisher(DisplayPublisher):
+    """Records what is displayed."""
+
+    recorder: Recorder
+
+    def publish(self, data: Any, metadata: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Record a display; updates of an earlier one are displays of their own."""
+        self.recorder.rich(
+            {"output_type": "display_data", "data": _plain(data), "metadata": metadata or {}}
+        )
+
+    def clear_output(self, wait: bool = False) -> None:
+        """Forget the cell's outputs."""
+        self.recorder.clear(wait)
+
+
+class Hook(DisplayHook):
+    """Records the value of a cell's last expression."""
+
+    recorder: Recorder
+
+    def write_output_prompt(self) -> None:
+        """Leave out the prompt: it is part of the output record."""
+
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
+        """Record the value in all its formats."""
+        self.recorder.rich(
+            {
+                "output_type": "execute_result",
+                "execution_count": self.prompt_count,
+                "data": _plain(format_dict),
+                "metadata": md_dict or {},
+            }
+        )
+
+    def finish_displayhook(self) -> None:
+        """Do nothing: there is no line to end."""
+
+
+class Shell(InteractiveShell):
+    """IPython whose outputs are recorded."""
+
+    recorder: Recorder
+    failed_in: int | None = None  # the line of the last cell in which it failed
+    displayhook_class = Hook
+    display_pub_class = Publisher
+
+    @classmethod
+    def make(cls) -> "Shell":
+        """Return the process's shell, without history file and without threads."""
+        config = Config()
+        config.HistoryManager.enabled = False
+        config.InteractiveShell.colors = "Linux"  # as a kernel of Jupyter has it
+        config.InteractiveShell.autocall = 0
+        shell = cls.instance(config=config)
+        shell.recorder = Recorder()
+        shell.displayhook.recorder = shell.recorder  # type: ignore[attr-defined]
+        shell.display_pub.recorder = shell.recorder  # type: ignore[attr-defined]
+        return shell
+
+    def transform_cell(self, raw_cell: str) -> str:
+        """Return a cell as Python; several lines that are Python already are left as they are.
+
+        IPython would cut every cell into tokens to find what is not.
+        """
+        if "\n" in raw_cell.strip() and not self.input_transformers_post:
+            with contextlib.suppress(SyntaxError, ValueError):
+                ast.parse(raw_cell)
+                return raw_cell
+        transformed: str = super().transform_cell(raw_cell)
+        return transformed
+
+    def should_run_async(self, raw_cell: str, **more: Any) -> bool:
+        """Return whether a cell awaits something; IPython would compile each once more to see."""
+        if not any(word in raw_cell for word in ("await", "async")):
+            return False
+        return bool(super().should_run_async(raw_cell, **more))
+
+    def cell(self, source: str) -> list[Output]:
+        """Run a cell to its end, whatever it does, and return its outputs."""
+        with self.recording():
+            done = self.run_cell(source, store_history=True)
+        self.failed_in = _line_in(done.error_in_exec)
+        return self.recorded()
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record what is printed meanwhile, also by what Python does not see."""
+        kept = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = Stream("stdout", self.recorder), Stream("stderr", self.recorder)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = kept
+            self.recorder.stream("stdout", DESCRIPTORS.read())
+
+    def recorded(self) -> list[Output]:
+        """Return the outputs since the last call, ready for a notebook."""
+        outputs: list[Output] = self.recorder.take()
+        for output in outputs:
+            if output["output_type"] == "stream":
+                output["text"] = output["text"].getvalue()
+        return outputs
+
+    def _format_exception_for_storage(self, *_: Any, **__: Any) -> None:
+        """Keep no second rendering of an error for a history that nobody reads: it takes long."""
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
+        self.recorder.rich(
+            {
+                "output_type": "error",
+                "ename": str(getattr(etype, "__name__", etype)),
+                "evalue": _short(evalue),
+                "traceback": [str(line)[:20_000] for line in stb[:200]],
+            }
+        )
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """Do nothing: a kernel has no windows."""
+
+    def ask_exit(self) -> None:
+        """Stay, as a notebook's kernel does until the cell is done."""
+
+
+class Descriptors:
+    """What subprocesses and C code write to descriptors 1 and 2, kept in a file without a name."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+
+    def capture(self) -> None:
+        """Point descriptors 1 and 2 to the file, and 0 to nothing."""
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (for the life of the process)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        for descriptor in (1, 2):
+            os.dup2(self._file.fileno(), descriptor)
+
+    def read(self) -> str:
+        """Return what was written since the last call, in bounds."""
+        if self._file is None:
+            return ""
+        try:
+            size = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
+            if not size:
+                return ""
+            raw = os.pread(self._file.fileno(), STREAM_BYTES + 1, 0)
+            os.ftruncate(self._file.fileno(), 0)
+            os.lseek(self._file.fileno(), 0, os.SEEK_SET)
+        except OSError:  # closed by the cell
+            return ""
+        return raw.decode("utf-8", errors="replace")
+
+
+DESCRIPTORS = Descriptors()
+
+
+def _plain(data: Any) -> dict[str, Any]:
+    """Return a display's formats as JSON takes them: pictures in base64."""
+    return {
+        str(kind): base64.b64encode(part).decode() if isinstance(part, bytes) else part
+        for kind, part in dict(data).items()
+    }
+
+
+def _line_in(error: BaseException | None) -> int | None:
+    """Return the line of the cell, counted from 1, that an error went through."""
+    below = error.__traceback__ if error else None
+    while below:
+        if below.tb_frame.f_code.co_name == "<module>" and "ipython" in str(
+            below.tb_frame.f_code.co_filename
+        ):
+            return below.tb_lineno
+        below = below.tb_next
+    return None
+
+
+def _short(value: Any) -> str:
+    try:
+        return str(value)[:20_000]
+    except Exception:  # an error whose text is an error
+        return ""

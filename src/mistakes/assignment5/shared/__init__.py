@@ -1,0 +1,1 @@
+"""What several cells of assignment5 have in common."""

@@ -1,0 +1,1 @@
+"""What several cells of gpt2 have in common."""

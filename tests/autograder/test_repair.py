@@ -1,0 +1,1284 @@
+"""What students hand in damaged, and what comes of it: read, put in shape again, or refused."""
+
+import ast
+import codecs
+import io
+import json
+import random
+import warnings
+import zipfile
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
+
+from autograder.submission import repair
+from autograder.submission.reader import CELLS, Reasons, one_line
+from autograder.submission.repair import Unreadable
+from course.directory import Course
+from examples import build
+from examples.roster import CLASS
+from examples.students import assignment5_answers, assignment5_plain, gpt2_answers, gpt2_plain
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = {
+    "assignment5": assignment5_plain.CODE | assignment5_answers.GOOD,
+    "gpt2": gpt2_plain.CODE | gpt2_answers.GOOD,
+}
+DAMAGED = {"other-editor", "cells-copied", "tests-softened"}
+
+
+@cache
+def kept_template(assignment):
+    path = ROOT / "release" / assignment / f"{assignment}.ipynb"
+    return nbformat.read(path, as_version=4)
+
+
+@cache
+def kept_solution(assignment):
+    notebook = template(assignment)
+    for cell in notebook.cells:
+        if cell.id in CODE[assignment]:
+            cell.source = CODE[assignment][cell.id].rstrip("\n")
+    return notebook
+
+
+def fresh(notebook):
+    """A copy in which cells, their fields and their grading metadata can be changed."""
+    cells = [NotebookNode({**cell, "metadata": nested(cell.metadata)}) for cell in notebook.cells]
+    return NotebookNode({**notebook, "cells": cells, "metadata": deepcopy(notebook.metadata)})
+
+
+def nested(metadata):
+    return NotebookNode(
+        {k: NotebookNode(v) if isinstance(v, dict) else v for k, v in metadata.items()}
+    )
+
+
+def template(assignment="gpt2"):
+    return fresh(kept_template(assignment))
+
+
+def solved(assignment="gpt2"):
+    return fresh(kept_solution(assignment))
+
+
+def at(notebook, name):
+    return next(i for i, cell in enumerate(notebook.cells) if cell.id == name)
+
+
+def cell(notebook, name):
+    return notebook.cells[at(notebook, name)]
+
+
+def sources(notebook):
+    return {cell.id: cell.source for cell in notebook.cells}
+
+
+def order(notebook):
+    return [cell.id for cell in notebook.cells]
+
+
+def ours(notebook, assignment="gpt2"):
+    known = set(order(kept_template(assignment)))
+    return [name for name in order(notebook) if name in known]
+
+
+def others(notebook, assignment="gpt2"):
+    known = set(order(kept_template(assignment)))
+    return [cell for cell in notebook.cells if cell.id not in known]
+
+
+def said(repaired, name, words=""):
+    return any(name in line and words in line for line in repaired.reasons)
+
+
+def repaired(notebook, assignment="gpt2"):
+    """Repair, and check what must hold whatever was damaged."""
+    given = kept_template(assignment)
+    done = repair.repair(notebook, given)
+    nbformat.validate(done.notebook)
+    assert ours(done.notebook, assignment) == order(given)
+    known = set(order(given))
+    restored = [theirs for theirs in done.notebook.cells if theirs.id in known]
+    for theirs, our in zip(restored, given.cells, strict=True):
+        assert theirs.metadata == our.metadata
+        assert theirs.cell_type == our.cell_type
+        if our.metadata.get("nbgrader", {}).get("locked"):
+            assert theirs.source == our.source
+    assert all("nbgrader" not in own.metadata for own in others(done.notebook, assignment))
+    assert all("\n" not in line for line in done.reasons)
+    again = repair.repair(done.notebook, given)
+    assert (again.notebook, again.reasons, again.missing) == (done.notebook, (), ())
+    return done
+
+
+def raw(notebook, **changed):
+    return json.dumps({**notebook, **changed}).encode()
+
+
+def small(*cells, **changed):
+    """A file of a notebook with these cells, as they stand."""
+    content = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": list(cells)}
+    return json.dumps(content | changed).encode()
+
+
+def code(source="x = 1", **changed):
+    return {
+        "cell_type": "code", "id": "a", "metadata": {}, "source": source, "outputs": [],
+        "execution_count": None,
+    } | changed  # fmt: skip
+
+
+def read(data, **kw):
+    notebook, reasons = repair.read(data, **kw)
+    nbformat.validate(notebook)
+    nbformat.writes(notebook).encode("utf-8")
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert repair.read(data, **kw) == (notebook, reasons)
+    assert repair.read(nbformat.writes(notebook).encode("utf-8"))[1] == ()
+    return notebook, reasons
+
+
+def refusal(data, **kw):
+    with pytest.raises(Unreadable) as caught:
+        repair.read(data, **kw)
+    message = str(caught.value)
+    assert message
+    assert len(message.splitlines()) == 1
+    return message
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("assignment", CODE)
+def test_a_sound_file_is_read_as_nbformat_reads_it(assignment):
+    data = nbformat.writes(solved(assignment)).encode("utf-8")
+    assert read(data) == (nbformat.reads(data.decode(), as_version=4), ())
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding", "name"),
+    [
+        (codecs.BOM_UTF8, "utf-8", "UTF-8 with a byte order mark"),
+        (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
+        (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
+        (b"", "utf-16-le", "UTF-16"),
+        (b"", "utf-16-be", "UTF-16"),
+        (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),
+    ],
+)
+def test_other_encodings_are_read(mark, encoding, name):
+    text = nbformat.writes(solved("assignment5"))
+    notebook, reasons = read(mark + text.encode(encoding))
+    assert notebook == solved("assignment5")
+    assert reasons == (f"read the file as {name}, which notebooks are not written in",)
+
+
+def test_single_bytes_of_windows_are_read_as_its_letters():
+    data = small(code("# caf\xe9 \u20ac")).decode().encode().replace(b"\\u00e9", b"\xe9")
+    notebook, reasons = read(data.replace(b"\\u20ac", b"\x80"))
+    assert notebook.cells[0].source == "# caf\xe9 \u20ac"
+    assert "2 bytes that are not UTF-8" in reasons[0]
+
+
+def test_line_ends_of_windows_are_nothing_to_mend():
+    text = nbformat.writes(solved()).replace("\n", "\r\n")
+    assert read(text.encode()) == (solved(), ())
+
+
+def test_format_3_is_brought_to_4_5_with_the_same_ids_each_time():
+    old = {
+        "nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""},
+        "worksheets": [{"cells": [
+            {"cell_type": "heading", "level": 2, "metadata": {}, "source": ["Softmax"]},
+            {"cell_type": "code", "input": ["x = 1\n", "x"], "language": "python", "metadata": {},
+             "collapsed": False, "prompt_number": 3,
+             "outputs": [{"output_type": "pyout", "prompt_number": 3, "text": ["1"]}]},
+        ]}],
+    }  # fmt: skip
+    notebook, reasons = read(json.dumps(old).encode())
+    assert [c.source for c in notebook.cells] == ["## Softmax", "x = 1\nx"]
+    assert order(notebook) == ["cell-1", "cell-2"]
+    assert reasons == ("brought the notebook from format 3.0 to format 4.5",)
+
+
+@pytest.mark.parametrize("minor", range(5))
+def test_formats_4_0_to_4_4_are_given_ids_without_noise(minor):
+    notebook = solved()
+    for one in notebook.cells:
+        del one["id"]
+    mended, reasons = read(raw(notebook, nbformat_minor=minor))
+    assert [c.source for c in mended.cells] == [c.source for c in solved().cells]
+    assert order(mended)[:2] == ["cell-1", "cell-2"]
+    assert reasons == (f"brought the notebook from format 4.{minor} to format 4.5",)
+
+
+def test_a_newer_minor_format_is_read_without_the_fields_that_are_new():
+    notebook, reasons = read(small(code(mood="good"), nbformat_minor=7))
+    assert sources(notebook) == {"a": "x = 1"}
+    assert "mood" not in notebook.cells[0]
+    assert reasons[0] == "brought the notebook from format 4.7 to format 4.5"
+
+
+def test_a_newer_major_format_is_refused():
+    assert "format 5" in refusal(small(code(), nbformat=5, nbformat_minor=0))
+
+
+def test_a_format_that_is_not_said_is_taken_for_ours():
+    notebook, reasons = read(json.dumps({"cells": [code()]}).encode())
+    assert sources(notebook) == {"a": "x = 1"}
+    assert "does not say" in reasons[0]
+
+
+def test_invalid_json_is_refused_with_the_place():
+    message = refusal(b'{"cells": [],\n "metadata": {},}')
+    assert "no valid JSON" in message
+    assert "line 2, column 1" in message
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9, 0.999])
+def test_a_file_cut_short_is_said_to_be_cut_short(share):
+    data = nbformat.writes(solved()).encode("utf-8").rstrip()
+    assert "cut short" in refusal(data[: max(1, int(len(data) * share))])
+    assert "cut short" in refusal(data[:-1])
+    assert "cut short" in refusal(data[: len(data) // 2] + b"\0" * 5000)
+
+
+def test_every_way_to_cut_a_small_file_is_seen():
+    data = small(code("a\\b\u00e9", execution_count=12, metadata={"collapsed": True}))
+    for end in range(1, len(data)):
+        assert "cut short" in refusal(data[:end]), data[:end]
+
+
+def test_git_conflicts_are_named_with_their_line():
+    text = nbformat.writes(solved())
+    lines = text.splitlines()
+    lines[40:41] = ["<<<<<<< HEAD", lines[40], "=======", lines[40], ">>>>>>> main"]
+    message = refusal("\n".join(lines).encode())
+    assert "git conflict" in message
+    assert "line 41" in message
+
+
+def test_text_that_looks_like_a_conflict_within_a_cell_is_none():
+    source = "<<<<<<< HEAD\n=======\n>>>>>>> main"
+    assert read(small(code(source)))[0].cells[0].source == source
+
+
+def zipped():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("gpt2.ipynb", nbformat.writes(solved()))
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "empty"),
+        (b" \r\n\0\0", "empty"),
+        (codecs.BOM_UTF8, "empty"),
+        (b"<!DOCTYPE html>\n<html><body>{}</body></html>", "web page"),
+        (b"\n\n<HTML><head>", "web page"),
+        (b'<?xml version="1.0"?><a/>', "XML"),
+        (b"%PDF-1.7\n%\xe2\xe3", "PDF"),
+        (b"\x89PNG\r\n\x1a\n", "picture"),
+        (zipped(), "zip"),
+        (b'"""My solution."""\nimport numpy as np\n\ndef softmax(x):\n    pass\n', "Python"),
+        (codecs.BOM_UTF8 + b"import numpy", "Python"),
+        (b"Dear all, here is my solution", "begins with 'Dear all, here is m"),
+        (b"\x00\x01\x02\x93\xff" * 9, "not a notebook"),
+        (b"[1, 2]", "JSON, but no notebook"),
+        (b'"text"', "JSON, but no notebook"),
+        (b'{"name": "x"}', "no list of cells"),
+        (b'{"cells": 3, "nbformat": 4}', "no list of cells"),
+    ],
+)
+def test_what_is_no_notebook_is_called_what_it_is(data, what):
+    assert what in refusal(data)
+
+
+def test_a_file_over_the_limit_is_refused_and_one_at_the_limit_is_not():
+    data = small(code())
+    assert "limit" in refusal(data, limit=len(data) - 1)
+    assert read(data, limit=len(data))[1] == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 200_000,
+        b'{"cells": ' * 100_000,
+        small(code(metadata={"a": "DEEP"})).replace(b'"DEEP"', b"[" * 5000 + b"]" * 5000),
+        small(code(metadata={"a": "DEEP"})).replace(b'"DEEP"', b"[" * 300 + b"]" * 300),
+    ],
+)
+def test_values_nested_too_deeply_are_refused(data):
+    assert "too deeply" in refusal(data)
+
+
+def test_numbers_that_are_none_or_too_large_are_left_out():
+    huge, more = b"9" * 5000, b"1e999"
+    data = small(code(execution_count="N", metadata={"a": "M", "b": "O"}))
+    data = data.replace(b'"N"', huge).replace(b'"M"', more).replace(b'"O"', b"NaN")
+    notebook, reasons = read(data)
+    assert notebook.cells[0].execution_count is None
+    assert notebook.cells[0].metadata == {"a": None, "b": None}
+    assert reasons == ("left out numbers that are too large or none at all (NaN)",)
+
+
+def test_a_name_that_stands_twice_is_reported():
+    _, reasons = read(small(code()).replace(b'"source"', b'"source": "y = 2", "source"'))
+    assert reasons == ("took the last of the values that stand twice for: source",)
+
+
+def test_what_is_no_cell_is_kept_as_text():
+    notebook, reasons = read(small(code(), "my notes", None, ["x"]))
+    assert [c.source for c in notebook.cells] == ["x = 1", "my notes", "null", '["x"]']
+    assert [c.cell_type for c in notebook.cells] == ["code", "raw", "raw", "raw"]
+    assert "kept as plain text what is no cell: cell 2, cell 3, cell 4" in reasons
+
+
+@pytest.mark.parametrize(
+    ("changed", "source", "reason"),
+    [
+        ({"source": ["a = 1\n", "b = 2"]}, "a = 1\nb = 2", ""),
+        ({"source": "a = 1"}, "a = 1", ""),
+        ({"source": ["a = 1", 7, None]}, "a = 1", "no text in the source"),
+        ({"source": None}, "", "no text in the source"),
+        ({"metadata": None, "outputs": None}, "x = 1", "outputs that are malformed"),
+        ({"metadata": [], "execution_count": "7"}, "x = 1", ""),
+        ({"execution_count": True}, "x = 1", ""),
+        ({"execution_count": -1}, "x = 1", ""),
+        ({"colour": "red"}, "x = 1", "fields that cells do not have"),
+        ({"cell_type": "question"}, "x = 1", "took a cell of no known type for code"),
+        ({"cell_type": ["code"]}, "x = 1", "took a cell of no known type for code"),
+        ({"outputs": [{"output_type": "stream"}]}, "x = 1", "left out outputs"),
+        ({"outputs": ["1"]}, "x = 1", "left out outputs"),
+        ({"metadata": {"tags": "demo"}}, "x = 1", "left out metadata"),
+    ],
+)
+def test_fields_that_are_malformed_cost_no_source(changed, source, reason):
+    notebook, reasons = read(small(code(**changed)))
+    assert [c.source for c in notebook.cells] == [source]
+    assert notebook.cells[0].outputs == []
+    assert bool(reasons) == bool(reason)
+    assert all(reason in line for line in reasons)
+
+
+@pytest.mark.parametrize("field", ["source", "metadata", "outputs", "execution_count", "id"])
+def test_a_field_that_is_missing_is_put_back(field):
+    whole = code()
+    del whole[field]
+    notebook, _ = read(small(whole))
+    assert notebook.cells[0].source == ("" if field == "source" else "x = 1")
+
+
+def test_sound_outputs_are_kept():
+    output = {"output_type": "stream", "name": "stdout", "text": ["1\n", "2\n"]}
+    notebook, reasons = read(small(code(outputs=[output])))
+    assert notebook.cells[0].outputs[0].text == "1\n2\n"
+    assert reasons == ()
+
+
+def test_malformed_metadata_goes_but_not_what_says_which_cell_it_is():
+    mine = {"nbgrader": {"grade_id": "a-1-1-solution"}, "tags": "demo"}
+    notebook, _ = read(small(code(metadata=mine)))
+    assert notebook.cells[0].metadata == {"nbgrader": {"grade_id": "a-1-1-solution"}}
+
+
+def test_metadata_of_the_notebook_that_is_malformed_goes():
+    data = small(code(), metadata={"kernelspec": 3, "language_info": {}, "colab": {"toc": []}})
+    notebook, reasons = read(data)
+    assert notebook.metadata == {"colab": {"toc": []}}
+    assert "kernelspec, language_info" in reasons[0]
+
+
+def test_attachments_are_kept_if_they_are_valid():
+    sound = {"a.png": {"image/png": "aGk="}}
+    cells = [
+        {"cell_type": "markdown", "id": i, "metadata": {}, "source": "", "attachments": value}
+        for i, value in (("a", sound), ("b", {"a.png": 3}), ("c", None))
+    ]
+    notebook, reasons = read(small(*cells))
+    assert [c.get("attachments") for c in notebook.cells] == [sound, None, None]
+    assert reasons == ("left out attachments that are malformed: cell 2, cell 3",)
+
+
+@pytest.mark.parametrize("bad", ["", "with blank", "ü", "a" * 65, 7, None, ["x"], {}])
+def test_invalid_ids_are_replaced_by_valid_ones(bad):
+    notebook, reasons = read(small(code(id="cell-2"), code(id=bad)))
+    assert order(notebook) == ["cell-2", "cell-2-2"]
+    assert reasons == ("gave new ids to cells without a valid one: cell 2",)
+
+
+def test_an_id_that_occurs_twice_stays_with_the_first():
+    notebook, reasons = read(small(code(), code("y"), code("z"), code(id="b" * 64),
+                                   code(id="b" * 64)))  # fmt: skip
+    assert order(notebook) == ["a", "a-copy-1", "a-copy-1-2", "b" * 64, "cell-5"]
+    assert "gave a new id to a cell with the id of another, a: cell 2, cell 3" in reasons
+
+
+def test_halves_of_characters_are_replaced():
+    data = small(code("s = '\ud800 and \U0001f600'", metadata={"\udfff": "\ud83d"}))
+    notebook, reasons = read(data)
+    assert notebook.cells[0].source == "s = '\ufffd and \U0001f600'"
+    assert "cannot be written" in reasons[0]
+
+
+def test_nul_characters_are_left_out():
+    notebook, reasons = read(small(code("x = 1\0\ny = 2")) + b"\0\0\0")
+    assert notebook.cells[0].source == "x = 1\ny = 2"
+    assert len(reasons) == 2
+    assert all("NUL" in reason for reason in reasons)
+
+
+def test_reading_warns_of_nothing():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read(small({"cell_type": "code"}, code(id="x y"), code(), code()))
+        repair.repair(read(small(code("'\\d'")))[0], template())
+    assert [str(warning.message) for warning in caught] == []
+
+
+def test_a_flood_of_cells_is_refused():
+    assert "limit" in refusal(small(*[code()] * (CELLS + 1)))
+    notebook = solved()
+    notebook.cells += [new_code_cell(f"x = {i}", id=f"x{i}") for i in range(CELLS // 2 + 1)]
+    with pytest.raises(Unreadable, match="limit"):
+        repair.repair(notebook, template())
+    del notebook.cells[-1]
+    assert repair.repair(notebook, template()).reasons == ()
+
+
+def test_reasons_name_a_bounded_number_of_places_in_one_line():
+    reasons = Reasons()
+    for i in range(1000):
+        reasons.add("mended", f"cell {i}")
+    assert reasons.lines()[0].endswith("cell 149 and 850 more")
+    assert one_line("a\n\x1b[31m\ud800" + "b" * 500).startswith("a [31m b")
+    assert len(one_line("b" * 500)) == 60
+
+
+@pytest.mark.parametrize("colab", [False, True])
+def test_repairing_changes_neither_of_the_notebooks(colab):
+    notebook, given = solved(), template()
+    for damage in (copy_a_cell, merge_cells, swap_names, change_a_locked_cell, lose_a_cell):
+        damage(notebook, random.Random(3), set())
+    output = NotebookNode(output_type="stream", name="stdout", text="1")
+    notebook.cells.append(new_code_cell("print(1)", id="mine", outputs=[output]))
+    if colab:
+        strip(notebook)
+    before = deepcopy(notebook)
+    done = repair.repair(notebook, given)
+    assert notebook == before
+    assert given == kept_template("gpt2")
+    for one in done.notebook.cells:
+        one.metadata["mine"] = True
+        one.source = ""
+        if one.get("outputs"):
+            one.outputs[0].text = "2"
+    assert notebook == before
+    assert given == kept_template("gpt2")
+
+
+# --- repairing: sound ones ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("class")
+    build.build(Course(ROOT), folder)
+    return folder
+
+
+@pytest.mark.parametrize("assignment", CLASS)
+def test_the_class_needs_no_repair_but_for_the_damaged(handed_in, assignment):
+    for student in CLASS[assignment]:
+        data = (handed_in / student.name / assignment / f"{assignment}.ipynb").read_bytes()
+        notebook, reasons = repair.read(data)
+        done = repaired(notebook, assignment)
+        assert reasons == ()
+        assert bool(done.reasons) == (student.name in DAMAGED), (student.name, done.reasons)
+        assert done.missing == ()
+        if student.name not in DAMAGED:
+            assert done.notebook == notebook
+
+
+@pytest.mark.parametrize("assignment", CLASS)
+def test_the_damaged_of_the_class_have_their_work_back(handed_in, assignment):
+    for name in DAMAGED:
+        data = (handed_in / name / assignment / f"{assignment}.ipynb").read_bytes()
+        notebook, _ = repair.read(data)
+        done = repaired(notebook, assignment)
+        assert ours(done.notebook, assignment) == order(done.notebook)
+        for one in template(assignment).cells:
+            if not one.metadata.get("nbgrader", {}).get("locked"):
+                assert cell(done.notebook, one.id).source == cell(notebook, one.id).source
+
+
+# --- repairing: copies --------------------------------------------------------------------------
+
+
+def copy_of(original, name="copy", source=None):
+    copied = deepcopy(original)
+    copied["id"] = name
+    if source is not None:
+        copied["source"] = source
+    return copied
+
+
+@pytest.mark.parametrize("stub_first", [True, False])
+def test_of_copies_the_one_that_was_changed_counts(stub_first):
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    stub = copy_of(template().cells[i])
+    notebook.cells.insert(i if stub_first else i + 3, stub)
+    done = repaired(notebook)
+    assert sources(done.notebook) == sources(solved())
+    assert said(done, "a-1-1-solution", "copies")
+
+
+def test_of_several_changed_copies_the_last_counts_and_the_others_run_before():
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    tries = ["def softmax(x):\n    return x", "def softmax(x):\n    return x / 2"]
+    for j, source in enumerate(tries):
+        notebook.cells.insert(i + j, copy_of(notebook.cells[i + j], f"try-{j}", source))
+    done = repaired(notebook)
+    assert sources(done.notebook)["a-1-1-solution"] == CODE["gpt2"]["a-1-1-solution"].strip()
+    j = at(done.notebook, "a-1-1-solution")
+    assert [c.source for c in done.notebook.cells[j - 2 : j]] == tries
+    assert said(done, "a-1-1-solution", "plain cells")
+
+
+def test_a_copied_answer_that_was_changed_counts():
+    notebook = solved("assignment5")
+    i = at(notebook, "p1-1-answer-1")
+    notebook.cells.insert(i + 1, copy_of(notebook.cells[i], source="My second thoughts."))
+    done = repaired(notebook, "assignment5")
+    assert cell(done.notebook, "p1-1-answer-1").source == "My second thoughts."
+    kept = [own.source for own in others(done.notebook, "assignment5")]
+    assert kept == [notebook.cells[i].source]
+
+
+def test_a_copy_that_was_turned_into_something_else_does_not_count():
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    notebook.cells.insert(i + 1, copy_of(notebook.cells[i], source="print(softmax(np.eye(2)))"))
+    done = repaired(notebook)
+    assert sources(done.notebook)["a-1-1-solution"] == sources(solved())["a-1-1-solution"]
+    assert [own.source for own in others(done.notebook)] == ["print(softmax(np.eye(2)))"]
+
+
+def test_copies_of_tests_go_and_changed_ones_become_plain_cells():
+    notebook = solved()
+    i = at(notebook, "a-1-1-test")
+    notebook.cells.insert(i, copy_of(notebook.cells[i], "changed", "softmax(np.eye(3))"))
+    notebook.cells.insert(i, copy_of(notebook.cells[i + 1], "same"))
+    done = repaired(notebook)
+    assert [own.source for own in others(done.notebook)] == ["softmax(np.eye(3))"]
+    assert said(done, "a-1-1-test", "copies")
+
+
+def test_what_followed_a_needless_copy_stays_behind_the_cell():
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    notebook.cells.insert(i, new_code_cell("softmax(np.eye(2))", id="mine"))
+    notebook.cells.insert(i, copy_of(template().cells[i]))
+    names = order(repaired(notebook).notebook)
+    assert names[names.index("mine") - 1] == "a-1-1-solution"
+
+
+def test_cells_with_the_same_id_and_no_metadata_are_copies():
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    notebook.cells[i]["metadata"] = NotebookNode()
+    notebook.cells.insert(i, copy_of(template().cells[i], "a-1-1-solution"))
+    notebook.cells[i]["metadata"] = NotebookNode()
+    mended, reasons = read(raw(notebook))
+    assert "a-1-1-solution" in reasons[0]
+    for handed in (mended, notebook):
+        assert sources(repaired(handed).notebook) == sources(solved())
+
+
+# --- repairing: deleted, moved, retyped ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("assignment", CODE)
+def test_any_cell_that_was_deleted_is_put_back_in_its_place(assignment):
+    whole, given = solved(assignment), kept_template(assignment)
+    for i, one in enumerate(given.cells):
+        left = NotebookNode({**whole, "cells": whole.cells[:i] + whole.cells[i + 1 :]})
+        done = repair.repair(left, given)
+        assert said(done, one.id)
+        assert len(done.reasons) == 1
+        assert done.notebook.cells == [*whole.cells[:i], one, *whole.cells[i + 1 :]]
+        asked = one.metadata.get("nbgrader", {}).get("solution")
+        assert done.missing == ((one.id,) if asked else ())
+
+
+def test_a_stub_that_is_put_back_undoes_nothing_and_a_test_comes_last():
+    notebook = solved()
+    for name in ("a-1-1-solution", "a-1-1-test", "a-1-1-test-stable", "a-1-1-demo"):
+        del notebook.cells[at(notebook, name)]
+    mine = new_code_cell("from mine import softmax", id="mine")
+    notebook.cells.insert(at(notebook, "a-1-1-card") + 1, mine)
+    names = order(repaired(notebook).notebook)
+    i = names.index("a-1-1-card")
+    assert names[i + 1 : i + 4] == ["a-1-1-solution", "mine", "a-1-1-test"]
+
+
+def test_a_scratch_cell_where_a_solution_was_deleted_is_not_taken_for_it():
+    notebook = solved()
+    notebook.cells[at(notebook, "a-1-1-solution")] = new_code_cell("1 + 1", id="scratch")
+    done = repaired(notebook)
+    assert done.missing == ("a-1-1-solution",)
+    assert [own.source for own in others(done.notebook)] == ["1 + 1"]
+
+
+def test_an_empty_notebook_is_filled_and_said_to_be_none_of_ours():
+    done = repaired(NotebookNode(nbformat=4, nbformat_minor=5, metadata={}, cells=[]))
+    assert done.notebook.cells == template().cells
+    assert any("none of the notebook's cells" in line for line in done.reasons)
+    asked = [c.id for c in template().cells if c.metadata.get("nbgrader", {}).get("solution")]
+    assert list(done.missing) == asked
+
+
+@pytest.mark.parametrize("assignment", CODE)
+def test_shuffled_cells_are_put_in_order(assignment):
+    notebook = solved(assignment)
+    random.Random(1).shuffle(notebook.cells)
+    done = repaired(notebook, assignment)
+    assert done.notebook.cells == solved(assignment).cells
+    assert len(done.reasons) == 1
+
+
+def test_only_what_was_moved_is_named_and_own_cells_stay_behind_what_they_followed():
+    notebook = solved()
+    i = at(notebook, "b-1-1-solution")
+    moved = notebook.cells.pop(i)
+    notebook.cells[3:3] = [moved, new_code_cell("gelu(1)", id="mine")]
+    done = repaired(notebook)
+    assert done.reasons == ("moved cells back to where they were handed out: b-1-1-solution",)
+    names = order(done.notebook)
+    assert names[names.index("b-1-1-solution") + 1] == "mine"
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_code_that_became_text_is_code_again(kind):
+    notebook = solved()
+    for name in ("a-1-1-solution", "a-1-2-test", "b-2-4-own"):
+        one = cell(notebook, name)
+        one["cell_type"] = kind
+        del one["outputs"], one["execution_count"]
+    done = repaired(notebook)
+    assert done.notebook.cells == solved().cells
+    names = "a-1-1-solution, a-1-2-test, b-2-4-own"
+    assert done.reasons == (f"turned back into code what had become another type: {names}",)
+
+
+def test_an_answer_that_became_code_is_text_again():
+    notebook = solved()
+    one = cell(notebook, "b-2-4-answer")
+    one.update(cell_type="code", outputs=[], execution_count=1)
+    done = repaired(notebook)
+    assert done.notebook.cells == solved().cells
+    reason = "turned back into markdown what had become another type: b-2-4-answer"
+    assert done.reasons == (reason,)
+
+
+# --- repairing: split and merged ----------------------------------------------------------------
+
+
+def split(notebook, name, line, owner=0, clone=False):
+    """Split a cell before a line, as Jupyter does; one part keeps the id and metadata."""
+    i = at(notebook, name)
+    lines = notebook.cells[i].source.split("\n")
+    texts = ["\n".join(lines[:line]), "\n".join(lines[line:])]
+    parts = [new_code_cell(text, id=f"part-{j}") for j, text in enumerate(texts)]
+    parts[owner] = copy_of(notebook.cells[i], name, texts[owner])
+    if clone:
+        parts[1 - owner]["metadata"] = deepcopy(notebook.cells[i].metadata)
+    notebook.cells[i : i + 1] = parts
+
+
+@pytest.mark.parametrize("clone", [False, True])
+@pytest.mark.parametrize("owner", [0, 1])
+def test_a_function_that_was_split_is_joined_wherever_that_was(owner, clone):
+    name = "a-2-2-solution"
+    for line in range(1, len(cell(solved(), name).source.split("\n"))):
+        notebook = solved()
+        split(notebook, name, line, owner, clone)
+        source = cell(notebook, name).source
+        done = repaired(notebook)
+        if others(done.notebook):  # both parts are whole: the second is a cell of its own
+            assert owner == 0
+            assert "def multi_head_attention" in cell(done.notebook, name).source
+            ast.parse(others(done.notebook)[0].source)
+            assert cell(done.notebook, name).source == source
+        else:
+            assert cell(done.notebook, name).source == cell(solved(), name).source
+            assert said(done, name, "joined")
+
+
+def test_a_cell_split_in_three_is_joined():
+    notebook = solved()
+    split(notebook, "b-2-3-solution", 2)
+    i = at(notebook, "part-1")
+    lines = notebook.cells[i].source.split("\n")
+    notebook.cells[i].source = "\n".join(lines[:2])
+    notebook.cells.insert(i + 1, new_code_cell("\n".join(lines[2:]), id="part-2"))
+    done = repaired(notebook)
+    assert sources(done.notebook) == sources(solved())
+
+
+def test_two_functions_of_a_cell_that_were_split_are_joined():
+    notebook = solved("assignment5")
+    source = cell(notebook, "p1-4-2-solution").source
+    line = source[: source.index("def perplexity_GRU")].count("\n")
+    split(notebook, "p1-4-2-solution", line)
+    done = repaired(notebook, "assignment5")
+    assert sources(done.notebook) == sources(solved("assignment5"))
+
+
+def test_helpers_beside_a_solution_stay_cells_of_their_own():
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    notebook.cells.insert(i + 1, new_code_cell("%timeit softmax(x)\n!ls", id="magic"))
+    notebook.cells.insert(i + 1, new_code_cell("print(softmax(x))", id="after"))
+    notebook.cells.insert(i, new_code_cell("def helper(x):\n    return x", id="before"))
+    done = repaired(notebook)
+    assert done.reasons == ()
+    assert done.notebook == notebook
+
+
+def test_broken_code_is_not_joined_with_what_does_not_mend_it():
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    notebook.cells[i].source = "def softmax(x:\n    return x"
+    notebook.cells.insert(i + 1, new_code_cell("print(1)", id="after"))
+    done = repaired(notebook)
+    assert done.reasons == ()
+    assert done.notebook == notebook
+
+
+def merge(notebook, first, last, active):
+    """Merge the cells from first to last, as Jupyter does, into the active one."""
+    i, j = at(notebook, first), at(notebook, last) + 1
+    whole = "\n\n".join(one.source for one in notebook.cells[i:j])
+    notebook.cells[i:j] = [copy_of(cell(notebook, active), active, whole)]
+
+
+@pytest.mark.parametrize("active", ["a-1-1-solution", "a-1-1-test", "a-1-2-card", "a-1-2-solution"])
+def test_cells_merged_with_the_tests_between_are_taken_apart_again(active):
+    notebook = solved()
+    merge(notebook, "a-1-1-solution", "a-1-2-test", active)
+    done = repaired(notebook)
+    assert sources(done.notebook) == sources(solved())
+    assert done.missing == ()
+    assert said(done, "a-1-1-test-stable", "merged")
+
+
+@pytest.mark.parametrize("active", ["p1-1-answer-1", "p1-1-card-2", "p1-1-answer-2"])
+def test_merged_answers_are_taken_apart_again(active):
+    notebook = solved("assignment5")
+    merge(notebook, "p1-1-answer-1", "p1-1-answer-2", active)
+    done = repaired(notebook, "assignment5")
+    assert sources(done.notebook) == sources(solved("assignment5"))
+    assert done.missing == ()
+
+
+@pytest.mark.parametrize("keeper", ["a-1-1-solution", "a-1-2-solution"])
+def test_two_solutions_in_one_cell_stay_in_the_first_and_no_stub_undoes_them(keeper):
+    notebook = solved()
+    names = ("a-1-1-solution", "a-1-2-solution")
+    both = "\n\n".join(cell(notebook, name).source for name in names)
+    cell(notebook, keeper).source = both
+    other = next(name for name in names if name != keeper)
+    del notebook.cells[at(notebook, other)]
+    done = repaired(notebook)
+    assert cell(done.notebook, names[0]).source == both
+    assert cell(done.notebook, names[1]).source.startswith("# The code of this cell stands in")
+    assert done.missing == ()
+    assert said(done, names[1], names[0])
+
+
+def test_three_solutions_in_one_cell_stay_in_the_first():
+    notebook = solved()
+    names = ("a-1-1-solution", "a-1-2-solution", "a-1-3-solution")
+    whole = "\n\n".join(cell(notebook, name).source for name in names)
+    cell(notebook, names[1]).source = whole
+    for name in (names[0], names[2]):
+        del notebook.cells[at(notebook, name)]
+    done = repaired(notebook)
+    assert [cell(done.notebook, name).source[:5] for name in names] == [whole[:5], "# The", "# The"]
+    assert cell(done.notebook, names[0]).source == whole
+
+
+def test_solutions_that_stood_in_a_changed_test_are_put_where_they_belong():
+    notebook = solved()
+    names = ("a-1-1-solution", "a-1-2-solution")
+    both = "\n\n".join(cell(notebook, name).source for name in names)
+    cell(notebook, "a-1-1-test").source = f"{both}\nprint('passed')"
+    for name in names:
+        del notebook.cells[at(notebook, name)]
+    done = repaired(notebook)
+    assert cell(done.notebook, names[0]).source == f"{both}\nprint('passed')"
+    assert done.missing == ()
+
+
+# --- repairing: tampered ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"points": 100}, {"locked": True}, {"solution": False}, {"grade": True, "points": 9},
+        {"schema_version": 1}, {"schema_version": "x"}, {"task": True}, {"grade_id": "nobody"},
+        {"grade_id": 7},
+    ],
+)  # fmt: skip
+def test_grading_metadata_comes_from_the_template(changed):
+    notebook = solved()
+    cell(notebook, "a-1-1-solution").metadata.nbgrader.update(changed)
+    done = repaired(notebook)
+    assert done.notebook.cells == solved().cells
+    assert done.reasons == ("restored grading metadata that had been changed: a-1-1-solution",)
+
+
+def test_grading_metadata_that_is_no_object_is_replaced():
+    notebook = solved()
+    cell(notebook, "a-1-1-solution").metadata["nbgrader"] = "mine"
+    assert repaired(notebook).notebook.cells == solved().cells
+
+
+@pytest.mark.parametrize("target", ["a-1-1-test", "a-1-2-solution", "a-setup"])
+def test_a_solution_that_claims_to_be_another_cell_is_known_by_its_text(target):
+    notebook = solved()
+    cell(notebook, "a-1-1-solution").metadata.nbgrader.grade_id = target
+    done = repaired(notebook)
+    assert done.notebook.cells == solved().cells
+    assert said(done, "a-1-1-solution", "changed")
+
+
+def test_an_answer_that_claims_to_be_a_test_is_not_lost():
+    notebook = solved()
+    answer = cell(notebook, "b-2-4-answer")
+    answer.metadata.nbgrader.grade_id = "b-2-3-test"
+    assert repaired(notebook).notebook.cells == solved().cells
+    answer["id"] = "new"
+    del notebook.cells[at(notebook, "b-2-3-test")]
+    done = repaired(notebook)
+    assert sources(done.notebook) == sources(solved())
+
+
+@pytest.mark.parametrize("grade_id", ["my-own", None, 7, "a-1-1-test", "a-1-1-solution"])
+def test_an_own_cell_that_claims_to_be_graded_is_a_plain_cell(grade_id):
+    notebook = solved()
+    flags = {"grade": True, "solution": False, "locked": True, "points": 50, "grade_id": grade_id}
+    mine = new_code_cell("print('full points')", id="mine", metadata={"nbgrader": flags})
+    notebook.cells.insert(6, mine)
+    done = repaired(notebook)
+    assert [own.source for own in others(done.notebook)] == ["print('full points')"]
+    assert sources(solved()).items() <= sources(done.notebook).items()
+    assert len(done.reasons) == 1
+
+
+def test_a_locked_cell_that_was_changed_is_restored_and_white_space_is_no_change():
+    notebook = solved()
+    cell(notebook, "a-1-1-test").source = "print('passed')"
+    cell(notebook, "a-1-2-test").source += "  \r\n\n"
+    done = repaired(notebook)
+    assert done.notebook.cells == solved().cells
+    assert done.reasons == ("restored locked cells that had been changed: a-1-1-test",)
+
+
+def test_what_was_added_to_a_locked_cell_is_kept_beside_it():
+    notebook = solved()
+    cell(notebook, "a-1-1-test").source += "\nprint(softmax(scores))"
+    done = repaired(notebook)
+    assert [own.source for own in others(done.notebook)] == ["print(softmax(scores))"]
+    assert said(done, "a-1-1-test", "restored locked cells")
+
+
+def test_what_is_written_under_prose_or_in_a_play_cell_stays_there():
+    notebook = solved("assignment5")
+    cell(notebook, "p1-4-2-discussion").source += "\n\nThe GRU is better, as in 1.4.1."
+    cell(notebook, "p1-4-1-try").source += "\nprint(1)"
+    done = repaired(notebook, "assignment5")
+    assert done.notebook == notebook
+    assert done.reasons == ()
+
+
+def test_tags_come_from_the_template():
+    notebook = solved()
+    cell(notebook, "a-1-1-test").metadata["tags"] = ["demo"]
+    cell(notebook, "a-1-1-demo").metadata["tags"] = []
+    cell(notebook, "a-1-2-test").metadata["scrolled"] = True
+    done = repaired(notebook)
+    assert done.notebook.cells == solved().cells
+    assert done.reasons == ("restored tags that had been changed: a-1-1-test, a-1-1-demo",)
+
+
+def test_an_answers_pictures_stay_with_it():
+    notebook = solved()
+    cell(notebook, "b-2-4-answer")["attachments"] = {"a.png": {"image/png": "aGk="}}
+    done = repaired(notebook)
+    assert done.notebook == notebook
+    assert done.reasons == ()
+
+
+def test_own_cells_are_kept_with_ids_that_no_other_has():
+    notebook = solved()
+    mine = [new_markdown_cell(f"note {i}", id="note") for i in range(3)]
+    notebook.cells[5:5] = [*mine, new_raw_cell("raw", id="note-2")]
+    done = repaired(notebook)
+    assert [own.source for own in others(done.notebook)] == ["note 0", "note 1", "note 2", "raw"]
+
+
+@pytest.mark.parametrize("language", ["R", "julia"])
+def test_another_language_is_refused_if_the_code_is_in_it(language):
+    notebook = solved()
+    notebook.metadata = NotebookNode(
+        kernelspec={"name": "ir", "display_name": language, "language": language},
+        language_info={"name": language},
+    )
+    cell(notebook, "a-1-1-solution").source = "softmax <- function(x) {\n  exp(x)\n}"
+    with pytest.raises(Unreadable, match=language):
+        repair.repair(notebook, template())
+    cell(notebook, "a-1-1-solution").source = cell(solved(), "a-1-1-solution").source
+    done = repaired(notebook)
+    assert done.notebook.metadata.kernelspec == template().metadata.kernelspec
+    assert language in done.reasons[0]
+
+
+def test_the_language_is_no_matter_if_the_template_is_in_another_one_too():
+    given, notebook = template(), solved()
+    for one in (given, notebook):
+        one.metadata["language_info"] = NotebookNode(name="R")
+        one.metadata["kernelspec"] = NotebookNode(name="ir", display_name="R", language="R")
+    assert repair.repair(notebook, given).reasons == ()
+
+
+# --- repairing: other editors -------------------------------------------------------------------
+
+
+def strip(notebook, ids=True):
+    """Save the notebook as Colab does: without metadata, and with ids of its own."""
+    for i, one in enumerate(notebook.cells):
+        one["metadata"] = NotebookNode(id=f"x{i}")
+        if ids:
+            one["id"] = f"x{i}"
+    notebook.metadata = NotebookNode(colab=NotebookNode(provenance=[]))
+
+
+@pytest.mark.parametrize("ids", [False, True])
+@pytest.mark.parametrize("assignment", CODE)
+def test_cells_are_known_without_metadata_and_without_ids(assignment, ids):
+    notebook = solved(assignment)
+    strip(notebook, ids)
+    done = repaired(notebook, assignment)
+    assert done.notebook.cells == solved(assignment).cells
+    assert done.missing == ()
+    assert not ids or said(
+        done, "p2-enc" if assignment == "assignment5" else "a-setup", "by their text"
+    )
+    how = "by their names" if ids else "lost"
+    assert said(done, "p1-2-solution" if assignment == "assignment5" else "a-1-1-solution", how)
+    assert not ids or said(done, {"gpt2": "b-2-4-answer"}.get(assignment, "p2-1-answer"), "place")
+
+
+@pytest.mark.parametrize("assignment", CODE)
+def test_an_untouched_release_is_known_without_ids(assignment):
+    notebook = template(assignment)
+    strip(notebook)
+    assert repaired(notebook, assignment).notebook.cells == template(assignment).cells
+
+
+def test_a_solution_that_does_not_parse_is_known_by_its_first_line():
+    notebook = solved()
+    cell(notebook, "a-1-1-solution").source = "def softmax(x):\n    return (x"
+    broken = deepcopy(notebook.cells)
+    strip(notebook)
+    assert repaired(notebook).notebook.cells == broken
+
+
+def test_a_solution_without_the_names_is_known_by_its_place():
+    notebook = solved()
+    cell(notebook, "a-1-1-solution").source = "def soft_max(x):\n    return x"
+    kept = deepcopy(notebook.cells)
+    strip(notebook)
+    done = repaired(notebook)
+    assert done.notebook.cells == kept
+    assert said(done, "a-1-1-solution", "place")
+
+
+def test_code_without_ids_that_was_split_is_found_and_joined():
+    notebook = solved("assignment5")
+    source = cell(notebook, "p1-4-2-solution").source
+    line = source[: source.index("def perplexity_GRU")].count("\n")
+    split(notebook, "p1-4-2-solution", line)
+    strip(notebook)
+    done = repaired(notebook, "assignment5")
+    assert done.notebook.cells == solved("assignment5").cells
+
+
+def test_colab_with_cells_moved_and_one_deleted():
+    notebook = solved()
+    notebook.cells[:0] = [notebook.cells.pop(at(notebook, "b-1-2-solution"))]
+    notebook.cells.append(notebook.cells.pop(at(notebook, "a-1-3-test")))
+    del notebook.cells[at(notebook, "a-2-1-solution")]
+    notebook.cells.insert(9, new_code_cell("print('mine')"))
+    notebook.cells.insert(9, new_markdown_cell("my note"))
+    strip(notebook)
+    done = repaired(notebook)
+    assert done.missing == ("a-2-1-solution",)
+    expected = sources(solved()) | {"a-2-1-solution": sources(template())["a-2-1-solution"]}
+    assert expected.items() <= sources(done.notebook).items()
+    assert {own.source for own in others(done.notebook)} == {"print('mine')", "my note"}
+    assert said(done, "b-1-2-solution", "moved")
+    assert said(done, "a-1-3-test", "moved")
+
+
+def test_two_functions_of_the_same_name_without_ids_are_left_to_a_person():
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    notebook.cells.insert(i, new_code_cell("def softmax(x):\n    return x"))
+    strip(notebook)
+    done = repaired(notebook)
+    assert done.missing == ("a-1-1-solution",)
+    assert said(done, "a-1-1-solution", "could not tell")
+    assert said(done, "a-1-1-card", "a-1-1-test")
+    names = order(done.notebook)  # the student's last one is the one that runs last
+    j = names.index("a-1-1-solution")
+    assert cell(solved(), "a-1-1-solution").source == done.notebook.cells[j + 2].source
+    assert names[j + 3] == "a-1-1-test"
+
+
+def test_equal_functions_without_ids_leave_no_doubt():
+    notebook = solved()
+    i = at(notebook, "a-1-1-solution")
+    notebook.cells.insert(i, new_code_cell(notebook.cells[i].source))
+    strip(notebook)
+    done = repaired(notebook)
+    assert done.missing == ()
+    assert sources(solved()).items() <= sources(done.notebook).items()
+
+
+def test_two_texts_where_an_answer_was_are_left_to_a_person():
+    notebook = solved()
+    i = at(notebook, "b-2-4-answer")
+    notebook.cells.insert(i, new_markdown_cell("A remark."))
+    strip(notebook)
+    done = repaired(notebook)
+    assert done.missing == ("b-2-4-answer",)
+    assert said(done, "b-2-4-answer", "could not tell")
+    assert {"A remark.", CODE["gpt2"]["b-2-4-answer"].strip()} == {
+        own.source for own in others(done.notebook)
+    }
+
+
+def test_an_answer_written_in_a_new_cell_is_the_answer():
+    notebook = solved()
+    notebook.cells[at(notebook, "b-2-4-answer")] = new_markdown_cell("My examples.", id="new")
+    done = repaired(notebook)
+    assert cell(done.notebook, "b-2-4-answer").source == "My examples."
+    assert done.missing == ()
+
+
+def test_code_where_an_answer_was_deleted_stays_code():
+    notebook = solved()
+    notebook.cells[at(notebook, "b-2-4-answer")] = new_code_cell("print(examples)", id="new")
+    done = repaired(notebook)
+    assert done.missing == ("b-2-4-answer",)
+    assert [own.cell_type for own in others(done.notebook)] == ["code"]
+
+
+# --- which file ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["gpt2.ipynb"], "gpt2.ipynb"),
+        (["gpt2.ipynb", "gpt2.ipynb"], "gpt2.ipynb"),
+        (["gpt2.ipynb", ".ipynb_checkpoints/gpt2-checkpoint.ipynb", "._gpt2.ipynb"], "gpt2.ipynb"),
+        (["gpt2.ipynb", "gpt2-checkpoint.ipynb"], "gpt2.ipynb"),
+    ],
+)
+def test_the_right_name_needs_no_reason(names, chosen):
+    assert repair.choose(names, "gpt2") == (chosen, "")
+    assert repair.choose(names, "gpt2.ipynb") == (chosen, "")
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["gpt2 (1).ipynb", "notes.ipynb"], "gpt2 (1).ipynb"),
+        (["GPT2.ipynb", "assignment5.ipynb"], "GPT2.ipynb"),
+        (["Copy of gpt2.ipynb", "a.ipynb"], "Copy of gpt2.ipynb"),
+        (["gpt2-Copy1.ipynb", "a.ipynb"], "gpt2-Copy1.ipynb"),
+        (["gpt2.ipynb.ipynb", "a.ipynb"], "gpt2.ipynb.ipynb"),
+        (["Ann_Lee_gpt2_final.ipynb", "gpt22.ipynb"], "Ann_Lee_gpt2_final.ipynb"),
+        (["gpt2.ipynb", "gpt2-Copy1.ipynb"], "gpt2.ipynb"),
+        (["homework.ipynb"], "homework.ipynb"),
+        (["gpt2.IPYNB"], "gpt2.IPYNB"),
+    ],
+)
+def test_a_wrong_name_is_taken_with_a_reason_where_one_is_meant(names, chosen):
+    found, reason = repair.choose(names, "gpt2")
+    assert found == chosen
+    assert reason
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], "no notebook"),
+        (["gpt2.py", "._gpt2.ipynb"], "no notebook"),
+        (["one.ipynb", "two.ipynb"], "one.ipynb, two.ipynb"),
+        (["gpt2 (1).ipynb", "gpt2 (2).ipynb"], "not clear"),
+        (["my_gpt2.ipynb", "gpt2-new.ipynb"], "not clear"),
+    ],
+)
+def test_where_it_is_open_which_file_is_meant_none_is_taken(names, words):
+    found, reason = repair.choose(names, "gpt2")
+    assert found is None
+    assert words in reason
+
+
+# --- all at once --------------------------------------------------------------------------------
+
+# What each does to a notebook; ``touched`` are cells whose text it may have cost or joined.
+
+
+def lose_a_cell(notebook, rng, touched):
+    touched.add(notebook.cells.pop(rng.randrange(len(notebook.cells))).id)
+
+
+def move_a_cell(notebook, rng, touched):
+    one = notebook.cells.pop(rng.randrange(len(notebook.cells)))
+    notebook.cells.insert(rng.randrange(len(notebook.cells)), one)
+
+
+def copy_a_cell(notebook, rng, touched):
+    one = rng.choice(notebook.cells)
+    notebook.cells.insert(
+        rng.randrange(len(notebook.cells)), copy_of(one, f"c{rng.randrange(10**9)}")
+    )
+
+
+def add_a_cell(notebook, rng, touched):
+    new = rng.choice([new_code_cell, new_markdown_cell, new_raw_cell])
+    source = rng.choice(["", "print(1)", "%%time\nx = 1", "def helper():\n    pass", "(", "# text"])
+    one = new(source, id=f"n{rng.randrange(10**9)}")
+    notebook.cells.insert(rng.randrange(len(notebook.cells)), one)
+
+
+def retype_a_cell(notebook, rng, touched):
+    one = rng.choice(notebook.cells)
+    one["cell_type"] = rng.choice(["code", "markdown", "raw"])
+    for field in ("outputs", "execution_count"):
+        one.pop(field, None)
+    if one.cell_type == "code":
+        one.update(outputs=[], execution_count=None)
+
+
+def tamper_with_a_cell(notebook, rng, touched):
+    flags = rng.choice(notebook.cells).metadata.get("nbgrader")
+    if flags:
+        flags[rng.choice(["points", "grade", "locked", "solution", "task"])] = rng.randrange(2)
+
+
+def change_a_locked_cell(notebook, rng, touched):
+    one = rng.choice(notebook.cells)
+    asked = {name for cells in CODE.values() for name in cells}  # whatever else was done to them
+    if one.metadata.get("nbgrader", {}).get("locked") and one.id not in asked:
+        one.source = rng.choice([one.source + "\nprint(2)", "print('passed')", ""])
+
+
+def lose_metadata(notebook, rng, touched):
+    for one in notebook.cells:
+        if rng.random() < 0.5:
+            one["metadata"] = NotebookNode()
+
+
+def swap_names(notebook, rng, touched):
+    one, other = rng.sample(notebook.cells, 2)
+    if "nbgrader" in one.metadata and "nbgrader" in other.metadata:
+        one.metadata.nbgrader.grade_id = other.metadata.nbgrader.grade_id
+
+
+def merge_cells(notebook, rng, touched):
+    i = rng.randrange(len(notebook.cells) - 3)
+    some = notebook.cells[i : i + rng.randrange(2, 4)]
+    touched.update(one.id for one in some)
+    active = rng.choice(some)
+    whole = copy_of(active, active.id, "\n\n".join(one.source for one in some))
+    notebook.cells[i : i + len(some)] = [whole]
+
+
+def split_a_cell(notebook, rng, touched):
+    one = rng.choice([c for c in notebook.cells if c.cell_type == "code"])
+    lines = one.source.count("\n") + 1
+    if order(notebook).count(one.id) == 1 and lines > 1 and "part-0" not in order(notebook):
+        touched.add(one.id)
+        split(notebook, one.id, rng.randrange(1, lines), rng.randrange(2), rng.random() < 0.5)
+        for j, name in enumerate(order(notebook)):
+            if name.startswith("part-"):
+                notebook.cells[j]["id"] = f"s{rng.randrange(10**9)}"
+
+
+DAMAGES = [
+    lose_a_cell, move_a_cell, copy_a_cell, add_a_cell, retype_a_cell, tamper_with_a_cell,
+    change_a_locked_cell, lose_metadata, swap_names, merge_cells, split_a_cell,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("assignment", CODE)
+@pytest.mark.parametrize("colab", [False, True])
+def test_whatever_is_damaged_the_rest_is_kept(assignment, colab):
+    whole = solved(assignment)
+    for seed in range(50):
+        rng, notebook, touched = random.Random(seed), fresh(whole), set()
+        for damage in rng.choices(DAMAGES, k=rng.randrange(1, 9)):
+            damage(notebook, rng, touched)
+        if colab:
+            strip(notebook)
+        if seed % 5 == 0:  # most of the time would go there
+            notebook, _ = repair.read(raw(notebook))
+        done = repaired(notebook, assignment)
+        everything = "\n".join(one.source for one in done.notebook.cells)
+        for one in whole.cells:
+            flags = one.metadata.get("nbgrader", {})
+            if one.id in touched or not flags.get("solution"):
+                continue
+            if one.cell_type == "code":
+                assert cell(done.notebook, one.id).source == one.source, (seed, one.id)
+                assert one.id not in done.missing
+            else:  # an answer without an id may have a rival, but is never lost
+                assert one.source in everything, (seed, one.id)
+        wanted = sources(kept_template(assignment))
+        for name in done.missing:
+            assert cell(done.notebook, name).source == wanted[name]
+
+
+@pytest.mark.parametrize("colab", [False, True])
+def test_no_line_of_a_students_code_is_lost(colab):
+    for seed in range(100, 130):
+        rng, notebook, touched = random.Random(seed), solved(), set()
+        damages = [d for d in DAMAGES if d not in (lose_a_cell, change_a_locked_cell)]
+        for damage in rng.choices(damages, k=6):
+            damage(notebook, rng, touched)
+        if colab:
+            strip(notebook)
+        lines = {line.strip() for one in notebook.cells for line in one.source.split("\n")}
+        done = repair.repair(notebook, kept_template("gpt2"))
+        kept = {line.strip() for one in done.notebook.cells for line in one.source.split("\n")}
+        assert lines <= kept, (seed, lines - kept)

@@ -1,0 +1,254 @@
+"""A small course to grade in, who hands in what there, and schedulers that count."""
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbgrader.plugins import BasePlugin
+
+from autograder import job, status
+from autograder.submission import repair
+from course.directory import CONFIG, Course
+from course.release import generate
+from course.run import batch, workers
+from examples import build
+from examples.roster import CLASS
+
+ROOT = Path(__file__).resolve().parents[2]
+GPT2 = "gpt2"
+# What gpt2's cells import; the rest is not needed here and takes seconds to load.
+PRELOAD = "import numpy, tqdm\nfrom seqlab import checks, plots_gpt2, turn_in"
+
+
+def make_course(root: Path) -> Course:
+    """Return a copy of the course with gpt2 released, and nobody in it."""
+    root.mkdir(parents=True)
+    text = (ROOT / CONFIG).read_text("utf-8")
+    (root / CONFIG).write_text(f"{text}\nc.Policy.preload = {PRELOAD!r}\n", "utf-8")
+    for folder in ("source", "release"):
+        shutil.copytree(ROOT / folder / GPT2, root / folder / GPT2)
+    (root / "data").symlink_to(ROOT / "data")
+    course = Course(root)
+    generate.register(course, GPT2)
+    return course
+
+
+def copied(course: Course, to: Path) -> Course:
+    """Return a copy of a course with everything in it."""
+    shutil.copytree(course.root, to, symlinks=True)
+    return Course(to)
+
+
+def configure(course: Course, lines: str) -> None:
+    """Add lines to a course's configuration."""
+    with (course.root / CONFIG).open("a", encoding="utf-8") as file:
+        file.write(lines + "\n")
+
+
+@cache
+def example(name: str) -> bytes:
+    """Return the gpt2 notebook of an example student."""
+    student = next(student for student in CLASS[GPT2] if student.name == name)
+    master = nbformat.read(Course(ROOT).master(GPT2), as_version=4)
+    given = nbformat.read(ROOT / "release" / GPT2 / f"{GPT2}.ipynb", as_version=4)
+    return nbformat.writes(build.submission(given, master, student)).encode()
+
+
+def changed(raw: bytes, cells: dict[str, str], scratch: str = "") -> bytes:
+    """Return a notebook with other sources, and a cell of the student's own at the top."""
+    notebook = nbformat.reads(raw.decode(), as_version=4)
+    for cell in notebook.cells:
+        cell.source = cells.get(cell.id, cell.source)
+    if scratch:
+        notebook.cells.insert(3, new_code_cell(scratch, id="own"))
+    return nbformat.writes(notebook).encode()
+
+
+def hand_in(course: Course, student: str, raw: bytes, name: str = "gpt2.ipynb") -> Path:
+    """Put a file into a student's folder; return the folder."""
+    path = course.root / "submitted" / student / GPT2 / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+    return path.parent
+
+
+def grade(
+    course: Course, scheduler: workers.Scheduler, force: bool = False, **policy: Any
+) -> dict[str, status.Status]:
+    """Grade all who have handed in."""
+    settings = batch.policy_of(course) | policy
+    work = batch.Batch(course, GPT2, scheduler, settings, force, show=False)
+    return work.run(course.students(GPT2))
+
+
+@dataclass
+class Here:
+    """Computes in this process, whose fork servers stay warm, and counts."""
+
+    data: Path = ROOT / "data"
+    computed: int = 0
+
+    def run(self, jobs: Iterable[tuple[str, bytes]]) -> Iterator[workers.Done]:
+        for key, packed in jobs:
+            self.computed += 1
+            yield workers.compute(key, packed, self.data)
+
+
+@dataclass
+class Fake:
+    """Makes results up, always the same for the same notebook, and counts."""
+
+    before: Callable[[str, bytes], workers.Done | None] = lambda key, packed: None
+    computed: list[str] = field(default_factory=list)
+
+    def run(self, jobs: Iterable[tuple[str, bytes]]) -> Iterator[workers.Done]:
+        for key, packed in jobs:
+            self.computed.append(key)
+            yield self.before(key, packed) or workers.Done(key, pretended(packed))
+
+
+@cache
+def pretended(packed: bytes) -> bytes:
+    """Return a result without running anything; tests pass and fail as their checksums will."""
+    given = json.loads(packed)
+    try:
+        notebook, found = job._mended(given)
+    except repair.Unreadable as error:
+        return job._result(given, "unreadable", [str(error)], None, {}, 0.0)
+    job.restore(notebook, {cell["name"]: cell for cell in given["cells"]})
+    flags = {cell.id: cell.metadata.get("nbgrader", {}) for cell in notebook.cells}
+    written = "".join(c.source for c in notebook.cells if not flags[c.id].get("locked"))
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and flags[cell.id].get("grade"):
+            fails = zlib.crc32((written + cell.id).encode()) % 3 == 0
+            cell.outputs = [new_output("error", ename="E", evalue="no")] if fails else []
+    return job._result(given, "repaired" if found else "graded", found, notebook, {}, 0.0)
+
+
+def compute_or_die(key: str, packed: bytes, data: Path) -> workers.Done:
+    """Stand in for ``schedule.compute`` in workers: what a bundle says happens."""
+    if packed.startswith(b"die"):
+        os._exit(9)
+    if packed.startswith(b"once "):  # die, but the first time only
+        mark = Path(packed[5:].decode())
+        if not mark.exists():
+            mark.touch()
+            os._exit(9)
+    return workers.Done(key, packed)
+
+
+# What came out of it
+
+
+def marks(course: Course, student: str) -> dict[str, Any] | None:
+    """Return all that the gradebook has of a submission, or None."""
+    with course.gradebook() as gradebook:
+        if student not in {s.student.id for s in gradebook.find_assignment(GPT2).submissions}:
+            return None
+        submission = gradebook.find_submission(GPT2, student)
+        part = submission.notebooks[0]
+        return {
+            "score": submission.score,
+            "late": (submission.total_seconds_late, part.late_submission_penalty),
+            "needs_manual": submission.needs_manual_grade,
+            "grades": {
+                g.name: (g.auto_score, g.manual_score, g.extra_credit, g.needs_manual_grade,
+                         g.score)
+                for g in part.grades
+            },
+            "comments": {c.name: (c.auto_comment, c.manual_comment) for c in part.comments},
+        }  # fmt: skip
+
+
+def everything(course: Course) -> dict[str, Any]:
+    """Return what is known of everybody: marks, status, and what lies in their folder."""
+    return {
+        name: (
+            marks(course, name),
+            (kept := course.status(GPT2, name, True)).word,
+            kept.reasons,
+            {
+                path.name: path.read_bytes()
+                for path in (course.root / "autograded" / name / GPT2).rglob("*")
+                if path.is_file() and path.suffix != ".ipynb"
+            },
+            graded(course, name),
+        )
+        for name in course.students(GPT2)
+    }
+
+
+def graded(course: Course, student: str) -> dict[str, Any] | None:
+    """Return source and outputs of each cell in ``autograded/``, or None."""
+    path = course.root / "autograded" / student / GPT2 / "gpt2.ipynb"
+    if not path.is_file():
+        return None
+    notebook = nbformat.read(path, as_version=4)
+    return {c.id: (c.source, c.get("outputs")) for c in notebook.cells}
+
+
+class ByTheHour(BasePlugin):
+    """Two points off for every hour begun."""
+
+    def late_submission_penalty(self, student_id: str, score: float, seconds: float) -> float:
+        return 2.0 * -(-seconds // 3600)
+
+
+# A notebook of a few cells, to examine without any course
+
+
+def examined(
+    solution: str,
+    *tests: str,
+    policy: dict[str, Any],
+    free: tuple[str, ...] = (),
+    draws: bytes = b"",
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the result of a small notebook, and what each test has shown.
+
+    Args:
+        solution: what the student writes where ``def f(x)`` is asked for
+        tests: the graded cells, in order
+        policy: see autograder.policy
+        free: cells of the student's own, between solution and tests
+        draws: what hidden inputs are drawn with
+    """
+    kinds = {"locked": False, "grade": False, "solution": False, "task": False,
+             "schema_version": 3}  # fmt: skip
+    cells = [_cell("s", "def f(x):\n    ...", kinds | {"solution": True})]
+    cells += [
+        _cell(f"t{i}", test, kinds | {"grade": True, "locked": True, "points": 1})
+        for i, test in enumerate(tests)
+    ]
+    meta = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python"}}  # fmt: skip
+    template = new_notebook(cells=cells, metadata=meta)
+    assignment = job.Assignment("toy", nbformat.writes(template), (), {})
+    mine = nbformat.from_dict(template)
+    mine.cells[0].source = solution
+    mine.cells[1:1] = [new_code_cell(source, id=f"own{i}") for i, source in enumerate(free)]
+    submitted = {"toy.ipynb": nbformat.writes(mine).encode()}
+    packed = job.pack(assignment, submitted, policy, {}, draws)
+    result = job.read_result(job.grade(packed, ROOT / "data"))
+    notebook = nbformat.reads(result["notebook"], as_version=4)
+    shown = [said(cell) for cell in notebook.cells if cell.id.startswith("t")]
+    return result, shown
+
+
+def said(cell: nbformat.NotebookNode) -> str:
+    """Return what a cell printed, and its error."""
+    return "".join(
+        o.get("text", "") or f"{o.get('ename')}: {o.get('evalue')}" for o in cell.outputs
+    )
+
+
+def _cell(name: str, source: str, flags: dict[str, Any]) -> nbformat.NotebookNode:
+    return new_code_cell(source, id=name, metadata={"nbgrader": {**flags, "grade_id": name}})
