@@ -6,8 +6,12 @@ c.CourseDirectory.course_id = "sequence-models"
 # The last two are what the gpt2 notebook writes for Gradescope: run in place, the master would put
 # its solutions into a release.
 c.CourseDirectory.ignore = [
-    ".ipynb_checkpoints", "*.pyc", "__pycache__", "template.py", "2_4.txt",
-]  # fmt: skip
+    ".ipynb_checkpoints",
+    "*.pyc",
+    "__pycache__",
+    "template.py",
+    "2_4.txt",
+]
 
 # A released function must still be Python, so that a student can run cells that come after it.
 c.ClearSolutions.code_stub = {"python": "# your code here"}

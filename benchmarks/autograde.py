@@ -3,7 +3,8 @@
 Three figures, the last line printed being one JSON object with all of them:
 
 1. 40 honest submissions, 20 of each assignment, the same cells executed: stock nbgrader as it is
-   (``nbgrader autograde``, one after the other), the autograder (``course autograde`` with a worker a
+   (``nbgrader autograde``, one after the other), the autograder (``course autograde`` with a
+   worker a
    core), and the pure time of the same cells and tests in one warm process. None of them looks for
    reasons of failures; what that takes is the difference to "with diagnoses".
 2. As each would be used: stock runs the demonstrations, too, the autograder makes diagnoses. On
@@ -190,8 +191,15 @@ def stock(course: Course, assignment: str, demos: bool = False) -> None:
         f"c = get_config()\nc.merge(stock.config(Course(Path({str(course.root)!r})), {demos}))\n"
     )
     (config / CONFIG).write_text(text)
-    command = [sys.executable, "-m", "nbgrader", "autograde", assignment, "--force",
-               f"--course={course.config().CourseDirectory.course_id}"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "nbgrader",
+        "autograde",
+        assignment,
+        "--force",
+        f"--course={course.config().CourseDirectory.course_id}",
+    ]
     subprocess.run(  # noqa: S603  (our own command)
         command, cwd=config, env=environment(), check=False, capture_output=True
     )
@@ -231,13 +239,19 @@ def pure(course: Course, assignment: str) -> float:
     )
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(  # noqa: S603  (our own command)
-            [sys.executable, "-c", script], input=json.dumps(list(executed(course, assignment))),
+            [sys.executable, "-c", script],
+            input=json.dumps(list(executed(course, assignment))),
             env={
-                **environment(), "COURSE_DATA": str(ROOT / "data"), "OPENBLAS_NUM_THREADS": "1",
+                **environment(),
+                "COURSE_DATA": str(ROOT / "data"),
+                "OPENBLAS_NUM_THREADS": "1",
                 "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             },
-            cwd=folder, check=True, capture_output=True, text=True,
-        )  # fmt: skip
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
     return float(done.stdout.split()[-1])
 
 
@@ -310,8 +324,9 @@ def held() -> dict[str, float]:
             if b"python" not in command:
                 continue
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            memory += sum(int(line.split()[1]) for line in rollup.splitlines()
-                          if line.startswith("Pss_Anon:"))  # fmt: skip
+            memory += sum(
+                int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss_Anon:")
+            )
             files += len(list(Path(f"/proc/{pid}/fd").iterdir()))
     return {"memory": memory / 1024, "files": files}
 

@@ -31,8 +31,13 @@ def hparams_of(size: str) -> dict[str, int]:
     """Return the configuration of a released size, or of a small one to try this out with."""
     n_embd, n_head, n_layer = SIZES.get(size, (64, 4, 2))
     n_vocab, n_ctx = (VOCABULARY, CONTEXT) if size in SIZES else (500, 256)
-    return {"n_vocab": n_vocab, "n_ctx": n_ctx, "n_embd": n_embd, "n_head": n_head,
-            "n_layer": n_layer}  # fmt: skip
+    return {
+        "n_vocab": n_vocab,
+        "n_ctx": n_ctx,
+        "n_embd": n_embd,
+        "n_head": n_head,
+        "n_layer": n_layer,
+    }
 
 
 def write_model(folder: Path, size: str, filled: bool) -> None:
@@ -104,9 +109,13 @@ def with_transformers(folder: Path, ids: list[int], n: int, cache: bool) -> list
         _models[key] = GPT2LMHeadModel.from_pretrained(folder).eval()
     with torch.inference_mode():
         out = _models[key].generate(
-            torch.tensor([ids]), max_new_tokens=n, min_new_tokens=n, do_sample=False,
-            use_cache=cache, pad_token_id=0,
-        )  # fmt: skip
+            torch.tensor([ids]),
+            max_new_tokens=n,
+            min_new_tokens=n,
+            do_sample=False,
+            use_cache=cache,
+            pad_token_id=0,
+        )
     return [int(token) for token in out[0, -n:]]
 
 
@@ -157,10 +166,12 @@ def memory(size: str, scratch: Path) -> dict[str, Any]:
         _, seconds = timed(uncached, space, params, hparams["n_head"], [1, 2, 3], 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
-        "size": size, "weights GB": round(bytes_on_disk / 1e9, 2),
-        "peak GB": round(peak / 1e9, 2), "peak over weights": round(peak / bytes_on_disk, 2),
+        "size": size,
+        "weights GB": round(bytes_on_disk / 1e9, 2),
+        "peak GB": round(peak / 1e9, 2),
+        "peak over weights": round(peak / bytes_on_disk, 2),
         "seconds": round(seconds, 1),
-    }  # fmt: skip
+    }
 
 
 def _small(folder: Path) -> Any:

@@ -15,9 +15,15 @@ from course.run.scores import NbgraderRunner
 
 PREPROCESSORS = [
     f"nbgrader.preprocessors.{name}"
-    for name in ("Execute", "IgnorePattern", "LimitOutput", "SaveAutoGrades",
-                 "AssignLatePenalties", "CheckCellMetadata")
-]  # fmt: skip
+    for name in (
+        "Execute",
+        "IgnorePattern",
+        "LimitOutput",
+        "SaveAutoGrades",
+        "AssignLatePenalties",
+        "CheckCellMetadata",
+    )
+]
 
 
 def config(course: Course, demos: bool = False) -> Config:

@@ -27,11 +27,26 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     pytest.importorskip("mkdocs")
     pytest.importorskip("material")  # the theme is a package of its own
     done = subprocess.run(
-        [sys.executable, "-I", "-X", "utf8", "-m", "mkdocs", "build", "--strict",
-         "-f", str(ROOT / "mkdocs.yml"), "-d", str(tmp_path / "site")],
-        cwd=tmp_path, capture_output=True, encoding="utf-8", check=False,
+        [
+            sys.executable,
+            "-I",
+            "-X",
+            "utf8",
+            "-m",
+            "mkdocs",
+            "build",
+            "--strict",
+            "-f",
+            str(ROOT / "mkdocs.yml"),
+            "-d",
+            str(tmp_path / "site"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "NO_COLOR": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "course rotate" in (tmp_path / "site" / "instructor.html").read_text(encoding="utf-8")
     for built in (tmp_path / "site").rglob("*.html"):  # offline: the pages fetch nothing
@@ -41,9 +56,10 @@ def test_the_site_is_built_without_a_warning(tmp_path):
 
 def test_every_picture_has_a_text_for_those_who_do_not_see_it():
     pictures = [
-        (page.name, *found) for page in PAGES
+        (page.name, *found)
+        for page in PAGES
         for found in re.findall(r"!\[([^]]*)\]\(([^)\s]+)", page.read_text(encoding="utf-8"))
-    ]  # fmt: skip
+    ]
     assert len(pictures) >= 5
     assert [picture for picture in pictures if len(picture[1]) < 20] == []
 

@@ -13,8 +13,11 @@ MEGABYTE = 2**20
 def tracked():
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -43,5 +46,7 @@ def test_the_training_text_is_not_in_the_repository():
 
 def test_students_package_imports_nothing_of_the_staffs():
     for path in (ROOT / "src" / "seqlab").glob("*.py"):
-        assert not re.search(r"\b(import|from) (autograder|course|training|nbgrader|tests)\b",
-                             path.read_text("utf-8")), path  # fmt: skip
+        assert not re.search(
+            r"\b(import|from) (autograder|course|training|nbgrader|tests)\b",
+            path.read_text("utf-8"),
+        ), path

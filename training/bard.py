@@ -109,10 +109,14 @@ class Bard(nn.Module):
 
     def load_parameters(self, params: dict[str, np.ndarray]) -> "Bard":
         """Take over weights by those names."""
-        self.load_state_dict({
-            name.replace("layers.", "blocks.").replace("position_embedding.", ""):
-            torch.from_numpy(array) for name, array in params.items()
-        })  # fmt: skip
+        self.load_state_dict(
+            {
+                name.replace("layers.", "blocks.").replace(
+                    "position_embedding.", ""
+                ): torch.from_numpy(array)
+                for name, array in params.items()
+            }
+        )
         return self
 
 

@@ -43,10 +43,16 @@ def train(kind: recurrent.Kind, train_text: str, test_text: str, out: Path) -> f
     keras_writer.write(kind, [keep_bits(w, BITS) for w in model.keras_weights()], out)
     if out == paths.PROBLEM1:
         record.write(
-            kind, seconds=round(run.seconds), settings=vars(settings), curve=run.curve,
-            n_train=len(ids), n_test=len(test), perplexity=round(reached, 4),
-            bits_of_mantissa=BITS, threads=torch.get_num_threads(),
-        )  # fmt: skip
+            kind,
+            seconds=round(run.seconds),
+            settings=vars(settings),
+            curve=run.curve,
+            n_train=len(ids),
+            n_test=len(test),
+            perplexity=round(reached, 4),
+            bits_of_mantissa=BITS,
+            threads=torch.get_num_threads(),
+        )
     checkpoint.unlink()
     return reached
 

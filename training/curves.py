@@ -27,8 +27,14 @@ def main() -> None:
         curve = record.read(name)["curve"]
         passes = [point["pass"] for point in curve]
         right.plot(passes, [p["valid"] for p in curve], colour, label=f"{name}, test pages")
-        right.plot(passes, [p["train"] for p in curve], colour, alpha=0.4, linestyle="--",
-                   label=f"{name}, training, with dropout")  # fmt: skip
+        right.plot(
+            passes,
+            [p["train"] for p in curve],
+            colour,
+            alpha=0.4,
+            linestyle="--",
+            label=f"{name}, training, with dropout",
+        )
     right.set(xlabel="passes over the novel", ylabel="perplexity per character", ylim=(3, 6))
     right.set_title("RNN and GRU")
     for axes in (left, right):

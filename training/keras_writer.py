@@ -19,36 +19,59 @@ def _initializer(kind: str, **config: Any) -> dict[str, Any]:
 
 def _common(name: str, units: int) -> dict[str, Any]:
     return {
-        "name": name, "trainable": True, "dtype": "float32", "units": units, "use_bias": True,
+        "name": name,
+        "trainable": True,
+        "dtype": "float32",
+        "units": units,
+        "use_bias": True,
         "kernel_initializer": _initializer("GlorotUniform", seed=None),
         "bias_initializer": _initializer("Zeros"),
-        "kernel_regularizer": None, "bias_regularizer": None, "activity_regularizer": None,
-        "kernel_constraint": None, "bias_constraint": None,
-    }  # fmt: skip
+        "kernel_regularizer": None,
+        "bias_regularizer": None,
+        "activity_regularizer": None,
+        "kernel_constraint": None,
+        "bias_constraint": None,
+    }
 
 
 def _recurrent(name: str, units: int, **more: Any) -> dict[str, Any]:
     return {
-        **_common(name, units), "activation": "tanh",
-        "return_sequences": True, "return_state": False, "go_backwards": False, "stateful": False,
-        "unroll": False, "time_major": False, "dropout": 0.0, "recurrent_dropout": 0.0,
+        **_common(name, units),
+        "activation": "tanh",
+        "return_sequences": True,
+        "return_state": False,
+        "go_backwards": False,
+        "stateful": False,
+        "unroll": False,
+        "time_major": False,
+        "dropout": 0.0,
+        "recurrent_dropout": 0.0,
         "recurrent_initializer": _initializer("Orthogonal", gain=1.0, seed=None),
-        "recurrent_regularizer": None, "recurrent_constraint": None, **more,
-    }  # fmt: skip
+        "recurrent_regularizer": None,
+        "recurrent_constraint": None,
+        **more,
+    }
 
 
 def layers(kind: str, n_vocab: int) -> list[dict[str, Any]]:
     """Return Keras' description of the layers of the "RNN" or the "GRU"."""
     if kind == "RNN":
-        hidden = [("SimpleRNN", _recurrent("simple_rnn", 128)),
-                  ("SimpleRNN", _recurrent("simple_rnn_1", 64))]  # fmt: skip
+        hidden = [
+            ("SimpleRNN", _recurrent("simple_rnn", 128)),
+            ("SimpleRNN", _recurrent("simple_rnn_1", 64)),
+        ]
     else:
         gates = {"recurrent_activation": "sigmoid", "implementation": 2, "reset_after": True}
         hidden = [("GRU", _recurrent("gru", 512, **gates))]
     shape = [None, None, n_vocab]
     hidden[0][1]["batch_input_shape"] = shape
-    entry = {"batch_input_shape": shape, "dtype": "float32", "sparse": False, "ragged": False,
-             "name": f"{hidden[0][1]['name']}_input"}  # fmt: skip
+    entry = {
+        "batch_input_shape": shape,
+        "dtype": "float32",
+        "sparse": False,
+        "ragged": False,
+        "name": f"{hidden[0][1]['name']}_input",
+    }
     dense = {**_common("dense", n_vocab), "activation": "softmax"}
     described = [("InputLayer", entry), *hidden, ("Dense", dense)]
     return [{"class_name": kind, "config": config} for kind, config in described]
@@ -88,6 +111,9 @@ def write(kind: str, weights: list[np.ndarray], folder: Path) -> None:
             group.attrs["weight_names"] = np.array(weight_names(layer), dtype="S")
             for weight_name in weight_names(layer):
                 group.create_dataset(
-                    weight_name, data=next(rest).astype(np.float32),
-                    compression="gzip", compression_opts=9, shuffle=True,
-                )  # fmt: skip
+                    weight_name,
+                    data=next(rest).astype(np.float32),
+                    compression="gzip",
+                    compression_opts=9,
+                    shuffle=True,
+                )

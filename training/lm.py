@@ -101,8 +101,10 @@ def nats_per_character(model: nn.Module, tokens: Tensor, n_characters: int, bloc
     model.eval()
     ends = range(0, len(tokens) - 1, block)
     full = [i for i in ends if i + block < len(tokens)]
-    parts = [torch.stack([tokens[i : i + block + 1] for i in full[j : j + 64]])
-             for j in range(0, len(full), 64)]  # fmt: skip
+    parts = [
+        torch.stack([tokens[i : i + block + 1] for i in full[j : j + 64]])
+        for j in range(0, len(full), 64)
+    ]
     if rest := (len(tokens) - 1) % block:
         parts.append(tokens[-rest - 1 :][None])
     total = 0.0
@@ -230,8 +232,13 @@ class Run:
             since = time.monotonic()
             train = math.fsum(losses) / len(losses)
             losses = []
-            self.curve.append({"step": self.step, "train_per_token": round(train, 4),
-                               "valid_per_character": round(valid, 4)})  # fmt: skip
+            self.curve.append(
+                {
+                    "step": self.step,
+                    "train_per_token": round(train, 4),
+                    "valid_per_character": round(valid, 4),
+                }
+            )
             bar.set_postfix(train=f"{train:.3f}", valid=f"{valid:.4f}")
             part = checkpoint.with_suffix(".part")
             torch.save(self.state(), part)

@@ -72,9 +72,12 @@ def main() -> None:
     """Write the two files and record lengths, alphabet, repetition and compression."""
     parser = argparse.ArgumentParser(description="Pre-process the novel of problem 1.")
     parser.add_argument(
-        "--compare", type=Path, nargs="+", metavar="TEXT",
+        "--compare",
+        type=Path,
+        nargs="+",
+        metavar="TEXT",
         help="only record how well as much of other novels compresses; name the files by title",
-    )  # fmt: skip
+    )
     others: list[Path] | None = parser.parse_args().compare
     text = read()
     if others:

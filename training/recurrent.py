@@ -140,8 +140,12 @@ class Run:
             {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
         ]
         self.optimizer = torch.optim.AdamW(
-            groups, lr=s.lr, betas=(0.9, 0.99), weight_decay=s.weight_decay, fused=True,
-        )  # fmt: skip
+            groups,
+            lr=s.lr,
+            betas=(0.9, 0.99),
+            weight_decay=s.weight_decay,
+            fused=True,
+        )
         self.passes, self.step, self.seconds = 0, 0, 0.0
         self.curve: list[dict[str, float]] = []
 
@@ -153,12 +157,17 @@ class Run:
     def state(self) -> dict[str, Any]:
         """Return all that a resumed run needs to go on as if it had never stopped."""
         return {
-            "settings": asdict(self.s), "model": self.model.state_dict(),
-            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "passes": self.passes, "step": self.step, "seconds": self.seconds,
-            "curve": self.curve, "torch": torch.get_rng_state(),
+            "settings": asdict(self.s),
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "passes": self.passes,
+            "step": self.step,
+            "seconds": self.seconds,
+            "curve": self.curve,
+            "torch": torch.get_rng_state(),
             "dropout": Dropout.rng.bit_generator.state,
-        }  # fmt: skip
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over a state that ``state`` returned."""
@@ -218,10 +227,13 @@ class Run:
             loss = self.one_pass()
             bar.update()
             if self.passes % 5 == 0 or self.passes == self.s.passes:
-                self.curve.append({
-                    "pass": self.passes, "train": round(math.exp(loss), 4),
-                    "valid": round(perplexity(self.averaged, self.valid), 4),
-                })  # fmt: skip
+                self.curve.append(
+                    {
+                        "pass": self.passes,
+                        "train": round(math.exp(loss), 4),
+                        "valid": round(perplexity(self.averaged, self.valid), 4),
+                    }
+                )
                 bar.set_postfix(self.curve[-1])
             self.seconds += time.monotonic() - since
             since = time.monotonic()

@@ -35,9 +35,13 @@ def train(
     paths.WORK.mkdir(exist_ok=True)
     model = run.fit(paths.WORK / f"{name}.pt")
     facts = {
-        "seconds": round(run.seconds), "settings": vars(s), "curve": run.curve,
-        "n_train": len(train_text), "n_valid": len(valid_text), "threads": torch.get_num_threads(),
-    }  # fmt: skip
+        "seconds": round(run.seconds),
+        "settings": vars(s),
+        "curve": run.curve,
+        "n_train": len(train_text),
+        "n_valid": len(valid_text),
+        "threads": torch.get_num_threads(),
+    }
     return model.eval(), facts
 
 

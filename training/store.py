@@ -16,7 +16,10 @@ def write_h5(params: dict[str, np.ndarray], path: Path) -> None:
     with h5py.File(part, "w", track_order=True) as file:
         for name, array in params.items():
             file.create_dataset(
-                name, data=array.astype(np.float32), compression="gzip", compression_opts=9,
+                name,
+                data=array.astype(np.float32),
+                compression="gzip",
+                compression_opts=9,
                 shuffle=True,
-            )  # fmt: skip
+            )
     part.replace(path)

@@ -1,4 +1,4 @@
-"""StudentKernel with mistakes that are often made. Each mistake is an edit of the plain solutions."""
+"""Students with mistakes that are often made. Each mistake is an edit of the plain solutions."""
 
 from examples.students import edited
 from examples.students import gpt2_plain as plain

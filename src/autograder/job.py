@@ -63,9 +63,12 @@ class Assignment:
 
 
 def pack(
-    assignment: Assignment, submitted: Mapping[str, bytes], policy: Mapping[str, Any],
-    preprocessors: Mapping[str, Any], draws: bytes = b"",
-) -> bytes:  # fmt: skip
+    assignment: Assignment,
+    submitted: Mapping[str, bytes],
+    policy: Mapping[str, Any],
+    preprocessors: Mapping[str, Any],
+    draws: bytes = b"",
+) -> bytes:
     """Return the bundle of a submission.
 
     Args:
@@ -152,10 +155,13 @@ def read_result(raw: bytes) -> dict[str, Any]:
 def parts(given: Mapping[str, Any]) -> dict[str, str]:
     """Return a short hash of each part of a bundle, to tell later which of them has changed."""
     groups = {
-        "submitted": ("submitted",), "assignment": ("template", "cells", "provided"),
-        "policy": ("policy", "preprocessors"), "grader": ("grader",),
-        "environment": ("environment",), "draws": ("draws",),
-    }  # fmt: skip
+        "submitted": ("submitted",),
+        "assignment": ("template", "cells", "provided"),
+        "policy": ("policy", "preprocessors"),
+        "grader": ("grader",),
+        "environment": ("environment",),
+        "draws": ("draws",),
+    }
     return {
         name: hashlib.sha256(
             json.dumps([given[key] for key in keys], sort_keys=True).encode()
@@ -188,9 +194,13 @@ def _mended(given: dict[str, Any]) -> tuple[NotebookNode, list[str]]:
 
 
 def _result(
-    given: dict[str, Any], word: str, reasons: list[str], notebook: NotebookNode | None,
-    seconds: Mapping[str, float], started: float,
-) -> bytes:  # fmt: skip
+    given: dict[str, Any],
+    word: str,
+    reasons: list[str],
+    notebook: NotebookNode | None,
+    seconds: Mapping[str, float],
+    started: float,
+) -> bytes:
     if notebook is not None:
         status.mark(notebook, status.Status(word, tuple(reasons)))
     body = json.dumps(

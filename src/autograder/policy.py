@@ -59,8 +59,8 @@ class Policy(Configurable):
     demos = Bool(False, help="also run the cells tagged demo").tag(config=True)
     preload = Unicode(
         PRELOAD,
-        help="Python that both kernels' fork servers run once; arrays in its dictionary `shared` are "
-        "handed to tests and students without being sent",
+        help="Python that both kernels' fork servers run once; arrays in its dictionary `shared` "
+        "are handed to tests and students without being sent",
     ).tag(config=True)
 
     def settings(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What became of a submission, in a word and in reasons, and where that is kept.
 
 nbgrader's database has no place for it, so each submission has a small file of its own below
-``.autograder/status/``; it is written after everything else, and so also says that all is done. This
-module does not know how a status came about.
+``.autograder/status/``; it is written after everything else, and so also says that all is done.
+This module does not know how a status came about.
 """
 
 import json

@@ -84,10 +84,11 @@ def _memory(limit: int) -> DoctorFinding:
     free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
     enough = free > 2 * GIGABYTE
     return DoctorFinding(
-        "memory", "fine" if enough else "limited",
+        "memory",
+        "fine" if enough else "limited",
         f"{free / GIGABYTE:.1f} GB free; a submission may take {limit / GIGABYTE:.1f} GB, "
         "an honest one takes 0.3 GB",
-    )  # fmt: skip
+    )
 
 
 def _sandbox(policy: dict[str, object], data: Path) -> Iterator[DoctorFinding]:
@@ -105,10 +106,12 @@ def _sandbox(policy: dict[str, object], data: Path) -> Iterator[DoctorFinding]:
         pool.students.done_with(kernel)
         walls = pool.students.walls
         yield DoctorFinding(
-            "kernels", "fine" if walls else "limited",
-            "fork from a warm process, each in namespaces of its own" if walls else
-            "each starts anew (about 3 s): user namespaces within a sandbox are switched off here",
-        )  # fmt: skip
+            "kernels",
+            "fine" if walls else "limited",
+            "fork from a warm process, each in namespaces of its own"
+            if walls
+            else "each starts anew (about 3 s): no user namespaces within a sandbox here",
+        )
     except (ForkServerError, KernelError, sandbox.SandboxError) as error:
         yield DoctorFinding("kernels", "missing", f"none can be made: {error}")
     finally:

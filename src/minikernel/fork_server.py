@@ -1,6 +1,7 @@
 """A process that has imported and loaded everything once, and that kernels fork from.
 
-``python -m minikernel.fork_server FD`` takes requests from the socket with that number: each comes with one
+``python -m minikernel.fork_server FD`` takes requests from the socket with that number: each comes
+with one
 end of a wire, on which the new kernel then serves. Between its birth and the first cell a kernel is
 walled off: its own namespaces for users, processes, mounts and shared memory, where the kernel
 allows that, fresh empty folders to write to, limits, no capabilities, fewer system calls. When the

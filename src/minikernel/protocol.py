@@ -140,9 +140,11 @@ class Encoder:
         if isinstance(value, np.ndarray):
             return self._array(value, depth)
         if isinstance(value, np.generic):
-            return {"n": self._number(np.asarray(value))} if value.dtype.kind in KINDS else (
-                self._opaque(value)
-            )  # fmt: skip
+            return (
+                {"n": self._number(np.asarray(value))}
+                if value.dtype.kind in KINDS
+                else (self._opaque(value))
+            )
         for plain in (bool, int, float, str):
             if isinstance(value, plain):
                 return plain(value)
@@ -150,8 +152,11 @@ class Encoder:
 
     def _structure(self, value: Any, depth: int) -> Any:
         if isinstance(value, dict):
-            return {"d": [[self.encode(k, depth + 1), self.encode(v, depth + 1)]
-                          for k, v in value.items()]}  # fmt: skip
+            return {
+                "d": [
+                    [self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in value.items()
+                ]
+            }
         for letter, kinds in (("l", list), ("t", tuple), ("s", (set, frozenset))):
             if isinstance(value, kinds):
                 return {letter: [self.encode(item, depth + 1) for item in value]}

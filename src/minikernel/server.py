@@ -33,7 +33,7 @@ class KernelServer:
 
     def __init__(
         self, shell: Shell, shared: protocol.Shared, ready: dict[str, np.ndarray] | None = None
-    ):  # fmt: skip
+    ):
         """Take what was made before the kernel was.
 
         Args:
@@ -94,7 +94,7 @@ class KernelServer:
 
     def _called(
         self, request: Message, arrays: list[np.ndarray], decoder: protocol.Decoder
-    ) -> Reply:  # fmt: skip
+    ) -> Reply:
         args = decoder.decode(request["args"])
         kwargs = decoder.decode(request["kwargs"])
         for mark in request["readonly"]:
@@ -161,7 +161,9 @@ class Before:
         structure = None
         if not _same(_outline(self._arguments), self._outline):
             names = {id(copy): name for name, copy in copies.items()}
-            bare = protocol.Encoder({}, encoder.arrays)  # a copy that was handed out is an array to it
+            bare = protocol.Encoder(
+                {}, encoder.arrays
+            )  # a copy that was handed out is an array to it
             structure = _by_name(bare.encode(self._arguments), bare.arrays, names)
         return {"changed": changed, "renamed": renamed, "structure": structure}
 
@@ -195,10 +197,18 @@ class State:
             return None
         self._known = now
         (name, keys, position, has_gauss, gauss), (version, words, next_gauss) = now
-        return encoder.encode([
-            str(name), keys, int(position), int(has_gauss), float(gauss),
-            version, np.array(words, np.uint32), next_gauss,
-        ])  # fmt: skip
+        return encoder.encode(
+            [
+                str(name),
+                keys,
+                int(position),
+                int(has_gauss),
+                float(gauss),
+                version,
+                np.array(words, np.uint32),
+                next_gauss,
+            ]
+        )
 
     def set(self, decoder: protocol.Decoder, item: Any) -> None:
         """Take over the other side's state, checked, or nothing at all."""
@@ -207,12 +217,19 @@ class State:
         name, keys, position, has_gauss, gauss, version, words, next_gauss = decoder.decode(item)
         keys, words = np.asarray(keys), np.asarray(words)
         fine = (
-            name == "MT19937" and keys.shape == (624,) and keys.dtype == np.uint32
-            and type(position) is int and 0 <= position <= 624 and has_gauss in (0, 1)
-            and type(gauss) is float and version == 3
-            and words.shape == (625,) and words.dtype == np.uint32 and words[624] <= 624
+            name == "MT19937"
+            and keys.shape == (624,)
+            and keys.dtype == np.uint32
+            and type(position) is int
+            and 0 <= position <= 624
+            and has_gauss in (0, 1)
+            and type(gauss) is float
+            and version == 3
+            and words.shape == (625,)
+            and words.dtype == np.uint32
+            and words[624] <= 624
             and (next_gauss is None or type(next_gauss) is float)
-        )  # fmt: skip
+        )
         if not fine:
             raise protocol.ProtocolError("not a state of the random generators")
         np.random.set_state((name, keys, position, has_gauss, gauss))  # noqa: NPY002
@@ -229,9 +246,11 @@ def _equal(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
     (name, keys, *rest), words = one
     (other_name, other_keys, *other_rest), other_words = other
     return bool(
-        rest == other_rest and words == other_words and name == other_name
+        rest == other_rest
+        and words == other_words
+        and name == other_name
         and (keys == other_keys).all()
-    )  # fmt: skip
+    )
 
 
 def _append(encoder: protocol.Encoder, array: np.ndarray) -> int:
@@ -253,8 +272,11 @@ def _by_name(item: Any, arrays: list[np.ndarray], names: dict[int, str]) -> Any:
 
 def describe_error(error: BaseException) -> Message:
     """Return an exception as plain values: its class, the nearest of Python's own, its text."""
-    lineage = [kind.__name__ for kind in type(error).__mro__
-               if getattr(builtins, kind.__name__, None) is kind]  # fmt: skip
+    lineage = [
+        kind.__name__
+        for kind in type(error).__mro__
+        if getattr(builtins, kind.__name__, None) is kind
+    ]
     try:
         text = str(error)
         below = error.__traceback__.tb_next if error.__traceback__ else None  # not our own frame

@@ -32,7 +32,7 @@ RULE = re.compile(r"^-{4,}$", re.MULTILINE)  # between examples
 ENOUGH = 3  # examples
 PAGES = re.compile(rb"/Count (\d+)")
 # Run by itself, without the notebook: which functions does the file define?
-LOOK = "import json, runpy, sys; print(json.dumps([n for n, v in runpy.run_path(sys.argv[1]).items() if callable(v)]))"  # noqa: E501  # fmt: skip
+LOOK = "import json, runpy, sys; print(json.dumps([n for n, v in runpy.run_path(sys.argv[1]).items() if callable(v)]))"  # noqa: E501
 
 
 @dataclass
@@ -51,9 +51,11 @@ class Parcel:
 
 
 def bundle(
-    path: Path, to: Path | None = None, seconds: float = SECONDS,
+    path: Path,
+    to: Path | None = None,
+    seconds: float = SECONDS,
     say: Callable[[str], None] = print,
-) -> int:  # fmt: skip
+) -> int:
     """Write what is to be turned in, say what it is and what is missing, and return the status.
 
     Args:
@@ -73,7 +75,10 @@ def bundle(
         _files(parcel, asked)
     else:
         _pages(parcel)
-    parcel.lacks += [*static_checks.missing(work), *(f for f in static_checks.damage(work) if f.kind != "note")]
+    parcel.lacks += [
+        *static_checks.missing(work),
+        *(f for f in static_checks.damage(work) if f.kind != "note"),
+    ]
     for line in _lines(parcel):
         say(line)
     return int(any(lack.kind != "note" for lack in parcel.lacks))
@@ -97,9 +102,10 @@ def _calls(source: str) -> Iterator[tuple[str, list[str]]]:
     except SyntaxError:
         return
     lists = {
-        ast.unparse(node.targets[0]): node.value for node in ast.walk(tree)
+        ast.unparse(node.targets[0]): node.value
+        for node in ast.walk(tree)
         if isinstance(node, ast.Assign)
-    }  # fmt: skip
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("write_functions"):
             chosen, _, target = node.args
@@ -131,14 +137,20 @@ def _shown(parcel: Parcel) -> NotebookNode:
     counts = [int(cell.node.get("execution_count") or 0) for cell in code]
     if 0 not in counts:
         if counts != sorted(counts):
-            parcel.lack("note", "its cells were not run in order: Restart Kernel and Run All Cells,"
-                        " save, and bundle again")  # fmt: skip
+            parcel.lack(
+                "note",
+                "its cells were not run in order: Restart Kernel and Run All Cells,"
+                " save, and bundle again",
+            )
         return parcel.work.notebook
     copy = deepcopy(parcel.work.notebook)
     with kernels.fresh(copy, parcel.work.path.resolve().parent, parcel.seconds) as run:
         run.cells([cell.index for cell in code], f"{counts.count(0)} cells were not run")
-    parcel.lack("note", "the notebook had not been run to its end; what you turn in shows a new "
-                "run, so compare what you write about it")  # fmt: skip
+    parcel.lack(
+        "note",
+        "the notebook had not been run to its end; what you turn in shows a new "
+        "run, so compare what you write about it",
+    )
     return copy
 
 
@@ -157,12 +169,16 @@ def _pdf(parcel: Parcel, shown: NotebookNode, target: Path) -> None:
         web.unlink()
         pages = max(map(int, PAGES.findall(target.read_bytes())), default=0)
         size = f" {pages} pages," if pages else ""
-        parcel.made.append(f"{target.name}:{size} for Gradescope; mark there which pages belong "
-                           "to which problem")  # fmt: skip
+        parcel.made.append(
+            f"{target.name}:{size} for Gradescope; mark there which pages belong to which problem"
+        )
         return
     parcel.made.append(f"{web.name}: to be made into a PDF")
-    parcel.lack("missing", f"{target.name}: found no browser that prints by itself. Open {web} in "
-                "your browser, print it (Ctrl-P or Cmd-P) and choose Save as PDF")  # fmt: skip
+    parcel.lack(
+        "missing",
+        f"{target.name}: found no browser that prints by itself. Open {web} in "
+        "your browser, print it (Ctrl-P or Cmd-P) and choose Save as PDF",
+    )
 
 
 # Functions in a file, and examples
@@ -184,8 +200,15 @@ def _files(parcel: Parcel, asked: dict[str, list[str]]) -> None:
 def _written(parcel: Parcel, run: Run, target: Path, wanted: list[str]) -> None:
     """Let ``turn_in`` write a file in the kernel, and see that it stands on its own."""
     path = str(target.resolve())
-    said = "" if run.stopped else _said(run, '__import__("seqlab.turn_in").turn_in.write_functions'
-                                        f"({wanted!r}, globals(), {path!r})")  # fmt: skip
+    said = (
+        ""
+        if run.stopped
+        else _said(
+            run,
+            '__import__("seqlab.turn_in").turn_in.write_functions'
+            f"({wanted!r}, globals(), {path!r})",
+        )
+    )
     for line in said.splitlines():
         if not line.startswith(path):
             parcel.lack("missing", f"{target.name}: {line}")
@@ -213,10 +236,15 @@ def _said(run: Run, source: str) -> str:
 def _defined(target: Path) -> tuple[list[str], str]:
     """Return which functions a file defines when it is run alone, and why it cannot be run."""
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", LOOK, str(target.resolve())], cwd=target.parent,
-        env=kernels.environment(target.parent), capture_output=True, text=True, encoding="utf-8",
-        timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", LOOK, str(target.resolve())],
+        cwd=target.parent,
+        env=kernels.environment(target.parent),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
     if done.returncode:
         return [], (done.stderr.strip().splitlines() or ["no reason given"])[-1]
     return json.loads(done.stdout.splitlines()[-1]), ""
@@ -225,9 +253,10 @@ def _defined(target: Path) -> tuple[list[str], str]:
 def _examples(work: Work) -> list[NotebookCell]:
     """Return the student's cells that write the examples."""
     return [
-        cell for cell in work.cells
+        cell
+        for cell in work.cells
         if cell.is_code and not cell.is_locked and EXAMPLES in names.texts(cell.source)
-    ]  # fmt: skip
+    ]
 
 
 def _exemplified(parcel: Parcel, run: Run, cell: NotebookCell) -> None:
@@ -257,14 +286,17 @@ def _enough(parcel: Parcel, run: Run, cell: NotebookCell, target: Path, origin: 
     parts = [part for part in RULE.split(text) if part.strip()]
     parcel.made.append(f"{EXAMPLES}: {len(parts)} examples, {origin}")
     if len(parts) < ENOUGH:
-        parcel.lack("missing", f"{EXAMPLES}: {ENOUGH - len(parts)} more examples, with lines of "
-                    "---- between them")  # fmt: skip
+        parcel.lack(
+            "missing",
+            f"{EXAMPLES}: {ENOUGH - len(parts)} more examples, with lines of ---- between them",
+        )
     printed = "".join(o.get("text", "") for o in cell.node.outputs if o.output_type == "stream")
     if printed.strip() and text.strip() not in printed:
         parcel.lack("note", f"{EXAMPLES} is not what {cell.label()} printed when you last ran it")
     if cell.source == parcel.work.source_given(cell):
-        parcel.lack("missing", f"{cell.label()}: still the beginnings that came with it; choose "
-                    "your own")  # fmt: skip
+        parcel.lack(
+            "missing", f"{cell.label()}: still the beginnings that came with it; choose your own"
+        )
 
 
 def _lines(parcel: Parcel) -> Iterator[str]:

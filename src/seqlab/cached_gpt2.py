@@ -89,9 +89,14 @@ class CachedGPT2:
 
 
 def generate(
-    input_text: str, n_tokens_to_generate: int = 40, model_size: str = "mini", *,
-    functions: Mapping[str, Any], temperature: float = 0.0, seed: int | None = None,
-) -> Iterator[str]:  # fmt: skip
+    input_text: str,
+    n_tokens_to_generate: int = 40,
+    model_size: str = "mini",
+    *,
+    functions: Mapping[str, Any],
+    temperature: float = 0.0,
+    seed: int | None = None,
+) -> Iterator[str]:
     """Yield the continuation of a text, token by token.
 
     Args:

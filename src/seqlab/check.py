@@ -119,8 +119,11 @@ def _tests(work: Work, run: Run) -> Iterator[NotebookFinding]:
         lacking = [cell for cell in solutions if work.unfinished(cell)]
         for cell in lacking if failing or not tests else ():
             waiting = f"; {_count(len(failing), 'test')} wait{'s' * (len(failing) == 1)} for it"
-            yield NotebookFinding("missing", f"{cell.label()}: {work.unfinished(cell)}"
-                          f"{waiting if failing else ''}", cell.index)  # fmt: skip
+            yield NotebookFinding(
+                "missing",
+                f"{cell.label()}: {work.unfinished(cell)}{waiting if failing else ''}",
+                cell.index,
+            )
     for cell in work.cells:
         if cell.is_answer and (lack := work.unfinished(cell)):
             yield NotebookFinding("missing", f"cell {cell.index + 1}: {lack}", cell.index)
@@ -135,8 +138,9 @@ def _messages(work: Work, run: Run, graded: set[int], known: set[str]) -> Iterat
             if cell.index in run.outcomes and not _passed(run, cell):
                 outcome = run.outcomes[cell.index]
                 hint = _hint(work, outcome, graded, known, cell.index)
-                yield NotebookFinding("fails", f"test in cell {cell.index + 1}: {_message(outcome)}{hint}",
-                              cell.index)  # fmt: skip
+                yield NotebookFinding(
+                    "fails", f"test in cell {cell.index + 1}: {_message(outcome)}{hint}", cell.index
+                )
 
 
 def _hint(work: Work, outcome: CellOutcome, graded: set[int], known: set[str], used: int) -> str:
@@ -157,10 +161,13 @@ def _others(
     A cell that is told already for a name that it lacks is not told again.
     """
     failed = [
-        cell for cell in work.cells
-        if (outcome := run.outcomes.get(cell.index)) and outcome.kind and not cell.is_test
+        cell
+        for cell in work.cells
+        if (outcome := run.outcomes.get(cell.index))
+        and outcome.kind
+        and not cell.is_test
         and not (cell.is_solution and work.unfinished(cell))
-    ]  # fmt: skip
+    ]
     done = not any(work.unfinished(cell) for cell in work.cells if cell.is_solution)
     done = done and all(_passed(run, cell) for cell in work.cells if cell.is_test)
     for cell in failed:
@@ -172,11 +179,15 @@ def _others(
             yield NotebookFinding("fails", f"{cell.label()}: {_message(outcome)}{hint}", cell.index)
     shows = sum(cell.is_demo for cell in failed)
     if shows and not done:
-        yield NotebookFinding("note", f"{_count(shows, 'cell')} that only show something fail, too: "
-                      "they need the functions above")  # fmt: skip
+        yield NotebookFinding(
+            "note",
+            f"{_count(shows, 'cell')} that only show something fail, too: "
+            "they need the functions above",
+        )
     if run.stopped:
-        left = _count(sum(cell.is_test and cell.index not in run.outcomes for cell in work.cells),
-                      "test")  # fmt: skip
+        left = _count(
+            sum(cell.is_test and cell.index not in run.outcomes for cell in work.cells), "test"
+        )
         yield NotebookFinding("wrong", f"{run.stopped}, and {left} could not run")
 
 
@@ -190,13 +201,23 @@ def _files(work: Work, run: Run) -> Iterator[NotebookFinding]:
         told.add(index)
         inside = path.removeprefix(f"{run.folder}{os.sep}")
         if inside != path:
-            yield NotebookFinding("note", f"{cells[index].label()} reads {inside}: grading has it only if "
-                          "you hand it in, too", index)  # fmt: skip
+            yield NotebookFinding(
+                "note",
+                f"{cells[index].label()} reads {inside}: grading has it only if "
+                "you hand it in, too",
+                index,
+            )
         else:
-            yield NotebookFinding("wrong", f"{cells[index].label()} reads {path}, a file of this machine "
-                          "that grading does not have", index)  # fmt: skip
+            yield NotebookFinding(
+                "wrong",
+                f"{cells[index].label()} reads {path}, a file of this machine "
+                "that grading does not have",
+                index,
+            )
     for name in run.modules:
-        yield NotebookFinding("note", f"{name} is imported: grading has it only if you hand it in, too")
+        yield NotebookFinding(
+            "note", f"{name} is imported: grading has it only if you hand it in, too"
+        )
     for text, finding in static_checks.elsewhere(work):
         if not text or finding.index not in told:
             yield finding
@@ -213,8 +234,12 @@ def _slow(work: Work, run: Run) -> Iterator[NotebookFinding]:
     for cell in work.cells:
         outcome = run.outcomes.get(cell.index)
         if outcome and not outcome.kind and outcome.seconds > SLOW:
-            yield NotebookFinding("note", f"{cell.label()} takes {outcome.seconds:.0f} s: on a slower "
-                          "machine it may be cut off", cell.index)  # fmt: skip
+            yield NotebookFinding(
+                "note",
+                f"{cell.label()} takes {outcome.seconds:.0f} s: on a slower "
+                "machine it may be cut off",
+                cell.index,
+            )
 
 
 def _rows(work: Work, run: Run, found: list[NotebookFinding]) -> list[CheckRow]:
@@ -291,12 +316,16 @@ def _line(finding: NotebookFinding) -> str:
 def _end(report: CheckReport) -> Iterator[str]:
     tests, passed = sum(row.tests for row in report.rows), sum(row.passed for row in report.rows)
     kinds = [finding.kind for finding in report.findings]
-    counts = [f"{kinds.count(kind)} {word}" for kind, word in
-              [("missing", "missing"), ("fails", "failing"), ("wrong", "to put right")]
-              if kind in kinds]  # fmt: skip
+    counts = [
+        f"{kinds.count(kind)} {word}"
+        for kind, word in [("missing", "missing"), ("fails", "failing"), ("wrong", "to put right")]
+        if kind in kinds
+    ]
     yield f"{passed} of {_count(tests, 'visible test')} pass" + "".join(f", {c}" for c in counts)
     points = sum(c.points for row in report.rows for c in row.section.cells if c.is_test)
     if points:
-        yield (f"* These {points:g} points hang on hidden tests, too: the same cells with other "
-               "inputs.")  # fmt: skip
+        yield (
+            f"* These {points:g} points hang on hidden tests, too: the same cells with other "
+            "inputs."
+        )
         yield "  They are not in this file, and nobody but grading can run them."

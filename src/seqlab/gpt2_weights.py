@@ -100,13 +100,19 @@ def expected_shapes(hparams: dict[str, int]) -> dict[str, tuple[int, ...]]:
     """Return ``{tensor name: shape}`` under Hugging Face's names; matrices are (in, out)."""
     d = hparams["n_embd"]
     per_block: dict[str, tuple[int, ...]] = {
-        "ln_1.weight": (d,), "ln_1.bias": (d,),
-        "attn.c_attn.weight": (d, 3 * d), "attn.c_attn.bias": (3 * d,),
-        "attn.c_proj.weight": (d, d), "attn.c_proj.bias": (d,),
-        "ln_2.weight": (d,), "ln_2.bias": (d,),
-        "mlp.c_fc.weight": (d, 4 * d), "mlp.c_fc.bias": (4 * d,),
-        "mlp.c_proj.weight": (4 * d, d), "mlp.c_proj.bias": (d,),
-    }  # fmt: skip
+        "ln_1.weight": (d,),
+        "ln_1.bias": (d,),
+        "attn.c_attn.weight": (d, 3 * d),
+        "attn.c_attn.bias": (3 * d,),
+        "attn.c_proj.weight": (d, d),
+        "attn.c_proj.bias": (d,),
+        "ln_2.weight": (d,),
+        "ln_2.bias": (d,),
+        "mlp.c_fc.weight": (d, 4 * d),
+        "mlp.c_fc.bias": (4 * d,),
+        "mlp.c_proj.weight": (4 * d, d),
+        "mlp.c_proj.bias": (d,),
+    }
     blocks = {
         f"h.{i}.{name}": shape
         for i in range(hparams["n_layer"])
@@ -191,8 +197,11 @@ def _nested(tensors: dict[str, np.ndarray], n_layer: int) -> Params:
         attn = {part: linear(f"h.{i}.attn.{part}") for part in ("c_attn", "c_proj")}
         mlp = {part: linear(f"h.{i}.mlp.{part}") for part in ("c_fc", "c_proj")}
         return {
-            "attn": attn, "mlp": mlp, "ln_1": norm(f"h.{i}.ln_1"), "ln_2": norm(f"h.{i}.ln_2"),
-        }  # fmt: skip
+            "attn": attn,
+            "mlp": mlp,
+            "ln_1": norm(f"h.{i}.ln_1"),
+            "ln_2": norm(f"h.{i}.ln_2"),
+        }
 
     return {
         "wte": take("wte.weight"),

@@ -31,8 +31,16 @@ TEMPLATE = """
 {% block html_head_css %}<style>{{ resources.print_css }}</style>{% endblock %}
 """
 SCRIPTED = ("application/vnd.jupyter.widget-view+json", "application/javascript")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-            "microsoft-edge", "msedge", "chrome", "brave-browser")  # fmt: skip
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "microsoft-edge",
+    "msedge",
+    "chrome",
+    "brave-browser",
+)
 PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
@@ -70,10 +78,12 @@ class _Exporter(HTMLExporter):
         """Return the HTML of markdown."""
         cell = context.get("cell", {})
         renderer = _Renderer(
-            escape=False, exclude_anchor_links=True, embed_images=True,
+            escape=False,
+            exclude_anchor_links=True,
+            embed_images=True,
             attachments=cell.get("attachments", {}),
             path=context.get("resources", {}).get("metadata", {}).get("path", ""),
-        )  # fmt: skip
+        )
         page: str = MarkdownWithMath(renderer=renderer).render(source)
         return page
 
@@ -84,7 +94,7 @@ def html(notebook: NotebookNode, title: str, folder: Path) -> str:
         extra_loaders=[jinja2.DictLoader({"print.html.j2": TEMPLATE})],
         template_file="print.html.j2",
         preprocessors=["nbconvert.preprocessors.CoalesceStreamsPreprocessor"],
-    )  # fmt: skip
+    )
     css = resources.files("seqlab").joinpath("print.css").read_text("utf-8")
     about = {"metadata": {"path": str(folder), "name": title}, "print_css": css}
     page, _ = exporter.from_notebook_node(_still(notebook), about)
@@ -147,12 +157,21 @@ def _printed(browser: str, page: Path, target: Path) -> bool:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".print-") as scratch:
         made = Path(scratch) / target.name
         command = [
-            browser, "--headless", "--disable-gpu", "--no-first-run", "--disable-extensions",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            *(["--no-sandbox"] if root else []), f"--user-data-dir={scratch}/profile",
-            "--no-pdf-header-footer", "--print-to-pdf-no-header", f"--print-to-pdf={made}",
+            browser,
+            "--headless",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-extensions",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            *(["--no-sandbox"] if root else []),
+            f"--user-data-dir={scratch}/profile",
+            "--no-pdf-header-footer",
+            "--print-to-pdf-no-header",
+            f"--print-to-pdf={made}",
             page.resolve().as_uri(),
-        ]  # fmt: skip
+        ]
         try:
             subprocess.run(command, capture_output=True, timeout=PRINTING, check=False)  # noqa: S603
         except (OSError, subprocess.TimeoutExpired) as error:

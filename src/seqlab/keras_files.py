@@ -66,8 +66,10 @@ class KerasModel:
 
     def summary(self) -> None:
         """Print layers, output shapes (batch, position, unit) and parameter counts."""
-        rows = [(f"{layer.name} ({layer.kind})", _output_shape(layer), f"{layer.n_parameters:,}")
-                for layer in self.layers]  # fmt: skip
+        rows = [
+            (f"{layer.name} ({layer.kind})", _output_shape(layer), f"{layer.n_parameters:,}")
+            for layer in self.layers
+        ]
         header = ("Layer (type)", "Output shape", "Parameters")
         widths = [max(len(row[i]) for row in (header, *rows)) + 2 for i in range(3)]
         rule = "─" * sum(widths)

@@ -116,11 +116,18 @@ def _kernel(
     notebook: NotebookNode, folder: Path, variables: dict[str, str], seconds: float
 ) -> Iterator[NotebookClient]:
     client = NotebookClient(
-        notebook, timeout=max(1, round(seconds)), interrupt_on_timeout=True,
-        error_on_timeout=TIMEOUT, iopub_timeout=round(STOPPING), allow_errors=True,
-        coalesce_streams=True, record_timing=False, kernel_name="python3", extra_arguments=KERNEL,
+        notebook,
+        timeout=max(1, round(seconds)),
+        interrupt_on_timeout=True,
+        error_on_timeout=TIMEOUT,
+        iopub_timeout=round(STOPPING),
+        allow_errors=True,
+        coalesce_streams=True,
+        record_timing=False,
+        kernel_name="python3",
+        extra_arguments=KERNEL,
         resources={"metadata": {"path": str(folder)}},
-    )  # fmt: skip
+    )
     client.log.setLevel("CRITICAL")  # what it says is in the outcomes
     try:
         kernel = client.setup_kernel(env=variables, stderr=subprocess.DEVNULL)
@@ -153,9 +160,10 @@ def _own(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         here = Path(place)
         folders[:] = [
-            name for name in sorted(folders)
+            name
+            for name in sorted(folders)
             if name not in NOT_COPIED and name[0] != "." and not (here / name / VENV).exists()
-        ]  # fmt: skip
+        ]
         for path in (here / name for name in sorted(names) if name[0] != "."):
             if path.is_file() and path.stat().st_size <= BIGGEST:
                 yield path

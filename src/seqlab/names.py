@@ -67,9 +67,10 @@ def texts(source: str) -> list[str]:
     told = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     told |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     return [
-        node.value for node in nodes
+        node.value
+        for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
-    ]  # fmt: skip
+    ]
 
 
 def _nodes(source: str) -> Iterator[ast.AST]:

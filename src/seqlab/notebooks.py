@@ -236,13 +236,15 @@ def unfinished(cell: NotebookCell, given: str | None) -> str:
 def _stubs(source: str, given: str) -> list[str]:
     """Return the functions that hold nothing, nothing but dots, or what they were given with."""
     handed_out = {
-        name: ast.dump(function) for name, function in _functions(given)
+        name: ast.dump(function)
+        for name, function in _functions(given)
         if STUB in (ast.get_source_segment(given, function) or "")
-    }  # fmt: skip
+    }
     return [
-        name for name, function in _functions(source)
+        name
+        for name, function in _functions(source)
         if _is_empty(function) or handed_out.get(name) == ast.dump(function)
-    ]  # fmt: skip
+    ]
 
 
 def _functions(source: str) -> Iterator[tuple[str, ast.FunctionDef]]:

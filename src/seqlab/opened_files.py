@@ -16,8 +16,17 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 CELL = re.compile(r"ipykernel_\d+[\\/]")  # the file that a cell's code pretends to come from
-QUIET = ("importlib", "seqlab", "matplotlib.font_manager", "matplotlib.style",
-         "matplotlib.mathtext", "linecache", "tokenize", "inspect", "tiktoken")  # fmt: skip
+QUIET = (
+    "importlib",
+    "seqlab",
+    "matplotlib.font_manager",
+    "matplotlib.style",
+    "matplotlib.mathtext",
+    "linecache",
+    "tokenize",
+    "inspect",
+    "tiktoken",
+)
 WRITING = os.O_WRONLY | os.O_RDWR
 
 _read: dict[str, int] = {}  # paths as they are on the disk, and which cell read them first
@@ -45,8 +54,9 @@ def report() -> None:
     """
     here = os.path.realpath(".") + os.sep
     loaded = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
-    own = sorted({path[len(here) :] for path in map(os.path.realpath, loaded)
-                  if path.startswith(here)})  # fmt: skip
+    own = sorted(
+        {path[len(here) :] for path in map(os.path.realpath, loaded) if path.startswith(here)}
+    )
     print(json.dumps({"read": _read, "modules": own}))
 
 

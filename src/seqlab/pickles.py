@@ -60,10 +60,8 @@ _KNOWN: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _dtype,
     ("_codecs", "encode"): _encode,
     ("tiktoken.core", "Encoding"): _EncodingState,
-    **{
-        (f"numpy.{core}.multiarray", "_reconstruct"): _new_array for core in ("core", "_core")
-    },
-}  # fmt: skip
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _new_array for core in ("core", "_core")},
+}
 
 
 class _Reader(pickle.Unpickler):

@@ -53,8 +53,10 @@ def temperature(transformer: Model, tokenizer: Tokenizer, params: Any, prompt: s
         ValueError: the prompt has no token, or the logits are no numbers of shape (n, vocab size).
     """
     first = _scores(transformer, tokenizer, params, prompt)
-    show(_still_bars(first, tokenizer, prompt),
-         lambda: _slider(first, transformer, tokenizer, params, prompt))  # fmt: skip
+    show(
+        _still_bars(first, tokenizer, prompt),
+        lambda: _slider(first, transformer, tokenizer, params, prompt),
+    )
 
 
 def attention(maps: Any, labels: Sequence[str]) -> None:
@@ -180,13 +182,22 @@ def _slider(first: np.ndarray, model: Model, tokenizer: Tokenizer, params: Any, 
     import ipywidgets as widgets
 
     choice = widgets.FloatSlider(
-        value=1.0, min=COLDEST, max=WARMEST, step=0.1, description="T", continuous_update=True,
-        readout_format=".1f", layout=widgets.Layout(width="480px"),
-    )  # fmt: skip
-    text = widgets.Textarea(
-        value=prompt, description="prompt", continuous_update=False, rows=2,
+        value=1.0,
+        min=COLDEST,
+        max=WARMEST,
+        step=0.1,
+        description="T",
+        continuous_update=True,
+        readout_format=".1f",
         layout=widgets.Layout(width="480px"),
-    )  # fmt: skip
+    )
+    text = widgets.Textarea(
+        value=prompt,
+        description="prompt",
+        continuous_update=False,
+        rows=2,
+        layout=widgets.Layout(width="480px"),
+    )
     picture, says = widgets.Image(format="png"), widgets.Label()
     known = {prompt: first}
 
@@ -216,9 +227,11 @@ def _reader(weights: np.ndarray, labels: Sequence[str]) -> Any:
 
     options = [(f"{plots._visible(label)}", i) for i, label in enumerate(labels)]
     reading = widgets.ToggleButtons(
-        options=options, value=len(labels) - 1, description="reading:",
+        options=options,
+        value=len(labels) - 1,
+        description="reading:",
         style={"button_width": "auto"},
-    )  # fmt: skip
+    )
     shown = widgets.HTML()
 
     def draw(_: object = None) -> None:

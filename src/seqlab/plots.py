@@ -62,9 +62,14 @@ def attention_maps(
     n_columns = min(4, len(maps))
     n_rows = -(-len(maps) // n_columns)
     figure, grid = plt.subplots(
-        n_rows, n_columns, figsize=(3.1 * n_columns + 0.8, 3 * n_rows + 1),
-        sharex=True, sharey=True, squeeze=False, layout="constrained",
-    )  # fmt: skip
+        n_rows,
+        n_columns,
+        figsize=(3.1 * n_columns + 0.8, 3 * n_rows + 1),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
     labels = [_visible(token) for token in tokens]
     for head, axes in enumerate(grid.flat):
         if head >= len(maps):
@@ -96,9 +101,14 @@ def token_bars(panels: Mapping[str, Mapping[str, float]], title: str) -> Figure:
     """Draw shares of tokens side by side, one panel a setting; all panels list the same tokens."""
     names = list(dict.fromkeys(itertools.chain.from_iterable(panels.values())))
     figure, grid = plt.subplots(
-        1, len(panels), figsize=(12, 1.4 + 0.24 * len(names)),
-        sharex=True, sharey=True, squeeze=False, layout="constrained",
-    )  # fmt: skip
+        1,
+        len(panels),
+        figsize=(12, 1.4 + 0.24 * len(names)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
     for axes, (label, shares) in zip(grid.flat, panels.items(), strict=True):
         axes.barh(range(len(names)), [shares.get(name, 0) for name in names], color=COLORS[1])
         axes.set_yticks(range(len(names)), [repr(name) for name in names], family="monospace")

@@ -14,8 +14,33 @@ Rows = Sequence[Sequence[str]]
 TOKENIZER_TEXT = (
     "What's in a name? that which we call a rose\nBy any other name would smell as sweet;"
 )
-TOKEN_IDS = [462, 320, 307, 258, 813, 63, 323, 621, 331, 800, 258, 697, 305, 10, 889, 801, 845,
-             813, 504, 260, 109, 408, 366, 818, 59]  # fmt: skip
+TOKEN_IDS = [
+    462,
+    320,
+    307,
+    258,
+    813,
+    63,
+    323,
+    621,
+    331,
+    800,
+    258,
+    697,
+    305,
+    10,
+    889,
+    801,
+    845,
+    813,
+    504,
+    260,
+    109,
+    408,
+    366,
+    818,
+    59,
+]
 RANKS_SHA256 = "b4d5158398bd45e3af2e0dbe9b6a6668c16c58795bc466b45b288e12e267cb45"
 
 # Shapes (3, 5): the first three positions, the first five columns. The tests of attention, MLP

@@ -34,7 +34,9 @@ class Work:
     path: Path
     notebook: NotebookNode
     given_at: Path | None = None
-    given: dict[str, NotebookCell] = field(default_factory=dict)  # by name; empty where nothing is known
+    given: dict[str, NotebookCell] = field(
+        default_factory=dict
+    )  # by name; empty where nothing is known
     sections: list[Section] = field(default_factory=list)
 
     @classmethod
@@ -92,29 +94,41 @@ class Work:
 def damage(work: Work) -> Iterator[NotebookFinding]:
     """Yield what happened to cells that grading needs: gone, doubled, changed though locked."""
     if not any(cell.name for cell in work.cells):
-        yield NotebookFinding("wrong", "no cell carries the course's marks: an editor has dropped them. "
-                      "Copy your work into a fresh copy of the notebook")  # fmt: skip
+        yield NotebookFinding(
+            "wrong",
+            "no cell carries the course's marks: an editor has dropped them. "
+            "Copy your work into a fresh copy of the notebook",
+        )
         return
     yield from _gone(work)
     yield from _doubled(work)
     for cell in work.cells:
         if cell.is_locked and work.is_changed(cell):
-            yield NotebookFinding("note", f"{cell.label()} is locked and was changed: grading puts it "
-                          "back as it was", cell.index)  # fmt: skip
+            yield NotebookFinding(
+                "note",
+                f"{cell.label()} is locked and was changed: grading puts it back as it was",
+                cell.index,
+            )
 
 
 def _gone(work: Work) -> Iterator[NotebookFinding]:
     if work.given_at is None:
-        yield NotebookFinding("note", "the notebook as it was handed out does not lie beside: whether "
-                      "cells were deleted cannot be seen")  # fmt: skip
+        yield NotebookFinding(
+            "note",
+            "the notebook as it was handed out does not lie beside: whether "
+            "cells were deleted cannot be seen",
+        )
     found = {cell.name for cell in work.cells}
     titles = _titles(work)
     for name, cell in work.given.items():
         if cell.flags and name not in found and (cell.points or cell.is_solution):
             what = "a test" if cell.is_test else "the cell for your work"
             worth = f" ({cell.points:g} point{'s' * (cell.points != 1)})" if cell.points else ""
-            yield NotebookFinding("wrong", f"{what} is gone{worth} from {titles.get(name, 'the notebook')}:"
-                          f" copy it again from {work.given_at}")  # fmt: skip
+            yield NotebookFinding(
+                "wrong",
+                f"{what} is gone{worth} from {titles.get(name, 'the notebook')}:"
+                f" copy it again from {work.given_at}",
+            )
 
 
 def _titles(work: Work) -> dict[str, str]:
@@ -130,9 +144,12 @@ def _doubled(work: Work) -> Iterator[NotebookFinding]:
     for name in (name for name, count in counts.items() if name and count > 1):
         copies = [cell for cell in work.cells if cell.name == name]
         numbers = " and ".join(str(cell.index + 1) for cell in copies)
-        yield NotebookFinding("wrong", f"cells {numbers} are copies of one another, and only one counts: "
-                      "keep the one you mean, and turn the others into new cells",
-                      copies[-1].index)  # fmt: skip
+        yield NotebookFinding(
+            "wrong",
+            f"cells {numbers} are copies of one another, and only one counts: "
+            "keep the one you mean, and turn the others into new cells",
+            copies[-1].index,
+        )
 
 
 def order(work: Work, runs: set[int]) -> Iterator[tuple[str, NotebookFinding]]:
@@ -155,7 +172,10 @@ def order(work: Work, runs: set[int]) -> Iterator[tuple[str, NotebookFinding]]:
         for name in sorted(needed) if not cell.is_locked else ():
             if not hides or places[name]:
                 reason = where(name, work, runs, cell.index)
-                yield name, NotebookFinding("wrong", f"{cell.label()} uses `{name}`, {reason}", cell.index)
+                yield (
+                    name,
+                    NotebookFinding("wrong", f"{cell.label()} uses `{name}`, {reason}", cell.index),
+                )
         above |= here.defined
 
 
@@ -193,10 +213,20 @@ def elsewhere(work: Work) -> Iterator[tuple[str, NotebookFinding]]:
         for text in dict.fromkeys(names.texts(cell.source)):
             if ELSEWHERE.fullmatch(text):
                 advice = "a place on this machine: put the file beside the notebook"
-                yield text, NotebookFinding("wrong", f"{cell.label()} names {text}, {advice}", cell.index)
+                yield (
+                    text,
+                    NotebookFinding("wrong", f"{cell.label()} names {text}, {advice}", cell.index),
+                )
         if names.calls(cell.source, "input"):
-            yield "", NotebookFinding("wrong", f"{cell.label()} asks with input(), and grading has nobody "
-                              "to answer: give the value in the code", cell.index)  # fmt: skip
+            yield (
+                "",
+                NotebookFinding(
+                    "wrong",
+                    f"{cell.label()} asks with input(), and grading has nobody "
+                    "to answer: give the value in the code",
+                    cell.index,
+                ),
+            )
 
 
 def missing(work: Work) -> Iterator[NotebookFinding]:

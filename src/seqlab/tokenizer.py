@@ -30,7 +30,9 @@ def load_tokenizer() -> tiktoken.Encoding:
     path = data_files.find(GROUP, *NAMES)
     if path.suffix == ".pkl":
         return pickles.read_encoding(path)
-    ranks = dict(data_files.remember(read_ranks, path))  # the encoding keeps the dictionary it is given
+    ranks = dict(
+        data_files.remember(read_ranks, path)
+    )  # the encoding keeps the dictionary it is given
     return tiktoken.Encoding(
         path.stem, pat_str=SPLIT_PATTERN, mergeable_ranks=ranks, special_tokens={}
     )

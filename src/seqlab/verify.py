@@ -69,9 +69,12 @@ def _transformer() -> str:
         ("embed_tokens", params["word_embedding.weight"][1:4], published.EMBED_TOKENS),
         ("multi_head_attention", [wo @ (wv @ ones)] * 3, published.ATTENTION),
         ("mlp", [w2 @ (w1 @ ones).clip(min=0)] * 3, published.MLP),
-        ("prediction_head", [params["fc_out.weight"] @ ones + params["fc_out.bias"]] * 3,
-         published.PREDICTION_HEAD),
-    ]  # fmt: skip
+        (
+            "prediction_head",
+            [params["fc_out.weight"] @ ones + params["fc_out.bias"]] * 3,
+            published.PREDICTION_HEAD,
+        ),
+    ]
     for name, values, expected in same:
         published.require(name, np.asarray(values)[:3, :5], expected)
     return "embedding, attention, MLP and prediction head give the printed values"

@@ -1,6 +1,7 @@
 """Hostile submissions are graded, and get what their code deserves and nothing else.
 
-Each goes through the autograder as a batch's does, with limits of a few seconds. Around it lies what
+Each goes through the autograder as a batch's does, with limits of a few seconds. Around it lies
+what
 it must not see or change: a course with other students' work, a gradebook, files and variables of
 the grader's, each with a text in it that must never come up in what the student's code has shown.
 
@@ -46,13 +47,30 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = json.loads((ROOT / "examples" / "expected.json").read_text("utf-8"))["gpt2"]
 CANARY = re.compile(r"canary-[0-9a-f]{16}")
 MEANT = {  # what attacks print where they have succeeded
-    "WROTE", "CHANGED", "IMPORTED", "CONNECTED", "DID ", "TRACED", "READ ", "FOUND", "MEMORY",
-    "SENT", "ROOT", "SITE", "UNSEEN",
-}  # fmt: skip
+    "WROTE",
+    "CHANGED",
+    "IMPORTED",
+    "CONNECTED",
+    "DID ",
+    "TRACED",
+    "READ ",
+    "FOUND",
+    "MEMORY",
+    "SENT",
+    "ROOT",
+    "SITE",
+    "UNSEEN",
+}
 LIMITS = {
-    "cell_seconds": 4.0, "call_seconds": 2.0, "test_seconds": 20.0, "total_seconds": 120.0,
-    "memory": 600_000_000, "disk": 50_000_000, "answer_bytes": 100_000_000, "processes": 48,
-}  # fmt: skip
+    "cell_seconds": 4.0,
+    "call_seconds": 2.0,
+    "test_seconds": 20.0,
+    "total_seconds": 120.0,
+    "memory": 600_000_000,
+    "disk": 50_000_000,
+    "answer_bytes": 100_000_000,
+    "processes": 48,
+}
 PATIENCE = 5.0  # seconds for killed processes to be gone
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's, jupyter's and SQLAlchemy's own
 
@@ -86,7 +104,7 @@ class Ground:
         return result
 
     def processes(self) -> set[int]:
-        """Return what runs on behalf of students: below their fork server, or as one of its users."""
+        """Return what runs on behalf of students: below the fork server, or as one of its users."""
         fork_server = self.pool.students._process
         found = set(descendants(fork_server.pid)) if fork_server else set()
         uid = sandbox.FIRST_UID + os.getpid() % sandbox.N_UIDS
@@ -174,9 +192,14 @@ def ground() -> Iterator[Ground]:
     nbformat.write(master, root / "source" / "gpt2" / "gpt2.ipynb")
     course = Course(root)
     generate.build(course, root, "gpt2")
-    for path in ("solutions/gpt2/gpt2.ipynb", "submitted/anna/gpt2/gpt2.ipynb", "note.txt",
-                 "autograded/anna/gpt2/gpt2.ipynb", "../home/note.txt",
-                 "../home/.ssh/id_ed25519"):  # fmt: skip
+    for path in (
+        "solutions/gpt2/gpt2.ipynb",
+        "submitted/anna/gpt2/gpt2.ipynb",
+        "note.txt",
+        "autograded/anna/gpt2/gpt2.ipynb",
+        "../home/note.txt",
+        "../home/.ssh/id_ed25519",
+    ):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).resolve().write_text(next(canaries))
     with course.gradebook() as gradebook:
@@ -198,18 +221,25 @@ def ground() -> Iterator[Ground]:
         patch.setenv("HOME", str(folder / "home"))
         patch.setenv("SECRET", next(canaries))
         names = {
-            "@COURSE@": str(root), "@REPOSITORY@": str(ROOT), "@HOME@": str(folder / "home"),
-            "@MARK@": mark, "@RECORDER@": str(folder / "witness"), "@NAME@": mark,
-            "@SOCKET@": str(folder / "socket"), "@PORT@": str(server.getsockname()[1]),
-        }  # fmt: skip
+            "@COURSE@": str(root),
+            "@REPOSITORY@": str(ROOT),
+            "@HOME@": str(folder / "home"),
+            "@MARK@": mark,
+            "@RECORDER@": str(folder / "witness"),
+            "@NAME@": mark,
+            "@SOCKET@": str(folder / "socket"),
+            "@PORT@": str(server.getsockname()[1]),
+        }
         policy = batch.policy_of(course) | LIMITS
         yield Ground(folder, course, part_of(whole, PARTS), whole, policy, names, mark)
         shared_pool(policy, ROOT / "data").close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-HONEST = {name: Adversary(name, "honest", base=base)
-          for name, base in (("hurry", HURRY), ("plain", PLAIN))}  # fmt: skip
+HONEST = {
+    name: Adversary(name, "honest", base=base)
+    for name, base in (("hurry", HURRY), ("plain", PLAIN))
+}
 
 
 @pytest.fixture(scope="module")
@@ -295,8 +325,10 @@ def test_the_attacks_are_real(ground, deserved):
 
 
 def test_an_error_counts_however_much_was_shown_before_it():
-    flood = [{"output_type": "stream", "name": ("stdout", "stderr")[i % 2], "text": "x"}
-             for i in range(5000)]  # fmt: skip
+    flood = [
+        {"output_type": "stream", "name": ("stdout", "stderr")[i % 2], "text": "x"}
+        for i in range(5000)
+    ]
     error = {"output_type": "error", "ename": "AssertionError", "evalue": "", "traceback": []}
     assert outputs.clean([*flood, error])[-1].output_type == "error"
     assert len(outputs.clean([*flood, *[error] * 5000])) < 600

@@ -15,22 +15,30 @@ from mistakes.depths import SHALLOWER
 
 
 def wrong(name, *edits, cheat=False):
-    return Mistake(name, f"about {name}", f"Look at {name}.", f"Not {name}.", ("t",), edits,
-                   cheat=cheat)  # fmt: skip
+    return Mistake(
+        name, f"about {name}", f"Look at {name}.", f"Not {name}.", ("t",), edits, cheat=cheat
+    )
 
 
 HALF = wrong("double-half", ("2 * x", "x / 2"))
 THRICE = wrong("double-thrice", ("2 * x", "3 * x"))
 LIKE_HALF = wrong("double-plus", ("2 * x", "x + x + 1"))
 DOUBLE = Cell(
-    "d", ("double",), "def double(x):\n    return 2 * x\n", (), (HALF, THRICE, LIKE_HALF),
+    "d",
+    ("double",),
+    "def double(x):\n    return 2 * x\n",
+    (),
+    (HALF, THRICE, LIKE_HALF),
     where="problem 1",
-)  # fmt: skip
+)
 FOURFOLD = Cell(
-    "f", ("fourfold",), "def fourfold(x):\n    return double(double(x))\n", (),
+    "f",
+    ("fourfold",),
+    "def fourfold(x):\n    return double(double(x))\n",
+    (),
     (wrong("fourfold-once", ("double(double(x))", "double(x)")),),
     where="problem 2",
-)  # fmt: skip
+)
 GRID = np.arange(6.0).reshape(2, 3) + 1
 
 
@@ -149,10 +157,13 @@ def test_a_change_of_an_argument_is_named_where_the_catalogue_has_it():
 
 
 SUM = Cell(
-    "s", ("total",), "def total(x):\n    return double(x) + fourfold(x)\n", (),
+    "s",
+    ("total",),
+    "def total(x):\n    return double(x) + fourfold(x)\n",
+    (),
     (wrong("total-first", (" + fourfold(x)", "")),),
     where="problem 3",
-)  # fmt: skip
+)
 
 
 def test_several_wrong_helpers_are_blamed_together_and_right_ones_are_not():
@@ -165,9 +176,12 @@ def test_several_wrong_helpers_are_blamed_together_and_right_ones_are_not():
     def total(x):
         return halved(x) + ninefold(x)
 
-    cells = (DOUBLE, FOURFOLD, Cell("z", ("zero",), "def zero(x):\n    return 0 * x\n", (), ()),
-             Cell("s", ("total",), SUM.right.replace("fourfold(x)", "fourfold(x) + zero(x)"), (),
-                  ()))  # fmt: skip
+    cells = (
+        DOUBLE,
+        FOURFOLD,
+        Cell("z", ("zero",), "def zero(x):\n    return 0 * x\n", (), ()),
+        Cell("s", ("total",), SUM.right.replace("fourfold(x)", "fourfold(x) + zero(x)"), (), ()),
+    )
     students = {"double": halved, "fourfold": ninefold, "zero": lambda x: 0 * x}
     found = explained(called(total, GRID), cells=cells, students=students)
     assert found["blames"] == "double"
@@ -196,8 +210,9 @@ def test_names_that_later_cells_need_do_not_keep_an_early_cell_from_being_explai
 def test_what_a_cell_of_the_catalogue_shows_is_not_shown_again():
     shown = []
     cell = Cell("d", ("double",), DOUBLE.right + "show()\n", (), DOUBLE.mistakes)
-    explainer = explain.Explainer((cell,), {"np": np, "show": lambda: shown.append(1)}, {},
-                                    time.monotonic() + 60)  # fmt: skip
+    explainer = explain.Explainer(
+        (cell,), {"np": np, "show": lambda: shown.append(1)}, {}, time.monotonic() + 60
+    )
     assert explainer.explain([called(double, GRID)])["mistake"] == "double-half"
     assert shown == []
 
@@ -210,10 +225,14 @@ def test_tests_agree_on_the_mistake_that_explains_most_of_them():
     def double(x):
         return np.where(x < 3, 0, 2 * x)
 
-    made = {"a": [called(double, GRID / 10)], "b": [called(double, GRID)],
-            "c": [called(double, 2 * GRID)]}  # fmt: skip
-    explainers = {test: explain.Explainer((cell,), {"np": np}, {}, time.monotonic() + 60)
-                  for test in made}  # fmt: skip
+    made = {
+        "a": [called(double, GRID / 10)],
+        "b": [called(double, GRID)],
+        "c": [called(double, 2 * GRID)],
+    }
+    explainers = {
+        test: explain.Explainer((cell,), {"np": np}, {}, time.monotonic() + 60) for test in made
+    }
     found = {test: explainers[test].explain(each) for test, each in made.items()}
     assert found["a"]["mistake"] == "double-none"  # which it looks like, there
     explain.agree(found, explainers)
@@ -265,8 +284,11 @@ def test_the_first_layer_that_goes_wrong_is_found():
 
 
 def test_layers_are_silenced_where_their_number_is_fixed():
-    weights = {f"layers.{i}.{part}.weight": np.ones((2, 2)) for i in range(2)
-               for part in ("attention.wq", "attention.wo", "feed_forward.2")}  # fmt: skip
+    weights = {
+        f"layers.{i}.{part}.weight": np.ones((2, 2))
+        for i in range(2)
+        for part in ("attention.wq", "attention.wo", "feed_forward.2")
+    }
     live = [
         [name for name, value in cut[0][1].items() if value.any()]
         for cut in SHALLOWER["transformer"]([[1], weights], {})
@@ -289,11 +311,14 @@ def test_layers_are_silenced_where_their_number_is_fixed():
         ("abd", "abc", "the first 2 of 3 characters are right, the next is not"),
         ("ab", "abc", "the text has 2 characters, and 3 are right"),
         (3, "abc", "it does not return a text but int"),
-        (GRID + np.array([[0, 0, 0], [1, 0, 2]]), GRID,
-         "2 of 6 values are wrong, the first at [1, 0] (only row 1 is wrong); "
-         "the largest error is 0.33 times the largest value"),
+        (
+            GRID + np.array([[0, 0, 0], [1, 0, 2]]),
+            GRID,
+            "2 of 6 values are wrong, the first at [1, 0] (only row 1 is wrong); "
+            "the largest error is 0.33 times the largest value",
+        ),
     ],
-)  # fmt: skip
+)
 def test_differences_are_told_the_coarsest_first(found, wanted, words):
     assert compare.in_words(found, wanted) == words
 
@@ -301,12 +326,20 @@ def test_differences_are_told_the_coarsest_first(found, wanted, words):
 @pytest.mark.parametrize(
     ("one", "other", "apart"),
     [
-        (GRID, GRID.tolist(), 0.0), (GRID, GRID + 6, 0.5), (GRID, GRID.T, np.inf),
-        ("a", "a", 0.0), ("a", "b", np.inf), (None, None, 0.0), (None, 1.0, np.inf),
-        ([np.nan, 1], [np.nan, 1], 0.0), ([np.inf], [-np.inf], np.inf), ([], [], 0.0),
-        (1e9, 1e9 + 1, 1e-9), (1e-9, 0.0, 1e-9),
+        (GRID, GRID.tolist(), 0.0),
+        (GRID, GRID + 6, 0.5),
+        (GRID, GRID.T, np.inf),
+        ("a", "a", 0.0),
+        ("a", "b", np.inf),
+        (None, None, 0.0),
+        (None, 1.0, np.inf),
+        ([np.nan, 1], [np.nan, 1], 0.0),
+        ([np.inf], [-np.inf], np.inf),
+        ([], [], 0.0),
+        (1e9, 1e9 + 1, 1e-9),
+        (1e-9, 0.0, 1e-9),
     ],
-)  # fmt: skip
+)
 def test_distances_are_relative_and_nan_is_like_nan(one, other, apart):
     assert compare.distance(one, other) == pytest.approx(apart, rel=1e-6)
 

@@ -30,9 +30,14 @@ from autograder.submission.intake import (
 
 FILES = {"data/a.txt": b"a" * 70_000, "hw.ipynb": b"{}", "z/y/x.png": bytes(range(256))}
 LEFTOVERS = (
-    ".ipynb_checkpoints/hw.ipynb", "z/__pycache__/m.pyc", ".DS_Store", "z/.DS_Store",
-    "__MACOSX/._hw.ipynb", "Thumbs.db", "z/._x.png",
-)  # fmt: skip
+    ".ipynb_checkpoints/hw.ipynb",
+    "z/__pycache__/m.pyc",
+    ".DS_Store",
+    "z/.DS_Store",
+    "__MACOSX/._hw.ipynb",
+    "Thumbs.db",
+    "z/._x.png",
+)
 SUFFIXES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".ZIP", ".TAR.GZ"]
 MEGABYTE = 2**20
 DEFAULT = FileLimits()
@@ -102,24 +107,57 @@ class RawZip:
         size = len(content) if size is None else size
         crc = zlib.crc32(content) if crc is None else crc
         offset = len(self.body)
-        self.body += struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0x800, 8, 0, 33, crc, len(packed),
-                                 size, len(name), 0) + name + packed  # fmt: skip
+        self.body += (
+            struct.pack(
+                "<4s5H3I2H", b"PK\3\4", 20, 0x800, 8, 0, 33, crc, len(packed), size, len(name), 0
+            )
+            + name
+            + packed
+        )
         return {"offset": offset, "crc": crc, "packed": len(packed), "size": size}
 
     def list(self, name, offset, crc, packed, size, flags=0x800, method=8, mode=0):
         self.entries += 1
-        self.directory += struct.pack(
-            "<4s6H3I5H2I", b"PK\1\2", 0x314, 20, flags, method, 0, 33, crc, packed, size,
-            len(name), 0, 0, 0, 0, mode << 16, offset,
-        ) + name  # fmt: skip
+        self.directory += (
+            struct.pack(
+                "<4s6H3I5H2I",
+                b"PK\1\2",
+                0x314,
+                20,
+                flags,
+                method,
+                0,
+                33,
+                crc,
+                packed,
+                size,
+                len(name),
+                0,
+                0,
+                0,
+                0,
+                mode << 16,
+                offset,
+            )
+            + name
+        )
 
     def add(self, name, content=b"x", size=None, crc=None, packed=None, **listed):
         self.list(name, **self.content(name, content, size, crc, packed), **listed)
         return self
 
     def write(self, path):
-        end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, self.entries, self.entries,
-                          len(self.directory), len(self.body), 0)  # fmt: skip
+        end = struct.pack(
+            "<4s4H2IH",
+            b"PK\5\6",
+            0,
+            0,
+            self.entries,
+            self.entries,
+            len(self.directory),
+            len(self.body),
+            0,
+        )
         path.write_bytes(self.body + self.directory + end)
         return path
 
@@ -572,10 +610,17 @@ def test_a_long_name_is_shortened_in_the_reason(archive):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("a.txt", "A.TXT"), ("Straße", "STRASSE"), ("\u00e9", "e\u0301"), ("d/a", "D/A"),
-        ("a", "a/b"), ("A/b", "a"), ("x/y/z", "X/Y"), ("a", "./a"), ("a", "b/a/../../a"),
+        ("a.txt", "A.TXT"),
+        ("Straße", "STRASSE"),
+        ("\u00e9", "e\u0301"),
+        ("d/a", "D/A"),
+        ("a", "a/b"),
+        ("A/b", "a"),
+        ("x/y/z", "X/Y"),
+        ("a", "./a"),
+        ("a", "b/a/../../a"),
     ],
-)  # fmt: skip
+)
 def test_names_that_differ_only_in_case_or_normalisation_are_refused(archive, one, other):
     for first, second in ((one, other), (other, one)):
         said = reason(archive({"ok": b"", first: b"1", second: b"2"}))
@@ -737,10 +782,17 @@ def test_an_entry_that_goes_on_after_the_end_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "kind",
     [
-        tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE,
-        tarfile.GNUTYPE_SPARSE, b"M", b"V", b"D",
+        tarfile.SYMTYPE,
+        tarfile.LNKTYPE,
+        tarfile.CHRTYPE,
+        tarfile.BLKTYPE,
+        tarfile.FIFOTYPE,
+        tarfile.GNUTYPE_SPARSE,
+        b"M",
+        b"V",
+        b"D",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_file_in_a_tar_is_refused(tmp_path, kind):
     entries = {"ok": b"", "a": header(kind, target="/etc/passwd")}
     said = reason(write_tar(tmp_path / "hw.tar", entries))
@@ -790,8 +842,9 @@ def test_a_pax_header_gives_path_and_size(tmp_path):
     entry = block("b", tarfile.REGTYPE, 0) + padded(b"123")
     path = write_raw_tar(tmp_path / "hw.tar", pax(path="a", size=3, mtime=1), entry)
     assert read(path) == {"a": b"123"}
-    again = write_raw_tar(tmp_path / "i.tar", pax(path="a", size=3), entry,
-                          block("c", tarfile.REGTYPE, 0))  # fmt: skip
+    again = write_raw_tar(
+        tmp_path / "i.tar", pax(path="a", size=3), entry, block("c", tarfile.REGTYPE, 0)
+    )
     assert read(again) == {"a": b"123", "c": b""}
 
 
@@ -814,9 +867,20 @@ def test_headers_that_contradict_each_other_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"0 a=b\n", b"1 a=b\n", b"-6 a=b\n", b"99 a=b\n", b"5 a=b\n", b"nothing", b"9" * 500,
-     b"9 size=x\n", b"11 size=-1\n", b"12 size=1_0\n", b"11 size=+1\n"],
-)  # fmt: skip
+    [
+        b"0 a=b\n",
+        b"1 a=b\n",
+        b"-6 a=b\n",
+        b"99 a=b\n",
+        b"5 a=b\n",
+        b"nothing",
+        b"9" * 500,
+        b"9 size=x\n",
+        b"11 size=-1\n",
+        b"12 size=1_0\n",
+        b"11 size=+1\n",
+    ],
+)
 def test_a_bad_pax_header_is_damage(tmp_path, content):
     blocks = block("pax", tarfile.XHDTYPE, len(content)), padded(content)
     path = write_raw_tar(tmp_path / "hw.tar", *blocks, block("b", tarfile.REGTYPE, 0))
@@ -827,8 +891,9 @@ def test_a_bad_pax_header_is_damage(tmp_path, content):
 @pytest.mark.parametrize("size", [MEGABYTE + 1, 8**11 - 1, 2**60, -512])
 def test_a_giant_header_is_not_read_into_memory(tmp_path, kind, size):
     path = tmp_path / "hw.tar.gz"
-    path.write_bytes(gzip.compress(block("pax", kind, size, format=tarfile.GNU_FORMAT)
-                                   + bytes(4 * MEGABYTE)))  # fmt: skip
+    path.write_bytes(
+        gzip.compress(block("pax", kind, size, format=tarfile.GNU_FORMAT) + bytes(4 * MEGABYTE))
+    )
     limits = FileLimits(ratio=10**9)
     assert "is a header of more than" in reason(path, limits)
     assert peak(lambda: reason(path, limits))[0] < MEGABYTE
@@ -894,8 +959,10 @@ def test_a_bomb_in_a_packed_tar_is_not_unpacked(tmp_path, place, pack):
 def test_the_limits_are_such_that_a_bomb_is_harmless(tmp_path):
     path = tmp_path / "hw.tar.gz"
     start = block("._a", tarfile.REGTYPE, 90 * MEGABYTE)
-    path.write_bytes(gzip.compress(start + random.Random(0).randbytes(2**19))
-                     + gzip.compress(bytes(16 * MEGABYTE)) * 6)  # fmt: skip
+    path.write_bytes(
+        gzip.compress(start + random.Random(0).randbytes(2**19))
+        + gzip.compress(bytes(16 * MEGABYTE)) * 6
+    )
     memory, seconds = peak(lambda: reason(path))
     assert "unpacks to more than 50000000 bytes" in reason(path)
     assert memory < MEGABYTE
@@ -914,8 +981,9 @@ def test_a_file_in_a_packed_tar_is_bounded_by_what_the_whole_may_unpack_to(tmp_p
 def test_an_xz_that_needs_much_memory_is_refused(tmp_path):
     path = tmp_path / "hw.tar.xz"
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 2**27, "preset": 0}]
-    path.write_bytes(lzma.compress(write_tar(tmp_path / "hw.tar", FILES).read_bytes(),
-                                   filters=filters))  # fmt: skip
+    path.write_bytes(
+        lzma.compress(write_tar(tmp_path / "hw.tar", FILES).read_bytes(), filters=filters)
+    )
     assert "Memory usage limit" in reason(path)
 
 

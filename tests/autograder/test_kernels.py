@@ -38,8 +38,11 @@ pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bub
 def pool():
     """Fork servers with little in them, so that they start fast, and small limits."""
     settings = Policy().settings() | {
-        "preload": SMALL, "memory": 600_000_000, "disk": 20_000_000, "processes": 32,
-    }  # fmt: skip
+        "preload": SMALL,
+        "memory": 600_000_000,
+        "disk": 20_000_000,
+        "processes": 32,
+    }
     made = KernelPool(settings, ROOT / "data")
     yield made
     made.close()
@@ -89,7 +92,7 @@ def test_a_kernel_sees_no_course_no_home_and_no_other_process(kernel):
         f"import os\nfor d, _, f in os.walk('/{folder}'):\n"
         "    if 'site-packages' not in d: print(d, *f)",
     )
-    assert "wire.py" in seen
+    assert "protocol.py" in seen
     for secret in ("autograder", "source/", "gradebook", "solutions", "tests/", "expected.json"):
         assert secret not in seen
     assert said(kernel, "import os\nprint(os.listdir('/home'))").strip() == "['student']"
@@ -193,8 +196,12 @@ def test_a_cell_that_takes_too_long_is_interrupted_and_the_kernel_goes_on(kernel
 
 def test_a_cell_that_swallows_interrupts_costs_the_kernel(kernel):
     with pytest.raises(KernelTimeout):
-        kernel.ask("run", 0.5, source="while True:\n    try:\n        while True: sum(range(9))\n"
-                                    "    except BaseException: pass")  # fmt: skip
+        kernel.ask(
+            "run",
+            0.5,
+            source="while True:\n    try:\n        while True: sum(range(9))\n"
+            "    except BaseException: pass",
+        )
     with pytest.raises(KernelTimeout):
         kernel.ask("run", 1, source="1")
 
@@ -231,9 +238,13 @@ def test_a_process_that_ends_is_said_to_have_ended(pool):
 
 @pytest.mark.parametrize(
     "raw",
-    [b"garbage that is no frame", protocol.HEADER.pack(protocol.MAGIC, 2, 0) + b"{}",
-     protocol.HEADER.pack(protocol.MAGIC, 9, 0) + b'{"id": 1}', protocol.HEADER.pack(protocol.MAGIC, 2**30, 0)],
-)  # fmt: skip
+    [
+        b"garbage that is no frame",
+        protocol.HEADER.pack(protocol.MAGIC, 2, 0) + b"{}",
+        protocol.HEADER.pack(protocol.MAGIC, 9, 0) + b'{"id": 1}',
+        protocol.HEADER.pack(protocol.MAGIC, 2**30, 0),
+    ],
+)
 def test_a_forged_answer_is_a_lie(pool, raw):
     kernel = pool.students.kernel()
     forge = (
@@ -259,9 +270,14 @@ def test_a_fork_server_that_was_killed_is_started_again(pool):
 
 def test_where_kernels_cannot_be_walled_off_each_gets_a_sandbox_of_its_own():
     policy = {
-        "preload": SMALL, "kernel": "minikernel.server:KernelServer", "limited": True, "memory": 600_000_000,
-        "processes": 32, "disk": 20_000_000, "home": "/home/student",
-    }  # fmt: skip
+        "preload": SMALL,
+        "kernel": "minikernel.server:KernelServer",
+        "limited": True,
+        "memory": 600_000_000,
+        "processes": 32,
+        "disk": 20_000_000,
+        "home": "/home/student",
+    }
     fork_server = ForkServer(policy, sandbox_for(ROOT / "data", 20_000_000), walls=False)
     try:
         first = fork_server.kernel()
@@ -276,8 +292,12 @@ def test_where_kernels_cannot_be_walled_off_each_gets_a_sandbox_of_its_own():
 
 
 def test_a_fork_server_that_cannot_start_says_why():
-    policy = {"preload": "import no_such_module", "kernel": "minikernel.server:KernelServer", "limited": False,
-              "home": "/tmp"}  # fmt: skip
+    policy = {
+        "preload": "import no_such_module",
+        "kernel": "minikernel.server:KernelServer",
+        "limited": False,
+        "home": "/tmp",
+    }
     with pytest.raises(ForkServerError, match="no_such_module"):
         ForkServer(policy).kernel()
 
@@ -292,8 +312,17 @@ def test_a_call_sends_arrays_both_ways(kernel):
     said(kernel, "def double(x):\n    return 2 * x")
     item = protocol.Encoder()
     args = item.encode([np.arange(3.0)])
-    answer = kernel.ask("call", 10, item.arrays, name="double", args=args, kwargs={"d": []},
-                      state=None, readonly=[], errors={})  # fmt: skip
+    answer = kernel.ask(
+        "call",
+        10,
+        item.arrays,
+        name="double",
+        args=args,
+        kwargs={"d": []},
+        state=None,
+        readonly=[],
+        errors={},
+    )
     decoder = protocol.Decoder([*item.arrays, *answer.arrays])
     np.testing.assert_array_equal(decoder.decode(answer.body["value"]), [0, 2, 4])
 
@@ -317,19 +346,54 @@ def test_an_ordinary_user_has_the_same_walls(tmp_path):
     # An ordinary user may not enter the folders in which Python lies here: it is shown elsewhere.
     home = Path(sys.base_prefix).parents[-2]
     between = [folder for folder in Path(sys.base_prefix).parents if folder.is_relative_to(home)]
-    shown = [part for folder in reversed(between[:-1])
-             for part in ("--perms", "0755", "--dir", str(folder))]  # fmt: skip
+    shown = [
+        part
+        for folder in reversed(between[:-1])
+        for part in ("--perms", "0755", "--dir", str(folder))
+    ]
     done = subprocess.run(
-        ["bwrap", "--dev-bind", "/", "/", "--perms", "0755", "--tmpfs", str(home), *shown,
-         "--ro-bind", sys.base_prefix, sys.base_prefix,
-         *(["--ro-bind", str(ROOT), str(ROOT)] if ROOT.is_relative_to(home) else []),
-         "--ro-bind", sys.prefix, sys.prefix, "--bind", str(tmp_path), "/mnt",
-         "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID",
-         "setpriv", "--reuid", "1234", "--regid", "1234", "--clear-groups",
-         "env", "HOME=/mnt", "TMPDIR=/mnt", "MPLCONFIGDIR=/mnt/mpl", sys.executable,
-         "/mnt/script.py"],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [
+            "bwrap",
+            "--dev-bind",
+            "/",
+            "/",
+            "--perms",
+            "0755",
+            "--tmpfs",
+            str(home),
+            *shown,
+            "--ro-bind",
+            sys.base_prefix,
+            sys.base_prefix,
+            *(["--ro-bind", str(ROOT), str(ROOT)] if ROOT.is_relative_to(home) else []),
+            "--ro-bind",
+            sys.prefix,
+            sys.prefix,
+            "--bind",
+            str(tmp_path),
+            "/mnt",
+            "--cap-add",
+            "CAP_SETUID",
+            "--cap-add",
+            "CAP_SETGID",
+            "setpriv",
+            "--reuid",
+            "1234",
+            "--regid",
+            "1234",
+            "--clear-groups",
+            "env",
+            "HOME=/mnt",
+            "TMPDIR=/mnt",
+            "MPLCONFIGDIR=/mnt/mpl",
+            sys.executable,
+            "/mnt/script.py",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.stdout.split() == ["1234", "True", "1234", "1", "['student']"], done.stderr
 
 

@@ -129,9 +129,13 @@ def small(*cells, **changed):
 
 def code(source="x = 1", **changed):
     return {
-        "cell_type": "code", "id": "a", "metadata": {}, "source": source, "outputs": [],
+        "cell_type": "code",
+        "id": "a",
+        "metadata": {},
+        "source": source,
+        "outputs": [],
         "execution_count": None,
-    } | changed  # fmt: skip
+    } | changed
 
 
 def read(data, **kw):
@@ -194,14 +198,26 @@ def test_line_ends_of_windows_are_nothing_to_mend():
 
 def test_format_3_is_brought_to_4_5_with_the_same_ids_each_time():
     old = {
-        "nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""},
-        "worksheets": [{"cells": [
-            {"cell_type": "heading", "level": 2, "metadata": {}, "source": ["Softmax"]},
-            {"cell_type": "code", "input": ["x = 1\n", "x"], "language": "python", "metadata": {},
-             "collapsed": False, "prompt_number": 3,
-             "outputs": [{"output_type": "pyout", "prompt_number": 3, "text": ["1"]}]},
-        ]}],
-    }  # fmt: skip
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "metadata": {"name": ""},
+        "worksheets": [
+            {
+                "cells": [
+                    {"cell_type": "heading", "level": 2, "metadata": {}, "source": ["Softmax"]},
+                    {
+                        "cell_type": "code",
+                        "input": ["x = 1\n", "x"],
+                        "language": "python",
+                        "metadata": {},
+                        "collapsed": False,
+                        "prompt_number": 3,
+                        "outputs": [{"output_type": "pyout", "prompt_number": 3, "text": ["1"]}],
+                    },
+                ]
+            }
+        ],
+    }
     notebook, reasons = read(json.dumps(old).encode())
     assert [c.source for c in notebook.cells] == ["## Softmax", "x = 1\nx"]
     assert order(notebook) == ["cell-1", "cell-2"]
@@ -418,8 +434,9 @@ def test_invalid_ids_are_replaced_by_valid_ones(bad):
 
 
 def test_an_id_that_occurs_twice_stays_with_the_first():
-    notebook, reasons = read(small(code(), code("y"), code("z"), code(id="b" * 64),
-                                   code(id="b" * 64)))  # fmt: skip
+    notebook, reasons = read(
+        small(code(), code("y"), code("z"), code(id="b" * 64), code(id="b" * 64))
+    )
     assert order(notebook) == ["a", "a-copy-1", "a-copy-1-2", "b" * 64, "cell-5"]
     assert "gave a new id to a cell with the id of another, a: cell 2, cell 3" in reasons
 
@@ -839,11 +856,17 @@ def test_solutions_that_stood_in_a_changed_test_are_put_where_they_belong():
 @pytest.mark.parametrize(
     "changed",
     [
-        {"points": 100}, {"locked": True}, {"solution": False}, {"grade": True, "points": 9},
-        {"schema_version": 1}, {"schema_version": "x"}, {"task": True}, {"grade_id": "nobody"},
+        {"points": 100},
+        {"locked": True},
+        {"solution": False},
+        {"grade": True, "points": 9},
+        {"schema_version": 1},
+        {"schema_version": "x"},
+        {"task": True},
+        {"grade_id": "nobody"},
         {"grade_id": 7},
     ],
-)  # fmt: skip
+)
 def test_grading_metadata_comes_from_the_template(changed):
     notebook = solved()
     cell(notebook, "a-1-1-solution").metadata.nbgrader.update(changed)
@@ -1236,9 +1259,18 @@ def split_a_cell(notebook, rng, touched):
 
 
 DAMAGES = [
-    lose_a_cell, move_a_cell, copy_a_cell, add_a_cell, retype_a_cell, tamper_with_a_cell,
-    change_a_locked_cell, lose_metadata, swap_names, merge_cells, split_a_cell,
-]  # fmt: skip
+    lose_a_cell,
+    move_a_cell,
+    copy_a_cell,
+    add_a_cell,
+    retype_a_cell,
+    tamper_with_a_cell,
+    change_a_locked_cell,
+    lose_metadata,
+    swap_names,
+    merge_cells,
+    split_a_cell,
+]
 
 
 @pytest.mark.parametrize("assignment", CODE)

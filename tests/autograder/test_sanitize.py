@@ -48,12 +48,26 @@ pytestmark = [
 def opened(page: Path, profile: Path) -> str:
     """Return the page's document as the browser has it after every script has run."""
     return subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-         "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", f"--user-data-dir={profile}", "--virtual-time-budget=3000",
-         "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
-    ).stdout  # fmt: skip
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={profile}",
+            "--virtual-time-budget=3000",
+            "--dump-dom",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
 
 
 def tagged(name: str, trick: str) -> nbformat.NotebookNode:
@@ -77,9 +91,13 @@ def feedback(tmp_path_factory):
     master = nbformat.read(course.master("gpt2"), as_version=4)
     (half_done,) = (student for student in CLASS["gpt2"] if student.name == "half-done")
     build.submission(notebook, master, half_done)
-    shown = [new_output("display_data", data={"text/html": trick, "image/svg+xml": trick,
-                                              "application/javascript": MARK})
-             for trick in TRICKS.values()]  # fmt: skip
+    shown = [
+        new_output(
+            "display_data",
+            data={"text/html": trick, "image/svg+xml": trick, "application/javascript": MARK},
+        )
+        for trick in TRICKS.values()
+    ]
     for cell in notebook.cells:
         if cell.id == "b-2-4-answer":
             cell.source = "\n\n".join(TRICKS.values())

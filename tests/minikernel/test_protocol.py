@@ -43,7 +43,10 @@ def received(raw, limits=LIMITS):
 
 def frame(text, *arrays, count=None):
     """Return the bytes of a frame, honest or not."""
-    parts = [protocol.HEADER.pack(protocol.MAGIC, len(text), len(arrays) if count is None else count), text]
+    parts = [
+        protocol.HEADER.pack(protocol.MAGIC, len(text), len(arrays) if count is None else count),
+        text,
+    ]
     for array in arrays:
         parts += [struct.pack("<Q", len(array)), array]
     return b"".join(parts)
@@ -58,10 +61,28 @@ def npy(header, body=b""):
 @pytest.mark.parametrize(
     "value",
     [
-        None, True, False, 0, -(10**30), 1.5, math.inf, "text", "\udc80 lone", "", b"\x00bytes",
-        [1, [2.0, "x"]], (1, (2,)), {"a": 1, 2: [3]}, {1, 2}, range(3, 9, 2), 1 - 2j, ..., [], {},
+        None,
+        True,
+        False,
+        0,
+        -(10**30),
+        1.5,
+        math.inf,
+        "text",
+        "\udc80 lone",
+        "",
+        b"\x00bytes",
+        [1, [2.0, "x"]],
+        (1, (2,)),
+        {"a": 1, 2: [3]},
+        {1, 2},
+        range(3, 9, 2),
+        1 - 2j,
+        ...,
+        [],
+        {},
     ],
-)  # fmt: skip
+)
 def test_plain_values_arrive_as_they_were_sent(value):
     got = crossed(value)
     assert got == value
@@ -184,19 +205,32 @@ def test_a_list_that_contains_itself_is_cut_off():
         (frame(b"{}", count=1) + struct.pack("<Q", 2**62), "more array"),
         (frame(b"{}", b"not npy at all"), "not an array"),
         (frame(b"{}", npy({"descr": "<f8", "fortran_order": False, "shape": (9,)})), "longer"),
-        (frame(b"{}", npy({"descr": "|O", "fortran_order": False, "shape": (1,)}, b"8" * 8)),
-         "array"),
-        (frame(b"{}", npy({"descr": "<f8", "fortran_order": True, "shape": (1,)}, b"8" * 8)),
-         "array"),
-        (frame(b"{}", npy({"descr": "<f8", "fortran_order": False, "shape": (-1,)}, b"8" * 8)),
-         "array"),
-        (frame(b"{}", npy({"descr": [("a", "<f8")], "fortran_order": False, "shape": (1,)},
-                          b"8" * 8)), "does not cross"),
-        (frame(b"{}", npy({"descr": "<M8[s]", "fortran_order": False, "shape": (1,)}, b"8" * 8)),
-         "does not cross"),
+        (
+            frame(b"{}", npy({"descr": "|O", "fortran_order": False, "shape": (1,)}, b"8" * 8)),
+            "array",
+        ),
+        (
+            frame(b"{}", npy({"descr": "<f8", "fortran_order": True, "shape": (1,)}, b"8" * 8)),
+            "array",
+        ),
+        (
+            frame(b"{}", npy({"descr": "<f8", "fortran_order": False, "shape": (-1,)}, b"8" * 8)),
+            "array",
+        ),
+        (
+            frame(
+                b"{}",
+                npy({"descr": [("a", "<f8")], "fortran_order": False, "shape": (1,)}, b"8" * 8),
+            ),
+            "does not cross",
+        ),
+        (
+            frame(b"{}", npy({"descr": "<M8[s]", "fortran_order": False, "shape": (1,)}, b"8" * 8)),
+            "does not cross",
+        ),
         (frame(b"{}", b"\x93NUMPY\x02\x00" + b" " * 40), "format"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_message_is_refused(raw, why):
     with pytest.raises(protocol.ProtocolError, match=why):
         received(raw)
@@ -224,11 +258,27 @@ def test_a_lying_length_takes_no_memory():
 @pytest.mark.parametrize(
     "item",
     [
-        [], {"l": 1}, {"zz": 1}, {"a": 0}, {"a": -1}, {"a": "0"}, {"a": True}, {"g": "unknown"},
-        {"l": [], "t": []}, {"d": [1]}, {"d": [[{"l": []}, 1]]}, {"r": []}, {"r": [1, 2, 0]},
-        {"b": "?"}, {"c": ["x"]}, {"o": 1}, {"s": [{"l": []}]}, {"n": 5}, {"": []},
+        [],
+        {"l": 1},
+        {"zz": 1},
+        {"a": 0},
+        {"a": -1},
+        {"a": "0"},
+        {"a": True},
+        {"g": "unknown"},
+        {"l": [], "t": []},
+        {"d": [1]},
+        {"d": [[{"l": []}, 1]]},
+        {"r": []},
+        {"r": [1, 2, 0]},
+        {"b": "?"},
+        {"c": ["x"]},
+        {"o": 1},
+        {"s": [{"l": []}]},
+        {"n": 5},
+        {"": []},
     ],
-)  # fmt: skip
+)
 def test_json_that_stands_for_nothing_is_refused(item):
     with pytest.raises(protocol.ProtocolError):
         protocol.Decoder().decode(item)

@@ -162,8 +162,11 @@ def test_plain_nbgrader_gives_the_same_scores(course):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     subprocess.run(
         ["nbgrader", "autograde", "gpt2", "--student=wrong-hurry", "--force"],
-        cwd=course.root, env=environment, check=True, capture_output=True,
-    )  # fmt: skip
+        cwd=course.root,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     result = NbgraderRunner(course).result("gpt2", "wrong-hurry")
     expected = EXPECTED["gpt2"]["wrong-hurry"]["scores"]
     assert {cell.name: cell.score for cell in result.automatic} == expected

@@ -18,19 +18,48 @@ from tests.support.printed import GPT2
 COURSE = Course(ROOT)
 PROBLEMS = {"assignment5": {"p1": 25, "p2": 30}, "gpt2": {"a": 50, "b": 50}}
 WRITTEN = {
-    "assignment5": {"p1-1-answer-1": 2, "p1-1-answer-2": 2, "p1-4-1-answer": 2, "p1-4-3-answer": 2,
-                    "p2-1-answer": 3, "p2-2b-answer": 2, "p2-12-answer": 2},
+    "assignment5": {
+        "p1-1-answer-1": 2,
+        "p1-1-answer-2": 2,
+        "p1-4-1-answer": 2,
+        "p1-4-3-answer": 2,
+        "p2-1-answer": 3,
+        "p2-2b-answer": 2,
+        "p2-12-answer": 2,
+    },
     "gpt2": {"b-2-4-answer": 8},
-}  # fmt: skip
+}
 FUNCTIONS = {
-    "assignment5": ["sample_text_RNN", "sample_text_GRU", "perplexity_RNN", "perplexity_GRU",
-                    "embed_tokens", "get_sinusoidal_positional_embeddings", "softmax",
-                    "apply_presoftmax_causal_mask", "multi_head_attention", "relu", "mlp",
-                    "prediction_head", "transformer", "generate_with_transformer"],
-    "gpt2": ["softmax", "attention", "masked_attention", "linear_projection",
-             "multi_head_attention", "gelu", "layer_normalization", "feed_forward_network",
-             "transformer_block", "gpt2", "generate"],
-}  # fmt: skip
+    "assignment5": [
+        "sample_text_RNN",
+        "sample_text_GRU",
+        "perplexity_RNN",
+        "perplexity_GRU",
+        "embed_tokens",
+        "get_sinusoidal_positional_embeddings",
+        "softmax",
+        "apply_presoftmax_causal_mask",
+        "multi_head_attention",
+        "relu",
+        "mlp",
+        "prediction_head",
+        "transformer",
+        "generate_with_transformer",
+    ],
+    "gpt2": [
+        "softmax",
+        "attention",
+        "masked_attention",
+        "linear_projection",
+        "multi_head_attention",
+        "gelu",
+        "layer_normalization",
+        "feed_forward_network",
+        "transformer_block",
+        "gpt2",
+        "generate",
+    ],
+}
 
 
 def master(name):
@@ -64,8 +93,11 @@ def test_points_are_the_documents_problem_by_problem(name):
 @pytest.mark.parametrize("name", POINTS)
 def test_written_answers_have_their_points_a_model_answer_and_a_rubric(name):
     cells = {c.id: c for c in master(name).cells if c.cell_type == "markdown"}
-    manual = {i: c.metadata.nbgrader.points for i, c in cells.items()
-              if c.metadata.get("nbgrader", {}).get("grade")}  # fmt: skip
+    manual = {
+        i: c.metadata.nbgrader.points
+        for i, c in cells.items()
+        if c.metadata.get("nbgrader", {}).get("grade")
+    }
     assert manual == WRITTEN[name]
     for cell_id in manual:
         assert "**Model answer.**" in cells[cell_id].source
@@ -109,9 +141,11 @@ def test_behind_every_solution_stand_hidden_tests(name):
 
 PLAY = {
     "assignment5": (["p2-4-demo"], {"p2-4-demo-play": 8, "p2-11-demo-play": 4}),
-    "gpt2": (["b-2-3-demo", "b-2-3-demo-heads"],
-             {"b-2-3-demo-play": 4, "b-2-3-demo-play-temperature": 4}),
-}  # fmt: skip
+    "gpt2": (
+        ["b-2-3-demo", "b-2-3-demo-heads"],
+        {"b-2-3-demo-play": 4, "b-2-3-demo-play-temperature": 4},
+    ),
+}
 
 
 @pytest.mark.filterwarnings("ignore")  # where nothing can be shown, matplotlib says so
@@ -194,8 +228,9 @@ def test_each_master_runs_in_time_from_top_to_bottom(name, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_assignment5_runs_on_a_folder_with_the_original_file_names(tmp_path, monkeypatch):
     """Keras' two files keep their names; the others are called as the course called them."""
-    first, second = (tmp_path / "data" / name for name in ("problem1_data", "problem2_model_para"
-                                                           "meters"))  # fmt: skip
+    first, second = (
+        tmp_path / "data" / name for name in ("problem1_data", "problem2_model_parameters")
+    )
     first.mkdir(parents=True)
     second.mkdir()
     train, test = seqlab.load_corpus()

@@ -84,8 +84,9 @@ def test_a_renamed_notebook_gets_its_name_back(tmp_path, fake_browser):
 
 
 def test_what_is_missing_is_said_and_the_files_are_made(tmp_path, fake_browser):
-    path = saved(tmp_path, executed(written({**SOLVED, "why": "*Your answer here.*"},
-                                            drop=["half"])))  # fmt: skip
+    path = saved(
+        tmp_path, executed(written({**SOLVED, "why": "*Your answer here.*"}, drop=["half"]))
+    )
     status, lines = told(path)
     assert status == 1
     assert found(lines, "missing", "not answered yet")
@@ -163,8 +164,11 @@ def picture():
 
 def rich():
     """Return a notebook with everything that might leave the paper."""
-    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"},
-              "image/png": picture(), "text/plain": "VBox()"}  # fmt: skip
+    widget = {
+        "application/vnd.jupyter.widget-view+json": {"model_id": "1"},
+        "image/png": picture(),
+        "text/plain": "VBox()",
+    }
     outputs = [
         new_output("stream", text=LONG + "\n"),
         new_output("stream", name="stderr", text="  0%|      \r 50%|##    \r"),
@@ -172,12 +176,17 @@ def rich():
         new_output("display_data", data={"application/javascript": "alert(1)"}),
         new_output("error", ename="E", evalue=LONG, traceback=[LONG]),
     ]
-    return new_notebook(cells=[
-        new_markdown_cell("# Title\nInline $W_{xh}\\in\\mathbb{R}^n$.\n\n$$\\begin{aligned}\n"
-                          "a &= \\frac{1}{2} \\\\ b &= c\n\\end{aligned}$$\n\n| a | b |\n|--|--|\n"
-                          f"| `{LONG}` | {LONG} |\n\n```\n{LONG}\n```"),
-        new_code_cell(f"value = '{LONG}'", outputs=outputs, execution_count=1),
-    ], metadata={"widgets": {"application/vnd.jupyter.widget-state+json": {}}})  # fmt: skip
+    return new_notebook(
+        cells=[
+            new_markdown_cell(
+                "# Title\nInline $W_{xh}\\in\\mathbb{R}^n$.\n\n$$\\begin{aligned}\n"
+                "a &= \\frac{1}{2} \\\\ b &= c\n\\end{aligned}$$\n\n| a | b |\n|--|--|\n"
+                f"| `{LONG}` | {LONG} |\n\n```\n{LONG}\n```"
+            ),
+            new_code_cell(f"value = '{LONG}'", outputs=outputs, execution_count=1),
+        ],
+        metadata={"widgets": {"application/vnd.jupyter.widget-state+json": {}}},
+    )
 
 
 def test_the_page_loads_nothing_and_runs_nothing(tmp_path):
@@ -235,10 +244,21 @@ def test_nothing_is_wider_than_the_paper(tmp_path):
 def opened(web, scratch):
     """Return a page's title after its scripts ran, in a window as wide as paper."""
     done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=700,900",
-         f"--user-data-dir={scratch}/profile", "--dump-dom", web.as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--window-size=700,900",
+            f"--user-data-dir={scratch}/profile",
+            "--dump-dom",
+            web.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     return re.search("<title>(.*?)</title>", done.stdout, re.DOTALL).group(1).strip()
 
 
@@ -264,7 +284,9 @@ def test_every_formula_of_the_notebooks_can_be_drawn(assignment, tmp_path):
     drawn = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            text = html_page.MarkdownWithMath(renderer=html_page._Renderer(escape=False)).render(cell.source)
+            text = html_page.MarkdownWithMath(renderer=html_page._Renderer(escape=False)).render(
+                cell.source
+            )
             drawn += re.findall("<math.*?</math>", text, re.DOTALL)
             assert not re.search(r"\\(frac|begin|mathrm|sum|sqrt|Gamma)\b", text), cell.id
     assert len(drawn) > 40
@@ -274,10 +296,14 @@ def test_every_formula_of_the_notebooks_can_be_drawn(assignment, tmp_path):
 @pytest.mark.parametrize(
     ("latex", "has"),
     [
-        (r"\mathbb{R}", "ℝ"), (r"\mathcal{V}", "𝒱"), (r"\mathbf{x}", "𝐱"),
-        (r"\arg\max_t", "arg"), (r"a < b", "&lt;"), (r"\text{a & b}", "&amp;"),
+        (r"\mathbb{R}", "ℝ"),
+        (r"\mathcal{V}", "𝒱"),
+        (r"\mathbf{x}", "𝐱"),
+        (r"\arg\max_t", "arg"),
+        (r"a < b", "&lt;"),
+        (r"\text{a & b}", "&amp;"),
     ],
-)  # fmt: skip
+)
 def test_letters_and_signs_are_characters(latex, has):
     pytest.importorskip("latex2mathml")
     assert has in mathml.mathml(latex, block=False)
@@ -315,12 +341,21 @@ def asking():
     """Return a notebook that asks for two functions in a file, and for examples."""
     notebook = handed_out()
     notebook.cells[-1:-1] = [
-        marked("locked", "first", 'from seqlab import turn_in\n'
-               'turn_in.write_functions(["double"], globals(), "template.py")', tags=["demo"]),
+        marked(
+            "locked",
+            "first",
+            "from seqlab import turn_in\n"
+            'turn_in.write_functions(["double"], globals(), "template.py")',
+            tags=["demo"],
+        ),
         new_code_cell(EXAMPLES, id="own", metadata={"tags": ["demo"]}),
-        marked("locked", "both", f'{WRITES}turn_in.write_functions(both, globals(), "template.py")',
-               tags=["demo"]),
-    ]  # fmt: skip
+        marked(
+            "locked",
+            "both",
+            f'{WRITES}turn_in.write_functions(both, globals(), "template.py")',
+            tags=["demo"],
+        ),
+    ]
     return notebook
 
 
@@ -361,10 +396,17 @@ def test_functions_and_examples_are_written_under_their_exact_names(tmp_path):
     assert found(lines, "2_4.txt: 3 examples, made afresh by its cell")
     assert (made / "2_4.txt").read_text().startswith("xxxxxx\n\n----")
     alone = subprocess.run(
-        [sys.executable, "-I", "-c", "import runpy; f = runpy.run_path('template.py'); "
-         "print(f['double'](4), f['half'](4))"],
-        cwd=made, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-I",
+            "-c",
+            "import runpy; f = runpy.run_path('template.py'); print(f['double'](4), f['half'](4))",
+        ],
+        cwd=made,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert alone.stdout == "8 2.0\n"
     assert sorted(p.name for p in path.parent.iterdir()) == ["toy.ipynb", "turn-in"]
 

@@ -24,10 +24,14 @@ TOO_LONG = "while True:\n    pass"
 def marked(kind, name, source, points=0, tags=()):
     """Return a cell as a release has it: a solution, an answer, a test, or locked."""
     flags = {
-        "grade": points > 0, "solution": kind in ("solution", "answer"),
-        "locked": kind in ("test", "locked"), "task": False, "grade_id": name,
-        "schema_version": 3, **({"points": points} if points else {}),
-    }  # fmt: skip
+        "grade": points > 0,
+        "solution": kind in ("solution", "answer"),
+        "locked": kind in ("test", "locked"),
+        "task": False,
+        "grade_id": name,
+        "schema_version": 3,
+        **({"points": points} if points else {}),
+    }
     make = new_markdown_cell if kind == "answer" else new_code_cell
     cell = make(source, id=name, metadata={"nbgrader": flags, "tags": list(tags)})
     cell.metadata.nbgrader["checksum"] = notebooks.checksum(notebooks.NotebookCell(0, cell))
@@ -36,19 +40,24 @@ def marked(kind, name, source, points=0, tags=()):
 
 def handed_out():
     """Return a small notebook as it is handed out."""
-    return new_notebook(cells=[
-        new_markdown_cell("# Toy\n## Problem 1: Two of a kind (5 points)", id="card-1"),
-        marked("locked", "setup", "base = 2"),
-        marked("solution", "double", ASKED),
-        marked("test", "double-test", "assert double(2) == 4, 'double(2) is 4'", 3),
-        marked("test", "double-test-zero", "assert double(0) == 0", 2),
-        marked("locked", "demo", "shown = double(21)\nprint(shown)", tags=["demo"]),
-        new_markdown_cell("## Problem 2: Halves\n```\n# no heading\n```", id="card-2"),
-        marked("solution", "half", "def half(x):\n    result = ...\n    # your code here\n"
-               "    return result"),
-        marked("test", "half-test", "assert half(4) == 2", 1),
-        marked("answer", "why", "*Your answer here.*", 2),
-    ])  # fmt: skip
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# Toy\n## Problem 1: Two of a kind (5 points)", id="card-1"),
+            marked("locked", "setup", "base = 2"),
+            marked("solution", "double", ASKED),
+            marked("test", "double-test", "assert double(2) == 4, 'double(2) is 4'", 3),
+            marked("test", "double-test-zero", "assert double(0) == 0", 2),
+            marked("locked", "demo", "shown = double(21)\nprint(shown)", tags=["demo"]),
+            new_markdown_cell("## Problem 2: Halves\n```\n# no heading\n```", id="card-2"),
+            marked(
+                "solution",
+                "half",
+                "def half(x):\n    result = ...\n    # your code here\n    return result",
+            ),
+            marked("test", "half-test", "assert half(4) == 2", 1),
+            marked("answer", "why", "*Your answer here.*", 2),
+        ]
+    )
 
 
 def written(changes, own=(), drop=()):
@@ -310,9 +319,13 @@ def test_the_command_runs_from_another_folder_and_shows_a_bar(tmp_path):
     path = saved(tmp_path, written(SOLVED))
     done = subprocess.run(
         [sys.executable, "-m", "seqlab", "check", str(path)],
-        capture_output=True, text=True, encoding="utf-8", cwd=tmp_path, timeout=300,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+        timeout=300,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "toy.ipynb: 100%" in done.stderr
 
@@ -365,14 +378,19 @@ def test_checksums_are_nbgraders():
     utils = pytest.importorskip("nbgrader.utils")
     for cell in handed_out().cells:
         if "nbgrader" in cell.metadata:
-            assert notebooks.checksum(notebooks.NotebookCell(0, cell)) == utils.compute_checksum(cell)
+            assert notebooks.checksum(notebooks.NotebookCell(0, cell)) == utils.compute_checksum(
+                cell
+            )
 
 
 def test_headings_within_code_are_none_and_problems_know_what_they_lie_under():
     sections = notebooks.sections(handed_out())
     assert [section.title for section in sections] == [
-        "", "Toy", "Problem 1: Two of a kind (5 points)", "Problem 2: Halves",
-    ]  # fmt: skip
+        "",
+        "Toy",
+        "Problem 1: Two of a kind (5 points)",
+        "Problem 2: Halves",
+    ]
     assert sections[-1].above == ("Toy",)
     assert [section.points for section in sections] == [0, 0, 5, 3]
 

@@ -13,8 +13,16 @@ def refuses(message, check, *arguments, **keywords):
         check(*arguments, **keywords)
 
 
-@pytest.mark.parametrize("value", [SQUARE, SQUARE.tolist(), tuple(map(tuple, SQUARE)),
-                                   SQUARE.astype(np.float32), SQUARE.astype(int)])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        SQUARE,
+        SQUARE.tolist(),
+        tuple(map(tuple, SQUARE)),
+        SQUARE.astype(np.float32),
+        SQUARE.astype(int),
+    ],
+)
 def test_arrays_and_lists_of_any_type_pass_alike(value):
     checks.expect_close("scores", value, SQUARE, atol=1e-9)
 
@@ -22,8 +30,11 @@ def test_arrays_and_lists_of_any_type_pass_alike(value):
 def test_the_shape_is_said_before_any_value():
     refuses(
         r"your scores: the shape is \(3, 2\), expected \(2, 3\)",
-        checks.expect_close, "scores", SQUARE.T, SQUARE,
-    )  # fmt: skip
+        checks.expect_close,
+        "scores",
+        SQUARE.T,
+        SQUARE,
+    )
 
 
 def test_the_first_value_that_differs_is_named_with_its_place():
@@ -31,8 +42,12 @@ def test_the_first_value_that_differs_is_named_with_its_place():
     wrong[1, 0] = 9
     refuses(
         r"your scores at \[1, 0\]: 9, expected 3 \(1 of 6 values differ\)",
-        checks.expect_close, "scores", wrong, SQUARE, atol=0.1,
-    )  # fmt: skip
+        checks.expect_close,
+        "scores",
+        wrong,
+        SQUARE,
+        atol=0.1,
+    )
 
 
 def test_results_may_be_off_by_the_rounding_of_float32_and_no_more():

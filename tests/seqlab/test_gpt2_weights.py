@@ -46,8 +46,13 @@ def test_minis_encoder_is_the_courses_tokenizer():
 @pytest.mark.parametrize("size", PARAMETERS)
 def test_the_shapes_of_the_four_sizes_add_up_to_their_parameters(size):
     n_embd, n_head, n_layer = gpt2_weights.SIZES[size]
-    hparams = {"n_vocab": 50257, "n_ctx": 1024, "n_embd": n_embd, "n_head": n_head,
-               "n_layer": n_layer}  # fmt: skip
+    hparams = {
+        "n_vocab": 50257,
+        "n_ctx": 1024,
+        "n_embd": n_embd,
+        "n_head": n_head,
+        "n_layer": n_layer,
+    }
     shapes = gpt2_weights.expected_shapes(hparams).values()
     assert sum(int(np.prod(shape)) for shape in shapes) == PARAMETERS[size]
 

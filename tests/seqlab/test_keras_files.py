@@ -124,14 +124,16 @@ def test_real_keras_gives_the_same_probabilities(kind, ids):
 
 def small_model(keras, n_vocab=7):
     layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((None, n_vocab)),
-        layers.SimpleRNN(5, return_sequences=True),
-        layers.SimpleRNN(4, return_sequences=True),
-        layers.GRU(3),
-        layers.Dense(n_vocab),
-        layers.Activation("softmax"),
-    ])  # fmt: skip
+    model = keras.Sequential(
+        [
+            keras.Input((None, n_vocab)),
+            layers.SimpleRNN(5, return_sequences=True),
+            layers.SimpleRNN(4, return_sequences=True),
+            layers.GRU(3),
+            layers.Dense(n_vocab),
+            layers.Activation("softmax"),
+        ]
+    )
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
     return model

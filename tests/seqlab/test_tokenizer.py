@@ -81,8 +81,12 @@ def test_an_edited_tokenizer_is_read_afresh(data):
     """tiktoken's reader would go on returning the file's first content."""
     path = data / "problem2_model_parameters" / "bpe1024.tiktoken"
     before = tokenizer.read_ranks(path)
-    path.write_text(path.read_text().replace(" 300\n", " X\n").replace(" 301\n", " 300\n")
-                    .replace(" X\n", " 301\n"))  # fmt: skip
+    path.write_text(
+        path.read_text()
+        .replace(" 300\n", " X\n")
+        .replace(" 301\n", " 300\n")
+        .replace(" X\n", " 301\n")
+    )
     assert tokenizer.read_ranks(path) != before
 
 

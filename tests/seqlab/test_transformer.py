@@ -15,8 +15,11 @@ def params():
 
 def test_the_parameters_have_the_documents_names_in_its_order(params):
     names = list(params)
-    assert names[:3] == ["word_embedding.weight", "position_embedding.inv_freq",
-                         "layers.0.attention.wq.weight"]  # fmt: skip
+    assert names[:3] == [
+        "word_embedding.weight",
+        "position_embedding.inv_freq",
+        "layers.0.attention.wq.weight",
+    ]
     assert names[-2:] == ["fc_out.weight", "fc_out.bias"]
     assert len(names) == 28
     assert {p.dtype for p in params.values()} == {np.dtype(np.float32)}
@@ -64,9 +67,12 @@ def test_calibration_meets_the_numbers_on_any_weights_and_moves_little():
     done = calibrate.calibrate(params, blocks)  # raises where a number is missed
     moved = {n for n in params if not np.array_equal(done[n], params[n])}
     assert moved == {
-        "word_embedding.weight", "layers.0.attention.wo.weight",
-        "layers.0.feed_forward.0.weight", "layers.0.feed_forward.2.weight", "fc_out.weight",
-    }  # fmt: skip
+        "word_embedding.weight",
+        "layers.0.attention.wo.weight",
+        "layers.0.feed_forward.0.weight",
+        "layers.0.feed_forward.2.weight",
+        "fc_out.weight",
+    }
     for name in ("word_embedding.weight", "fc_out.weight", "layers.0.attention.wo.weight"):
         np.testing.assert_array_equal(done[name][5:], params[name][5:])
 

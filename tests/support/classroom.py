@@ -160,12 +160,17 @@ def marks(course: Course, student: str) -> dict[str, Any] | None:
             "late": (submission.total_seconds_late, part.late_submission_penalty),
             "needs_manual": submission.needs_manual_grade,
             "grades": {
-                g.name: (g.auto_score, g.manual_score, g.extra_credit, g.needs_manual_grade,
-                         g.score)
+                g.name: (
+                    g.auto_score,
+                    g.manual_score,
+                    g.extra_credit,
+                    g.needs_manual_grade,
+                    g.score,
+                )
                 for g in part.grades
             },
             "comments": {c.name: (c.auto_comment, c.manual_comment) for c in part.comments},
-        }  # fmt: skip
+        }
 
 
 def everything(course: Course) -> dict[str, Any]:
@@ -221,15 +226,16 @@ def examined(
         free: cells of the student's own, between solution and tests
         draws: what hidden inputs are drawn with
     """
-    kinds = {"locked": False, "grade": False, "solution": False, "task": False,
-             "schema_version": 3}  # fmt: skip
+    kinds = {"locked": False, "grade": False, "solution": False, "task": False, "schema_version": 3}
     cells = [_cell("s", "def f(x):\n    ...", kinds | {"solution": True})]
     cells += [
         _cell(f"t{i}", test, kinds | {"grade": True, "locked": True, "points": 1})
         for i, test in enumerate(tests)
     ]
-    meta = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
-            "language_info": {"name": "python"}}  # fmt: skip
+    meta = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"},
+    }
     template = new_notebook(cells=cells, metadata=meta)
     assignment = job.Assignment("toy", nbformat.writes(template), (), {})
     mine = nbformat.from_dict(template)

@@ -15,9 +15,22 @@ from minikernel import syscalls
 
 # What Docker lets root keep; without SYS_ADMIN, and with the calls below refused, bubblewrap
 # cannot make a sandbox in there.
-CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID",
-                "SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL",
-                "AUDIT_WRITE")  # fmt: skip
+CAPABILITIES = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
+)
 
 
 @dataclass
@@ -48,8 +61,11 @@ class Autograder:
             path = self.root / "submission" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        about = {"id": 1, "users": [{"email": each, "name": each} for each in emails],
-                 "previous_submissions": [{"results": {"tests": "CANARY-PREVIOUS"}}]}  # fmt: skip
+        about = {
+            "id": 1,
+            "users": [{"email": each, "name": each} for each in emails],
+            "previous_submissions": [{"results": {"tests": "CANARY-PREVIOUS"}}],
+        }
         (self.root / "submission_metadata.json").write_text(json.dumps(about))
 
     def run(self, *prefix: str, **options: Any) -> dict[str, Any]:
@@ -78,20 +94,35 @@ class Autograder:
             os.close(read)
 
     def _results(self, command: list[str], environment: dict[str, str], **options: Any) -> Any:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600,
-                              check=False, **options)  # fmt: skip
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            **options,
+        )
         self.log = done.stdout + done.stderr
         return json.loads((self.root / "results" / "results.json").read_text("utf-8"))
 
     def _mounts(self) -> list[str]:
         folders = [f"--ro-bind-try {each} {each}" for each in ("/usr", "/lib", "/lib64", "/etc")]
-        folders += [f"--symlink usr/{each} /{each}" for each in ("bin", "sbin")
-                    if Path(f"/{each}").is_symlink()]  # fmt: skip
+        folders += [
+            f"--symlink usr/{each} /{each}"
+            for each in ("bin", "sbin")
+            if Path(f"/{each}").is_symlink()
+        ]
         above = sorted({parent for each in python_folders() for parent in each.parents})
         python = [f"--perms 0755 --dir {each}" for each in above]
         python += [f"--ro-bind {each} {each}" for each in python_folders()]
         kept = [f"--cap-add CAP_{each}" for each in CAPABILITIES]
-        words = ["--die-with-parent --unshare-pid --unshare-ipc --unshare-net --clearenv", *folders,
-                 "--proc /proc --dev /dev --perms 1777 --tmpfs /tmp", *python,
-                 f"--bind {self.root} /autograder --cap-drop ALL", *kept]  # fmt: skip
+        words = [
+            "--die-with-parent --unshare-pid --unshare-ipc --unshare-net --clearenv",
+            *folders,
+            "--proc /proc --dev /dev --perms 1777 --tmpfs /tmp",
+            *python,
+            f"--bind {self.root} /autograder --cap-drop ALL",
+            *kept,
+        ]
         return " ".join(words).split()

@@ -1,6 +1,7 @@
 """Formgrader as an assistant has it: a class of 300, a Jupyter server, and Chromium.
 
-``python -m tests.support.formgrader_server`` makes the pictures of docs/ta.md again, some minutes of work.
+``python -m tests.support.formgrader_server`` makes the pictures of docs/ta.md again, some minutes
+of work.
 
 This module does not know what has to be true of a page.
 """
@@ -45,13 +46,44 @@ LOADED = {  # how a page says that its tables or inputs are filled in
     " && formgrader.grades.loaded && formgrader.comments.loaded",
 }
 FIRST = (
-    "Ada", "Bo", "Cleo", "Dmitri", "Elif", "Femi", "Grace", "Hugo", "Ines", "Jun",
-    "Kofi", "Lena", "Mei", "Noor", "Otto", "Priya", "Quinn", "Rosa", "Sami", "Tove",
-)  # fmt: skip
+    "Ada",
+    "Bo",
+    "Cleo",
+    "Dmitri",
+    "Elif",
+    "Femi",
+    "Grace",
+    "Hugo",
+    "Ines",
+    "Jun",
+    "Kofi",
+    "Lena",
+    "Mei",
+    "Noor",
+    "Otto",
+    "Priya",
+    "Quinn",
+    "Rosa",
+    "Sami",
+    "Tove",
+)
 LAST = (
-    "Adeyemi", "Berg", "Costa", "Dubois", "Eriksen", "Fischer", "Garcia", "Haddad", "Ito",
-    "Jansen", "Kim", "Lopez", "Moreau", "Novak", "Okafor",
-)  # fmt: skip
+    "Adeyemi",
+    "Berg",
+    "Costa",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "Garcia",
+    "Haddad",
+    "Ito",
+    "Jansen",
+    "Kim",
+    "Lopez",
+    "Moreau",
+    "Novak",
+    "Okafor",
+)
 
 
 class School:
@@ -125,11 +157,21 @@ def served(course: Course) -> Iterator[str]:
     environment.pop("COURSE_DATA", None)
     with (home / "log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-             f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
-             f"--IdentityProvider.token={TOKEN}"],
-            cwd=course.root, env=environment, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                f"--ServerApp.port={port}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={TOKEN}",
+            ],
+            cwd=course.root,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         address = f"http://127.0.0.1:{port}"
         _wait(server, f"{address}/formgrader/api/status?token={TOKEN}", home / "log")
@@ -212,8 +254,9 @@ class Assistant:
     def give(self, points: str, comment: str, name: str = ANSWER) -> None:
         """Give points and a comment with the page's own inputs; wait until both are kept."""
         for field, value, kind in (
-            (f"#{name}", points, "grade"), (f"#{name}-comment", comment, "comment"),
-        ):  # fmt: skip
+            (f"#{name}", points, "grade"),
+            (f"#{name}-comment", comment, "comment"),
+        ):
             place = self.page.locator(field)
             place.fill(value)
             with self.page.expect_response(lambda r, kind=kind: f"/api/{kind}/" in r.url):

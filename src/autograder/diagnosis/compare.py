@@ -69,8 +69,10 @@ def _text(found: Any, wanted: str) -> str:
         return f"it does not return a text but {type(found).__name__}"
     if len(found) != len(wanted):
         return f"the text has {len(found)} characters, and {len(wanted)} are right"
-    right = next((i for i, pair in enumerate(zip(found, wanted, strict=True))
-                  if pair[0] != pair[1]), len(wanted))  # fmt: skip
+    right = next(
+        (i for i, pair in enumerate(zip(found, wanted, strict=True)) if pair[0] != pair[1]),
+        len(wanted),
+    )
     return f"the first {right} of {len(wanted)} characters are right, the next is not"
 
 

@@ -118,10 +118,11 @@ class Explainer:
         """
         used = [
             helper
-            for other in self.cells if other is not cell
+            for other in self.cells
+            if other is not cell
             for helper in other.functions
             if helper in self.students and re.search(rf"\b{helper}\b", cell.right)
-        ]  # fmt: skip
+        ]
 
         def explain(helpers: list[str]) -> bool:
             function = self._function(cell, cell.right, name, *helpers)
@@ -307,8 +308,9 @@ def _where_it_starts(layers: int) -> str:
 
 def _line(error: Mapping[str, Any]) -> str:
     """Return the place in the student's cell that a traceback ends in, if it says one."""
-    numbers = re.findall(r"(?:<ipython-input|/ipykernel_|Cell In)[^\n]*?line (\d+)",
-                         str(error.get("traceback", "")))  # fmt: skip
+    numbers = re.findall(
+        r"(?:<ipython-input|/ipykernel_|Cell In)[^\n]*?line (\d+)", str(error.get("traceback", ""))
+    )
     return f" in line {numbers[-1]} of its cell" if numbers else ""
 
 

@@ -1,6 +1,7 @@
-"""Kernels from outside: fork servers that are kept alive, and requests with limits on time and memory.
+"""Clients of kernels: fork servers kept alive, requests with limits on time and memory.
 
-A fork server that has died is started again. A kernel that does not answer in time is interrupted, then
+A fork server that has died is started again. A kernel that does not answer in time is interrupted,
+then
 killed with all that it started. This module does not know which cells are run, nor what is right.
 """
 
@@ -157,13 +158,15 @@ class KernelClient:
 
 
 class ForkServer:
-    """A process that makes kernels, started when the first is asked for and whenever it has died."""
+    """A process that forks kernels; started when first needed, and again whenever it has died."""
 
     def __init__(
-        self, policy: dict[str, Any], sandbox: Sandbox | None = None,
+        self,
+        policy: dict[str, Any],
+        sandbox: Sandbox | None = None,
         variables: Mapping[str, str] | None = None,
         walls: bool = True,
-    ):  # fmt: skip
+    ):
         """Take what kernels are to be like.
 
         Args:
@@ -184,7 +187,7 @@ class ForkServer:
 
     @property
     def process_id(self) -> int:
-        """Return the number of the fork server's process, or of the sandbox around it; 0 for none."""
+        """Return the process id of the fork server or of the sandbox around it; 0 for none."""
         return self._process.pid if self._process else 0
 
     def kernel(self) -> KernelClient:
@@ -259,10 +262,14 @@ class ForkServer:
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the fork server)
         self._process = subprocess.Popen(  # noqa: S603  (our own command)
             [*command, json.dumps(policy)],
-            pass_fds=[theirs.fileno()], env=environment, cwd="/",
-            stdin=subprocess.DEVNULL, stdout=self._complaints, stderr=self._complaints,
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=self._complaints,
+            stderr=self._complaints,
             start_new_session=True,
-        )  # fmt: skip
+        )
         theirs.close()
         self._control = ours
         self.starts += 1
@@ -351,8 +358,11 @@ def resident(pid: int) -> int:
     for each in descendants(pid):
         try:
             rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
-            total += 1024 * sum(int(line.split()[1]) for line in rollup.splitlines()
-                                if line.startswith(("Pss_Anon:", "Pss_Shmem:")))  # fmt: skip
+            total += 1024 * sum(
+                int(line.split()[1])
+                for line in rollup.splitlines()
+                if line.startswith(("Pss_Anon:", "Pss_Shmem:"))
+            )
         except (OSError, ValueError):  # it has ended
             continue
     return total

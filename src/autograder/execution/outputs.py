@@ -1,7 +1,7 @@
 """What a kernel says a cell has shown, made harmless before it enters a notebook.
 
-Of what comes from a kernel only plain text, pictures and errors are kept, in bounds, and nothing that
-a browser would run. This module does not know which kernel an output is from.
+Of what comes from a kernel only plain text, pictures and errors are kept, in bounds, and nothing
+that a browser would run. This module does not know which kernel an output is from.
 """
 
 import base64
@@ -52,10 +52,12 @@ def _clean(raw: list[Any]) -> Iterator[NotebookNode]:
             lines = output.get("traceback")
             yield new_output(
                 "error",
-                ename=_text(output.get("ename"))[:200], evalue=_text(output.get("evalue"))[:20_000],
+                ename=_text(output.get("ename"))[:200],
+                evalue=_text(output.get("evalue"))[:20_000],
                 traceback=[_text(line)[:20_000] for line in lines[:200]]
-                if isinstance(lines, list) else [],
-            )  # fmt: skip
+                if isinstance(lines, list)
+                else [],
+            )
         elif kind in ("display_data", "execute_result"):
             data = output.get("data")
             kept = _data(data) if isinstance(data, dict) else {}

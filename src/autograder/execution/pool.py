@@ -38,13 +38,19 @@ class KernelPool:
         self._scratch = tempfile.TemporaryDirectory(prefix="autograder-")
         self._sandbox = sandbox(data, settings["disk"]) if settings["sandbox"] else None
         self._student = {
-            **shared, "kernel": "minikernel.server:KernelServer", "limited": True, "memory": settings["memory"],
-            "processes": settings["processes"], "home": self._folder("student"),
-        }  # fmt: skip
+            **shared,
+            "kernel": "minikernel.server:KernelServer",
+            "limited": True,
+            "memory": settings["memory"],
+            "processes": settings["processes"],
+            "home": self._folder("student"),
+        }
         test_kernel = {
-            **shared, "kernel": "autograder.execution.test_kernel:TestKernel", "limited": False,
+            **shared,
+            "kernel": "autograder.execution.test_kernel:TestKernel",
+            "limited": False,
             "home": self._folder("tests"),
-        }  # fmt: skip
+        }
         self._variables = {"COURSE_DATA": str(data)}
         self._of_thread = threading.local()
         self._made: list[ForkServer] = []
@@ -53,7 +59,7 @@ class KernelPool:
     @property
     def students(self) -> ForkServer:
         """Return this thread's fork server: no two submissions are in one sandbox at a time."""
-        fork_server: ForkServer | None = getattr(self._of_thread, "fork server", None)
+        fork_server: ForkServer | None = getattr(self._of_thread, "fork_server", None)
         if fork_server is None:
             fork_server = ForkServer(self._student, self._sandbox, self._variables)
             self.replace_students(fork_server)
@@ -65,9 +71,12 @@ class KernelPool:
         self._made.append(fork_server)
 
     def grade(
-        self, notebook: NotebookNode, files: Mapping[str, bytes], handed_out: NotebookNode,
+        self,
+        notebook: NotebookNode,
+        files: Mapping[str, bytes],
+        handed_out: NotebookNode,
         key: bytes = b"",
-    ) -> session.SessionReport:  # fmt: skip
+    ) -> session.SessionReport:
         """Fill in a notebook's outputs; see ``session.Session``.
 
         Raises:
@@ -78,9 +87,13 @@ class KernelPool:
         return self._session(files, handed_out, key).run(notebook, sources, self.settings["demos"])
 
     def replay(
-        self, notebook: NotebookNode, files: Mapping[str, bytes], handed_out: NotebookNode,
-        key: bytes, test: str,
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        notebook: NotebookNode,
+        files: Mapping[str, bytes],
+        handed_out: NotebookNode,
+        key: bytes,
+        test: str,
+    ) -> dict[str, Any]:
         """Return what a test asks of a student's functions; see ``session.Session.replay``.
 
         Raises:

@@ -81,9 +81,13 @@ class StudentKernel:
         errors = np.geterr()
         kept = [a.copy() for a in encoder.arrays if a.nbytes >= protocol.REMEMBER_FROM]
         answer = self._ask(
-            "call", arrays=encoder.arrays, name=name, readonly=readonly,
-            errors=errors if errors != DEFAULT_ERRORS else {}, **body,
-        )  # fmt: skip
+            "call",
+            arrays=encoder.arrays,
+            name=name,
+            readonly=readonly,
+            errors=errors if errors != DEFAULT_ERRORS else {},
+            **body,
+        )
         with self._checked():
             reply = answer.body
             decoder = protocol.Decoder([*encoder.arrays, *answer.arrays], self.memory)
@@ -125,7 +129,14 @@ class StudentKernel:
         """Treat whatever is wrong with an answer as a lie."""
         try:
             yield
-        except (protocol.ProtocolError, KeyError, TypeError, ValueError, IndexError, AttributeError) as e:
+        except (
+            protocol.ProtocolError,
+            KeyError,
+            TypeError,
+            ValueError,
+            IndexError,
+            AttributeError,
+        ) as e:
             raise self._lie(repr(e)[:200]) from None
 
     def _lie(self, what: str) -> KernelLost:

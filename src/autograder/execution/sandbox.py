@@ -19,9 +19,21 @@ INSTALL = "apt install bubblewrap (Debian, Ubuntu) or dnf install bubblewrap (Fe
 HOME = "/home/student"
 FOLDERS = ("/tmp", HOME, "/dev/shm")  # noqa: S108  (inside the sandbox)
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "fonts",
-       "alternatives", "mime.types")  # fmt: skip
-HIDDEN = ("autograder", "course", "mistakes")  # packages of ours that may be installed beside the student's
+ETC = (
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "timezone",
+    "fonts",
+    "alternatives",
+    "mime.types",
+)
+HIDDEN = (
+    "autograder",
+    "course",
+    "mistakes",
+)  # packages of ours that may be installed beside the student's
 FIRST_UID = 61_001  # of users that own nothing; each fork server of root's becomes one of them
 N_UIDS = 4000
 MOST_LANES = 8  # fork servers of a process that live at the same time, roughly
@@ -67,17 +79,23 @@ class Sandbox:
             )
         root = os.geteuid() == 0
         arguments = [
-            bwrap, "--die-with-parent", "--new-session", "--clearenv",
+            bwrap,
+            "--die-with-parent",
+            "--new-session",
+            "--clearenv",
             *(_ROOT if root else _USER),
             *self._mounts(),
-        ]  # fmt: skip
+        ]
         variables = {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": HOME, "USER": "student", "LOGNAME": "student", "LANG": "C.UTF-8",
+            "HOME": HOME,
+            "USER": "student",
+            "LOGNAME": "student",
+            "LANG": "C.UTF-8",
             "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
             "PYTHONDONTWRITEBYTECODE": "1",
             **dict(self.environment),
-        }  # fmt: skip
+        }
         for name, value in variables.items():
             arguments += ["--setenv", name, value]
         arguments += ["--chdir", HOME, "--remount-ro", "/", "--", *command]
@@ -133,11 +151,21 @@ class Sandbox:
             yield from ("--ro-bind-try", str(self.fonts), "/run/fonts")
 
 
-# Root keeps its user namespace, so that it can become a user that owns nothing (see minikernel.fork_server);
-# anybody else gets a user namespace in which there is nobody to become.
-_ROOT = ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
-         "--unshare-cgroup-try", "--cap-drop", "ALL", "--cap-add", "CAP_SETUID",
-         "--cap-add", "CAP_SETGID")  # fmt: skip
+# Root keeps its user namespace, so that it can become a user that owns nothing (see
+# minikernel.fork_server); # anybody else gets a user namespace in which there is nobody to become.
+_ROOT = (
+    "--unshare-ipc",
+    "--unshare-pid",
+    "--unshare-net",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--cap-drop",
+    "ALL",
+    "--cap-add",
+    "CAP_SETUID",
+    "--cap-add",
+    "CAP_SETGID",
+)
 _USER = ("--unshare-all", "--cap-drop", "ALL")
 
 
@@ -145,12 +173,17 @@ def python_folders() -> list[Path]:
     """Return the folders that the running Python is made of, outermost first."""
     places = {
         Path(place).resolve()
-        for place in (sys.prefix, sys.base_prefix, sysconfig.get_path("purelib"),
-                      Path(sys.executable).parent.resolve().parent)
-    }  # fmt: skip
+        for place in (
+            sys.prefix,
+            sys.base_prefix,
+            sysconfig.get_path("purelib"),
+            Path(sys.executable).parent.resolve().parent,
+        )
+    }
     here = {Path(sys.prefix), Path(sys.base_prefix)}  # as they are called, links and all
     found = sorted(
-        place for place in places | here
+        place
+        for place in places | here
         if not any(place.is_relative_to(system) for system in ("/usr", "/lib", "/bin"))
-    )  # fmt: skip
+    )
     return [p for p in found if not any(q in p.parents for q in found)]

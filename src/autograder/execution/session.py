@@ -64,14 +64,19 @@ class Session:
     """The two kernels of one submission."""
 
     def __init__(
-        self, students: ForkServer, test_kernels: ForkServer, limits: SessionLimits, files: Mapping[str, bytes],
-        defined: Iterable[str], key: bytes = b"",
-    ):  # fmt: skip
+        self,
+        students: ForkServer,
+        test_kernels: ForkServer,
+        limits: SessionLimits,
+        files: Mapping[str, bytes],
+        defined: Iterable[str],
+        key: bytes = b"",
+    ):
         """Take fork servers for the two kernels.
 
         Args:
             students: makes student's kernels
-            test kernels: makes test kernels
+            test_kernels: makes test kernels
             limits: what the submission may take
             files: what lies beside the notebook
             defined: names that the student is asked to define
@@ -121,8 +126,8 @@ class Session:
             most: how many calls are returned
 
         Returns:
-            ``calls``, a list of dictionaries (see autograder.execution.test_kernel), ``made``, how many there were,
-            and the outputs of the test, ``outputs``
+            ``calls``, a list of dictionaries (see autograder.execution.test_kernel), ``made``, how
+            many there were, and the outputs of the test, ``outputs``
 
         Raises:
             KernelError: a kernel was lost on the way.
@@ -134,9 +139,12 @@ class Session:
             self._open()
             self._go_through(nbformat.v4.new_notebook(cells=wanted), handed_out, False)
             answer = self._at_test_kernel.ask(
-                "calls", self._limits.test_seconds, cells=self._cells, most=most,
+                "calls",
+                self._limits.test_seconds,
+                cells=self._cells,
+                most=most,
                 patience=self._limits.test_seconds,
-            )  # fmt: skip
+            )
         finally:
             self._close()
         decoder = protocol.Decoder(answer.arrays)
@@ -173,7 +181,9 @@ class Session:
             return
         seconds = (patience + self._limits.call_seconds) * (1 + len(self.report.failures))
         try:
-            answer = self._at_test_kernel.ask("diagnose", seconds, cells=self._cells, patience=patience)
+            answer = self._at_test_kernel.ask(
+                "diagnose", seconds, cells=self._cells, patience=patience
+            )
         except KernelError:
             return
         for name, said in answer.body["diagnoses"].items():
@@ -276,7 +286,9 @@ class Session:
         return outputs.clean(answer.body["outputs"])
 
     def _is_innocent(self, name: str) -> bool:
-        """Return whether a lost kernel is to be tried again: its fork server was killed, once a cell.
+        """Return whether a lost kernel is to be tried again: its fork server was killed.
+
+        Once for each cell.
 
         What runs in a kernel cannot reach its fork server; the system, short of memory, can.
         """
@@ -304,9 +316,11 @@ class Session:
         if self._kernel is None or self._test_kernel is None:
             return
         self._test_kernel.lend(
-            self._kernel, call_seconds=self._limits.call_seconds, memory=self._limits.memory,
+            self._kernel,
+            call_seconds=self._limits.call_seconds,
+            memory=self._limits.memory,
             limits=asdict(self._kernel.answers),
-        )  # fmt: skip
+        )
 
     def _reopen(self) -> None:
         """Make the student's kernel again, as it was before the cell that it was lost in."""
@@ -355,7 +369,10 @@ class Session:
         self._introduce()
 
     def _close(self) -> None:
-        for fork_server, kernel in ((self._students, self._kernel), (self._test_kernels, self._test_kernel)):
+        for fork_server, kernel in (
+            (self._students, self._kernel),
+            (self._test_kernels, self._test_kernel),
+        ):
             if kernel:
                 fork_server.done_with(kernel)
         self._kernel = self._test_kernel = None
@@ -375,8 +392,10 @@ def is_skipped(cell: NotebookNode, handed_out: Mapping[str, str]) -> bool:
 def _failure(source: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return where a test failed."""
     line = body["line"]
-    parts = [(source.count("\n", 0, m.start()) + 1, source.count("\n", 0, m.end()))
-             for m in HIDDEN.finditer(source)]  # fmt: skip
+    parts = [
+        (source.count("\n", 0, m.start()) + 1, source.count("\n", 0, m.end()))
+        for m in HIDDEN.finditer(source)
+    ]
     hidden = line is None or any(first <= line <= last for first, last in parts)
     return {"line": line, "hidden": hidden}
 

@@ -37,7 +37,7 @@ class TestKernel(server.KernelServer):
 
     def __init__(
         self, shell: Shell, shared: protocol.Shared, ready: dict[str, np.ndarray] | None = None
-    ):  # fmt: skip
+    ):
         """Take what was made before the kernel was; see ``minikernel.server.KernelServer``."""
         super().__init__(shell, shared, ready)
         # Tests fail by the hundred, and IPython's coloured excerpts take a tenth of a second each.
@@ -47,9 +47,11 @@ class TestKernel(server.KernelServer):
         """Take the wire of a student's kernel, which comes right behind the request."""
         ends = socket.recv_fds(self.wire, 1, 1)[1]
         kernel = StudentClient(
-            socket.socket(fileno=ends[0]), request["pid"], request["memory"],
+            socket.socket(fileno=ends[0]),
+            request["pid"],
+            request["memory"],
             protocol.MessageLimits(**request["limits"]),
-        )  # fmt: skip
+        )
         self.students = StudentKernel(kernel, self.shared, request["call_seconds"])
         return {}, []
 
@@ -70,9 +72,18 @@ class TestKernel(server.KernelServer):
             self._borrow(set(request["defined"]), wanted)
         except KernelLost as error:
             lost = str(error)
-        outputs = self.shell.cell(request["source"]) if not lost else [{
-            "output_type": "error", "ename": "KernelLost", "evalue": lost, "traceback": [lost],
-        }]  # fmt: skip
+        outputs = (
+            self.shell.cell(request["source"])
+            if not lost
+            else [
+                {
+                    "output_type": "error",
+                    "ename": "KernelLost",
+                    "evalue": lost,
+                    "traceback": [lost],
+                }
+            ]
+        )
         reply: server.Message = {"outputs": outputs, "lost": None, "slow": []}
         if failed := any(output["output_type"] == "error" for output in outputs):
             reply["line"] = self.shell.failed_in
@@ -129,33 +140,42 @@ class TestKernel(server.KernelServer):
     def _calls(self, request: server.Message, _: list[np.ndarray]) -> server.Reply:
         """Return what the last test asked of the student's functions, and what was right."""
         explainer = explain.Explainer(
-            list(explain.catalogue_of(request["cells"])), dict(self.shell.user_ns), {},
+            list(explain.catalogue_of(request["cells"])),
+            dict(self.shell.user_ns),
+            {},
             time.monotonic() + request["patience"],
-        )  # fmt: skip
+        )
         encoder, told = protocol.Encoder(), []
         calls = list(self.students.calls) if self.students else []
         for pair in explainer.compared(calls[: request["most"]]):
             args, kwargs = pair.call.arguments()
-            told.append({
-                "name": pair.call.name, "args": encoder.encode(args),
-                "kwargs": encoder.encode(kwargs), "value": encoder.encode(pair.call.value),
-                "error": (pair.call.error or {}).get("name"), "differs": pair.differs,
-                "wanted": encoder.encode(pair.wanted), "raised": pair.raised,
-                "summary": pair.in_words(pair.call.name) if pair.differs else "",
-            })  # fmt: skip
+            told.append(
+                {
+                    "name": pair.call.name,
+                    "args": encoder.encode(args),
+                    "kwargs": encoder.encode(kwargs),
+                    "value": encoder.encode(pair.call.value),
+                    "error": (pair.call.error or {}).get("name"),
+                    "differs": pair.differs,
+                    "wanted": encoder.encode(pair.wanted),
+                    "raised": pair.raised,
+                    "summary": pair.in_words(pair.call.name) if pair.differs else "",
+                }
+            )
         return {"calls": told, "made": len(calls)}, encoder.arrays
 
     def _borrow(self, defined: set[str], wanted: set[str]) -> None:
-        """Bind the wanted names that the student has and this kernel has not, or the stub defines."""
+        """Bind the wanted names that the student has and this kernel lacks, or the stub defines."""
         space = self.shell.user_ns
         for name in self.borrowed:
             if isinstance(space.get(name), Proxy) or name in self._values:
                 space.pop(name, None)
         self.borrowed, self._values = frozenset(), set[str]()
         names = sorted(
-            name for name in wanted
+            name
+            for name in wanted
             if (name not in space or name in defined) and not hasattr(builtins, name)
-        )  # fmt: skip
+        )
         if not (self.students and names):
             return
         most = self.students.kernel.answers.array_bytes  # of all values, not of each
@@ -209,9 +229,10 @@ def bindings(statements: list[ast.stmt]) -> set[str]:
             bound |= {(a.asname or a.name).partition(".")[0] for a in statement.names}
         else:
             bound |= {
-                node.id for node in ast.walk(statement)
+                node.id
+                for node in ast.walk(statement)
                 if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-            }  # fmt: skip
+            }
     return bound
 
 

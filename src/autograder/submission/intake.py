@@ -42,9 +42,17 @@ BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 # what damaged archives make the libraries raise
 DAMAGE = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
-    EOFError, OSError, ValueError, OverflowError, NotImplementedError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+)
 
 PLAIN = "hand in plain files"
 SMALLER = "leave out what is not asked for and hand in plain files"
@@ -542,7 +550,9 @@ class _Stream:
         self.count += len(chunk)
         if self.count > max(SMALL, self.limits.ratio * self.packed):
             ratio = self.limits.ratio
-            raise SubmissionRefused(f"the archive unpacks to more than {ratio} times its size: {PLAIN}")
+            raise SubmissionRefused(
+                f"the archive unpacks to more than {ratio} times its size: {PLAIN}"
+            )
         if self.count > self.limits.total_bytes + TAR_OVERHEAD:
             most = self.limits.total_bytes
             raise SubmissionRefused(f"the archive unpacks to more than {most} bytes: {SMALLER}")

@@ -174,9 +174,12 @@ def _parsed(text: str, reasons: Reasons) -> Any:
 
     try:
         return json.loads(
-            text, parse_int=whole, parse_float=broken, parse_constant=nothing,
+            text,
+            parse_int=whole,
+            parse_float=broken,
+            parse_constant=nothing,
             object_pairs_hook=together,
-        )  # fmt: skip
+        )
     except RecursionError:
         raise Unreadable(_too_deep()) from None
     except json.JSONDecodeError as error:

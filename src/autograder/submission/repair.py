@@ -40,9 +40,18 @@ FLAGS = ("grade", "solution", "locked", "task", "points", "grade_id", "schema_ve
 FUNCTION = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 ASSIGNED = re.compile(r"^(\w+)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 VALUES = (  # what binds no name outside of itself; the bulk of a program
-    ast.Lambda, ast.Call, ast.BinOp, ast.Constant, ast.Attribute, ast.Subscript, ast.JoinedStr,
-    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
-)  # fmt: skip
+    ast.Lambda,
+    ast.Call,
+    ast.BinOp,
+    ast.Constant,
+    ast.Attribute,
+    ast.Subscript,
+    ast.JoinedStr,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 MAGIC = re.compile(r"^([ \t]*)(?:[%!].*|.*\?)$", re.MULTILINE)
 
 
@@ -126,11 +135,15 @@ def _givens(template: NotebookNode) -> list[_Given]:
     codes = [_names(cell.source) if cell.cell_type == "code" else set() for cell in template.cells]
     return [
         _Given(
-            cell.id, place, cell, kinds[place], frozenset(codes[place]),
+            cell.id,
+            place,
+            cell,
+            kinds[place],
+            frozenset(codes[place]),
             frozenset(codes[place].difference(*codes[:place], *codes[place + 1 :])),
         )
         for place, cell in enumerate(template.cells)
-    ]  # fmt: skip
+    ]
 
 
 def _kind_of(cell: NotebookNode) -> str:

@@ -6,7 +6,8 @@ Here raw cells become text, and metadata that templates write into a page is dro
 submission is graded. Which tags markdown may have stands here, too; it is rendered and cleaned by
 ``course.feedback.markup``, which ``nbgrader_config.py`` names as the filter.
 
-This module does not know how outputs are cleaned (autograder.execution.outputs), nor what a page is for.
+This module does not know how outputs are cleaned (autograder.execution.outputs), nor what a page
+is for.
 """
 
 import re
@@ -16,10 +17,48 @@ from nbformat import NotebookNode
 
 # What sets text and runs nothing. A picture is not in it: one from elsewhere tells who reads.
 TAGS = [
-    "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "a",
-    "em", "strong", "i", "b", "u", "s", "del", "sub", "sup", "code", "pre", "kbd", "blockquote",
-    "table", "thead", "tbody", "tr", "th", "td", "abbr", "span", "div", "q", "small", "mark",
-]  # fmt: skip
+    "p",
+    "br",
+    "hr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "a",
+    "em",
+    "strong",
+    "i",
+    "b",
+    "u",
+    "s",
+    "del",
+    "sub",
+    "sup",
+    "code",
+    "pre",
+    "kbd",
+    "blockquote",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "abbr",
+    "span",
+    "div",
+    "q",
+    "small",
+    "mark",
+]
 KEPT = ("kernelspec", "autograder")  # of a notebook's metadata
 
 

@@ -42,9 +42,14 @@ Notebook = Annotated[
 
 @collect_app.command("canvas")
 def canvas_command(
-    archive: Zip, assignment: Of, roster: RosterCsv = None, id_column: IdColumn = None,
-    dry_run: DryRun = False, replace: Replace = False, notebook: Notebook = True,
-) -> None:  # fmt: skip
+    archive: Zip,
+    assignment: Of,
+    roster: RosterCsv = None,
+    id_column: IdColumn = None,
+    dry_run: DryRun = False,
+    replace: Replace = False,
+    notebook: Notebook = True,
+) -> None:
     """Collect from the zip of Canvas's Download Submissions."""
     from course.exchange import canvas
     from course.exchange.collect import Collector
@@ -52,26 +57,34 @@ def canvas_command(
     course = Course.find()
     names = canvas.CanvasFileNames(config=course.config())
     _collect(
-        Collector(course, assignment, "canvas", dry_run, replace, notebook), archive,
+        Collector(course, assignment, "canvas", dry_run, replace, notebook),
+        archive,
         canvas.roster(course, roster, _column(id_column)),
         lambda opened, known: canvas.Downloaded(opened, known, assignment, names),
-    )  # fmt: skip
+    )
 
 
 @collect_app.command("gradescope")
 def gradescope_command(
-    archive: Zip, assignment: Of, roster: RosterCsv = None, id_column: IdColumn = None,
-    dry_run: DryRun = False, replace: Replace = False, notebook: Notebook = True,
-) -> None:  # fmt: skip
+    archive: Zip,
+    assignment: Of,
+    roster: RosterCsv = None,
+    id_column: IdColumn = None,
+    dry_run: DryRun = False,
+    replace: Replace = False,
+    notebook: Notebook = True,
+) -> None:
     """Collect from the zip of Gradescope's Export Submissions."""
     from course.exchange import canvas, gradescope_export
     from course.exchange.collect import Collector
 
     course = Course.find()
     _collect(
-        Collector(course, assignment, "gradescope", dry_run, replace, notebook), archive,
-        canvas.roster(course, roster, _column(id_column)), gradescope_export.Exported,
-    )  # fmt: skip
+        Collector(course, assignment, "gradescope", dry_run, replace, notebook),
+        archive,
+        canvas.roster(course, roster, _column(id_column)),
+        gradescope_export.Exported,
+    )
 
 
 def _collect(collector: "Collector", path: Path, roster: "Roster", read: "Read") -> None:

@@ -114,8 +114,10 @@ def autograde(
             generate.register(course, assignment)  # a fresh clone has releases, but no gradebook
         policy = batch.policy_of(course, sandbox=not no_sandbox, demos=demos)
         if not policy["sandbox"]:
-            print("NO SANDBOX: students' code runs with your rights, and can read and change all "
-                  "of it")  # fmt: skip
+            print(
+                "NO SANDBOX: students' code runs with your rights, and can read and change all "
+                "of it"
+            )
         engine: Scheduler = (
             _cluster(scheduler, course, policy["sandbox"])
             if scheduler

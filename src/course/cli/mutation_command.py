@@ -63,8 +63,11 @@ def mutation_command(
     if draws:
         kept = course.root / status.FOLDER / "draws" / f"{assignment}.jsonl"
         results = seeds.run(trials, chosen, draws, workers, kept)
-        each = [pair for found in tqdm(results, total=len(chosen), desc=assignment, unit="")
-                for pair in found]  # fmt: skip
+        each = [
+            pair
+            for found in tqdm(results, total=len(chosen), desc=assignment, unit="")
+            for pair in found
+        ]
         print(seeds.table(each))
         if loose := sum(not pair.is_settled for pair in each):
             raise CourseError(f"{loose} marks depend on what is drawn: see above")

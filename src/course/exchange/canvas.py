@@ -75,8 +75,9 @@ def roster(course: Course, path: Path | None = None, column: str | None = None) 
         known = {student.id: student for student in gradebook.students}
         for student in known.values():
             found.canvas |= {student.lms_user_id or student.id: student.id}
-            found.other |= {each.casefold(): student.id for each in (student.email, student.id)
-                            if each}  # fmt: skip
+            found.other |= {
+                each.casefold(): student.id for each in (student.email, student.id) if each
+            }
     if path is not None:
         folders = {folder.name for folder in (course.root / "submitted").glob("*")}
         _add(found, people(exported(path)), known.keys() | folders, column)
@@ -233,14 +234,17 @@ class Downloaded:
     def _handed_in(self, number: str, uploads: list[Upload]) -> HandedIn:
         student = self.roster.by_canvas(number)
         found = HandedIn(
-            student or number, {}, max(each.number for each in uploads),
+            student or number,
+            {},
+            max(each.number for each in uploads),
             any(each.late for each in uploads),
-        )  # fmt: skip
+        )
         if student is None:
             found.notes.append(f"Canvas's {number} is on no roster: kept under that (--roster CSV)")
         self._note_group(number, uploads, found)
-        found.refused += [f"a {each.typed} typed into Canvas is no file" for each in uploads
-                          if each.typed]  # fmt: skip
+        found.refused += [
+            f"a {each.typed} typed into Canvas is no file" for each in uploads if each.typed
+        ]
         files = [each for each in uploads if not each.typed]
         try:
             contents = self.archive.files(each.entry for each in files)

@@ -70,10 +70,17 @@ def marks(course: Course, assignment: str) -> tuple[dict[str, CanvasMark], float
         for name in names:
             now = course.status(assignment, name, name in given)
             mark = given.get(name)
-            all_of_them[name] = CanvasMark(
-                mark.score, mark.late_submission_penalty or 0.0, bool(mark.needs_manual_grade),
-                now.word, now.reason,
-            ) if mark else CanvasMark(word=now.word, reason=now.reason)  # fmt: skip
+            all_of_them[name] = (
+                CanvasMark(
+                    mark.score,
+                    mark.late_submission_penalty or 0.0,
+                    bool(mark.needs_manual_grade),
+                    now.word,
+                    now.reason,
+                )
+                if mark
+                else CanvasMark(word=now.word, reason=now.reason)
+            )
         return all_of_them, float(found.max_score)
 
 
@@ -127,10 +134,16 @@ class Filling:
         """Return whether numbers have two decimals here, and the sign before them."""
         row = points_row(self.sheet)
         shown = row.value(self.column).strip() if row else ""
-        comma = "," if self.sheet.delimiter != "," and any(
-            re.fullmatch(r"\d+,\d+", each.value(i).strip())
-            for each in self.sheet.rows for i in range(len(each.cells))
-        ) else "."  # fmt: skip
+        comma = (
+            ","
+            if self.sheet.delimiter != ","
+            and any(
+                re.fullmatch(r"\d+,\d+", each.value(i).strip())
+                for each in self.sheet.rows
+                for i in range(len(each.cells))
+            )
+            else "."
+        )
         return bool(re.search(r"[.,]", shown)), comma
 
     def _written(self, points: float) -> str:

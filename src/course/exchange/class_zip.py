@@ -1,6 +1,7 @@
 """A class's archive from another system: refused as a whole, or read a student at a time.
 
-Everything that ``autograder.submission.intake`` refuses is refused here: what no system writes by itself, such
+Everything that ``autograder.submission.intake`` refuses is refused here: what no system writes by
+itself, such
 as entries that overlap or names that lead out of the archive, refuses the archive; what a student
 can bring about, such as a link, a bomb or a name that is twice there, refuses that student's part.
 Nothing is written to the disk.
@@ -116,7 +117,9 @@ def _check(file: intake._Careful, archive: zipfile.ZipFile, size: int) -> None:
     if len(infos) > ENTRIES:
         raise SubmissionRefused(f"it has more than {ENTRIES} files: download a section at a time")
     if sum(info.file_size for info in infos) > BYTES:
-        raise SubmissionRefused(f"it unpacks to more than {BYTES} bytes: download a section at a time")
+        raise SubmissionRefused(
+            f"it unpacks to more than {BYTES} bytes: download a section at a time"
+        )
     for info in infos:
         name = intake._zip_name(info)
         parts = re.split(r"[/\\]", name)

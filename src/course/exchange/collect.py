@@ -134,7 +134,11 @@ class Collector:
         """Give the notebook the name that nbgrader expects."""
         expected = f"{self.assignment}.ipynb"
         notebooks = [name for name in files if name.lower().endswith(".ipynb")]
-        if template_py.CODE in files and self.assignment in template_py.ASSIGNMENTS and not notebooks:
+        if (
+            template_py.CODE in files
+            and self.assignment in template_py.ASSIGNMENTS
+            and not notebooks
+        ):
             return files
         name, reason = repair.choose(notebooks, expected)
         if not notebooks:
@@ -221,9 +225,12 @@ class Collector:
 
     def _remember(self, each: HandedIn, files: Mapping[str, bytes]) -> None:
         about = {
-            "source": self.source, "order": each.order, "late": each.late,
-            "time": each.time and each.time.isoformat(), "hashes": _hashes(files),
-        }  # fmt: skip
+            "source": self.source,
+            "order": each.order,
+            "late": each.late,
+            "time": each.time and each.time.isoformat(),
+            "hashes": _hashes(files),
+        }
         status.write_whole(self._record(each.student), json.dumps(about, indent=1).encode())
 
     def _note_unreadable(self, each: HandedIn) -> None:
@@ -236,7 +243,9 @@ class Collector:
 
     def _row(self, each: HandedIn, files: Mapping[str, bytes], done: str) -> CollectedRow:
         names = tuple(sorted(name for name in files if name != TIMESTAMP))
-        return CollectedRow(each.student, names, self._late(each), done, (*each.refused, *each.notes))
+        return CollectedRow(
+            each.student, names, self._late(each), done, (*each.refused, *each.notes)
+        )
 
     def _late(self, each: HandedIn) -> str:
         if each.time is None:
@@ -314,8 +323,9 @@ def table(rows: Iterable[CollectedRow], dry_run: bool) -> str:
     rows = sorted(rows, key=lambda row: row.student)
     lines = [f"{'student':24} {'done':10} {'late':30} files"]
     for row in rows:
-        files = ", ".join(row.files[:4]) + (f" and {len(row.files) - 4} more"
-                                            if len(row.files) > 4 else "")  # fmt: skip
+        files = ", ".join(row.files[:4]) + (
+            f" and {len(row.files) - 4} more" if len(row.files) > 4 else ""
+        )
         lines.append(f"{row.student[:40]:24} {row.done:10} {row.late:30} {files}".rstrip())
         lines += [f"    {remark}" for remark in row.remarks]
     counts = Counter(row.done for row in rows)

@@ -76,7 +76,9 @@ class Exported:
         names = archive.names()
         place = next((name for name in names if PurePosixPath(name).name == METADATA), None)
         if place is None:
-            raise SubmissionRefused(f"there is no {METADATA} in it: in Gradescope, use Export Submissions")
+            raise SubmissionRefused(
+                f"there is no {METADATA} in it: in Gradescope, use Export Submissions"
+            )
         top = place[: -len(METADATA)]
         content = archive.files([place], METADATA_LIMITS)
         about = metadata(next(iter(content.values())))
@@ -118,9 +120,9 @@ class Exported:
         except SubmissionRefused as refusal:
             each.refused.append(str(refusal))
             return
-        each.files = without_top({
-            name.removeprefix(submission.prefix): part for name, part in contents.items()
-        })  # fmt: skip
+        each.files = without_top(
+            {name.removeprefix(submission.prefix): part for name, part in contents.items()}
+        )
         if not each.files:
             each.refused.append("there is no file in it")
 
@@ -144,7 +146,9 @@ def metadata(raw: bytes) -> dict[str, dict[str, Any]]:
     }
 
 
-def _submission(key: str, about: Mapping[str, Any], top: str, names: list[str]) -> ExportedSubmission:
+def _submission(
+    key: str, about: Mapping[str, Any], top: str, names: list[str]
+) -> ExportedSubmission:
     prefix = f"{top}{key}/"
     entries = tuple(name for name in names if name.startswith(prefix) or name == prefix[:-1])
     if entries == (prefix[:-1],):  # a file and not a folder: where pages are handed in

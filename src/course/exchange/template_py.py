@@ -165,9 +165,10 @@ def _bound(node: ast.AST) -> Iterator[str]:
             yield from _bound(child)
         else:
             yield from (
-                each.id for each in ast.walk(child)
+                each.id
+                for each in ast.walk(child)
                 if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-            )  # fmt: skip
+            )
 
 
 def _acts(node: ast.stmt) -> bool:
@@ -185,8 +186,9 @@ def _acts(node: ast.stmt) -> bool:
 
 def _is_main(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and re.sub(r"[\s'\"()]", "", ast.unparse(node.test)) in (
-        "__name__==__main__", "__main__==__name__",
-    )  # fmt: skip
+        "__name__==__main__",
+        "__main__==__name__",
+    )
 
 
 # From bytes to text

@@ -87,7 +87,7 @@ class FeedbackPage(Exporter):
     def _submission(
         self, notebook: NotebookNode, about: Mapping[str, str], root: Path,
         masters: Mapping[str, NotebookNode],
-    ) -> GradedSubmission:  # fmt: skip
+    ) -> GradedSubmission:
         name = about["assignment"]
         release = _read(_release_of(root, about))
         master = masters.get(name)
@@ -97,7 +97,7 @@ class FeedbackPage(Exporter):
             release=release, marks=self._marks(about),
             handed_in=outputs_of(root, about, notebook, release),
             schemes={key: found for key, found in schemes.items() if found != Scheme()},
-        )  # fmt: skip
+        )
 
     def _marks(self, about: Mapping[str, str]) -> Marks:
         if self._book is None:

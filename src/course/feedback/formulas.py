@@ -17,17 +17,17 @@ DRAWING = {
     "math", "mrow", "mi", "mo", "mn", "mtext", "mspace", "ms", "msub", "msup", "msubsup", "mfrac",
     "msqrt", "mroot", "mover", "munder", "munderover", "mtable", "mtr", "mtd", "mstyle", "mpadded",
     "mphantom", "menclose", "mmultiscripts", "mprescripts", "none",
-}  # fmt: skip
+}
 ATTRIBUTES = {
     "display", "mathvariant", "stretchy", "fence", "form", "width", "displaystyle", "columnalign",
     "accent", "linethickness", "minsize", "maxsize", "lspace", "rspace", "notation",
-}  # fmt: skip
+}
 VALUE = re.compile(r"[A-Za-z0-9. %-]{1,20}")
 UNKNOWN = {  # to latex2mathml, in words that it knows
     r"\arg": r"\operatorname{arg}", r"\begin{aligned}": r"\begin{align*}",
     r"\end{aligned}": r"\end{align*}", r"\begin{gathered}": r"\begin{gather*}",
     r"\end{gathered}": r"\end{gather*}",
-}  # fmt: skip
+}
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 ALPHABETS = {"bold": 0x1D400, "script": 0x1D49C, "double-struck": 0x1D538}  # where A stands
 EARLIER = {  # letters that Unicode had before it got the alphabets
@@ -61,7 +61,7 @@ def _kept(element: ET.Element) -> ET.Element:
     kept = ET.Element(name, {
         key: value for key, value in element.attrib.items()
         if key in ATTRIBUTES and VALUE.fullmatch(value)
-    })  # fmt: skip
+    })
     kept.text = _styled(html.unescape(element.text or ""), kept)
     kept.extend(_kept(child) for child in element)
     return kept

@@ -22,7 +22,7 @@ BLOCKS = frozenset({
     "footer", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "img", "li",
     "main", "nav", "ol", "p", "pre", "section", "style", "summary", "table", "tbody", "td", "th",
     "thead", "title", "tr", "ul",
-})  # fmt: skip
+})
 BETWEEN = re.compile(r"\$[^$]*\$|[*_`#|]+|\[|\]\([^)]*\)|(?<=[.!?])\s+")
 SENTENCE = 40  # characters; shorter pieces of prose come together by chance
 TAG = re.compile(

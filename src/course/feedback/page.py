@@ -23,7 +23,7 @@ from course.feedback.mark_scheme import Scheme
 
 PASSED, FAILED, PARTLY, NOT_RUN, WAITS, MARKED = STATES = (
     "passed", "failed", "partly passed", "not run", "waits for a person", "marked",
-)  # fmt: skip
+)
 SIGNS = dict(zip(STATES, "✓✗◐–…●", strict=True))
 NOT_RUN_ERROR = "NotRun"  # see autograder.execution.session
 NOTHING = Markup("")
@@ -267,7 +267,7 @@ class Page:
         return TestResult(
             anchor=self._anchors.get(name, ""), title=self._title(name), state=state, mark=mark,
             failure=failure, read_on=self._read_on(name, failure),
-        )  # fmt: skip
+        )
 
     def _answer(self, cell: NotebookNode, mark: Mark) -> TestResult:
         state = WAITS if mark.waits and not mark.by_person else MARKED
@@ -278,7 +278,7 @@ class Page:
             anchor=self._anchors[cell.id], title="Your answer", state=state, mark=mark,
             answer=_written(cell), rubric=markup.markdown(rubric, below=4),
             model=markup.markdown(model, below=4),
-        )  # fmt: skip
+        )
 
     def _title(self, name: str) -> str:
         """Return what a test says when it passes, or its name."""
@@ -297,7 +297,7 @@ class Page:
             return None
         body = Markup("<p>{}</p>").format(
             "This cell is as it was handed out."
-        ) if text == SILENT else markup.markdown(text, below=4)  # fmt: skip
+        ) if text == SILENT else markup.markdown(text, below=4)
         return Comment(self._anchors.get(name, ""), name, body)
 
     # Cells
@@ -317,7 +317,7 @@ class Page:
             return Shown(
                 anchor=self._anchors[cell.id], kind="text", title="Your text", body=body,
                 comment=self._comment(cell.id), result=self.results.get(cell.id),
-            )  # fmt: skip
+            )
         said, line = self._teller.own_failure(cell)
         where = f" in line {line}" if line else ""
         return Shown(
@@ -326,7 +326,7 @@ class Page:
             outputs=self.outputs(cell),
             note=f"When it was graded, this cell stopped{where}: {said}." if said else "",
             comment=self._comment(cell.id), result=self.results.get(cell.id),
-        )  # fmt: skip
+        )
 
     def _given_cell(self, cell: NotebookNode) -> Shown:
         """Return a cell as the release has it: nothing of the master's comes in."""
@@ -409,7 +409,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_file), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters |= {"number": number, "share": share, "when": when}
     return environment.get_template("page.html.j2")
 

@@ -18,12 +18,12 @@ LONGEST_NAME = 60
 KINDS = frozenset(
     name for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
-) | {"LinAlgError", "AxisError", "TokenError"}  # fmt: skip
+) | {"LinAlgError", "AxisError", "TokenError"}
 TYPES = frozenset(
     name for name, value in vars(builtins).items() if isinstance(value, type)
 ) | {"NoneType", "function", "module", "ndarray", "numpy.ndarray", "numpy", "np", "float64",
      "numpy.float64", "float32", "numpy.float32", "int64", "numpy.int64", "generator",
-     "builtin_function_or_method", "Opaque"}  # fmt: skip
+     "builtin_function_or_method", "Opaque"}
 
 # Python's and numpy's own messages: the class, a pattern for all of the message, and what is said.
 # Groups are names; all else in the message, as a key, a size or a shape, could be a test's data.
@@ -93,7 +93,7 @@ OWN_MESSAGES = (
     ("FileNotFoundError", r"(?s).*", "a file is not there where assignments are graded"),
     ("TimeoutError", r"(\w+) did not return within .*", "{} did not return in time"),
     ("NotImplementedError", r"(?s).*", "it is not written yet"),
-)  # fmt: skip
+)
 
 # What seqlab.checks says, for a test's visible part: {} is a text of the test, or a place.
 CHECK_MESSAGES = (
@@ -123,7 +123,7 @@ CHECK_MESSAGES = (
     (r"your (.+): expected a \w+, and it returned .*",
      "your {}: an exception is expected, and it returned something"),
     (r"your (.+): \w+ \(.*\), expected a \w+", "your {}: another exception than expected"),
-)  # fmt: skip
+)
 
 LOST = {
     "KernelLost": "the process that runs your code ended while the test ran",
@@ -178,7 +178,7 @@ def of_summary(text: str, known: frozenset[str]) -> str:
         return ""
     text = re.sub(r"\braises (\w+)", lambda m: f"raises {kind(m[1], known)}", text)
     text = re.sub(r"(not return (?:numbers|a text) but )(\w+)",
-                  lambda m: m[1] + (m[2] if m[2] in TYPES else "something else"), text)  # fmt: skip
+                  lambda m: m[1] + (m[2] if m[2] in TYPES else "something else"), text)
     text = re.sub(r"the shape (\([\d, ]*\)), and (\([\d, ]*\)) is right", _shapes, text)
     return NUMBER.sub(_rounded, text)
 

@@ -33,7 +33,7 @@ class Converter(GenerateFeedback):  # type: ignore[misc]
         super().init_notebooks()
         about = self.coursedir
         wanted = {os.path.normpath(self._format_source(about.assignment_id, name))
-                  for name in self._students}  # fmt: skip
+                  for name in self._students}
         for folder in list(self.assignments):
             if os.path.normpath(folder) not in wanted:
                 del self.assignments[folder]

@@ -35,8 +35,8 @@ DATA = {
     "assignment5": ("problem1_data", "problem2_model_parameters"),
     "gpt2": ("gpt2/mini", "problem2_model_parameters/bpe1024.tiktoken"),
 }
-# What a kernel has loaded before it starts. Two such processes have to fit into 768 MB, and pictures
-# are drawn by demonstrations, which are not run: less than autograder.policy has.
+# What a kernel has loaded before it starts. Two such processes have to fit into 768 MB, and
+# pictures # are drawn by demonstrations, which are not run: less than autograder.policy has.
 LOADED = {
     "assignment5": """
 import h5py, numpy, minikernel.protocol, tiktoken, tqdm
@@ -46,7 +46,7 @@ from seqlab import checks, files, transformer
 # As the loader keeps them: what it returns are copies.
 weights = files.find(transformer.GROUP, *transformer.NAMES)
 shared = {"transformer": files.remember(transformer._read, weights)}
-minikernel.protocol.REMEMBER_FROM = 2**40  # arrays cross each time: both sides would keep 64 MB of them
+minikernel.protocol.REMEMBER_FROM = 2**40
 for kind in ("RNN", "GRU"):
     shared[kind] = seqlab.load_keras_model(kind).get_weights()
 seqlab.load_corpus(), seqlab.load_tokenizer()
@@ -55,9 +55,13 @@ seqlab.load_corpus(), seqlab.load_tokenizer()
 }
 LIMITS = {
     "total_seconds": 270.0,  # wall-clock time, on half a processor
-    "cell_seconds": 90.0, "call_seconds": 60.0, "test_seconds": 120.0,
-    "disk": 50_000_000, "processes": 32, "diagnosis_seconds": 5.0,
-}  # fmt: skip
+    "cell_seconds": 90.0,
+    "call_seconds": 60.0,
+    "test_seconds": 120.0,
+    "disk": 50_000_000,
+    "processes": 32,
+    "diagnosis_seconds": 5.0,
+}
 OWN_MEGABYTES = 460  # that the grader needs itself, the test kernel included
 PREPROCESSORS = batch.PREPROCESSORS
 

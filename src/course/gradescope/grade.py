@@ -1,7 +1,7 @@
 """Grade the one submission that lies in Gradescope's container, and write its results.json.
 
-What is graded is the notebook, or the notebook that ``template.py`` and ``2_4.txt`` make. StudentKernel'
-code runs in the sandbox where one can be made, and otherwise as another user
+What is graded is the notebook, or the notebook that ``template.py`` and ``2_4.txt`` make.
+Students' code runs in the sandbox where one can be made, and otherwise as another user
 (course.gradescope.unprivileged); where neither keeps it from the tests, nothing is graded.
 
 This module does not know how a test is run, nor how Gradescope shows what it gets.
@@ -60,9 +60,13 @@ class Grading:
             self.assignment, files, policy, self.settings["preprocessors"], self._key()
         )
         at_work = shared_pool(policy, self._data)
-        at_work.test_kernels = ForkServer({**at_work.test_kernels.policy, "kernel": DESK}, None, {
-            "COURSE_DATA": str(self._data),
-        })  # fmt: skip
+        at_work.test_kernels = ForkServer(
+            {**at_work.test_kernels.policy, "kernel": DESK},
+            None,
+            {
+                "COURSE_DATA": str(self._data),
+            },
+        )
         if not policy["sandbox"]:
             self._without_sandbox(at_work)
         return self._results(job.read_result(job.grade(packed, self._data)))
@@ -135,10 +139,11 @@ class Grading:
 def packed(assignment: job.Assignment) -> dict[str, Any]:
     """Return an assignment as JSON takes it."""
     return {
-        "notebook": assignment.notebook, "template": assignment.template,
+        "notebook": assignment.notebook,
+        "template": assignment.template,
         "cells": [dict(cell) for cell in assignment.cells],
         "files": {n: base64.b64encode(part).decode() for n, part in assignment.files.items()},
-    }  # fmt: skip
+    }
 
 
 def unpacked(given: Mapping[str, Any]) -> job.Assignment:

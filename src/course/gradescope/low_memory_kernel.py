@@ -1,6 +1,7 @@
 """An test kernel that keeps nothing of a test: where memory is short.
 
-Tests stand each for itself, and a kernel that was lost is made again without them; so what a test has
+Tests stand each for itself, and a kernel that was lost is made again without them; so what a test
+has
 bound is not needed once it is over. In a container of 768 MB the random models of one test would
 otherwise still be there while the next one draws its own.
 

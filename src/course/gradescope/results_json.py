@@ -24,9 +24,12 @@ LATER = "Further tests on other inputs are run as well; what came out is shown l
 
 
 def results(
-    result: Mapping[str, Any], release: NotebookNode, hidden: Set[str], visibility: str,
+    result: Mapping[str, Any],
+    release: NotebookNode,
+    hidden: Set[str],
+    visibility: str,
     notes: Sequence[str] = (),
-) -> Entry:  # fmt: skip
+) -> Entry:
     """Return what results.json holds.
 
     Args:
@@ -104,9 +107,13 @@ def _of_test(
 
 def _entry(name: str, number: str, passed: bool) -> Entry:
     return {
-        "name": name, "number": number, "status": "passed" if passed else "failed", "output": "",
-        "output_format": "text", "visibility": "visible",
-    }  # fmt: skip
+        "name": name,
+        "number": number,
+        "status": "passed" if passed else "failed",
+        "output": "",
+        "output_format": "text",
+        "visibility": "visible",
+    }
 
 
 def _written(cell: NotebookNode, name: str, count: int) -> Entry:

@@ -32,7 +32,7 @@ SOCKET = {"x86_64": 41, "aarch64": 198}  # the kernel's number of the call, by m
 
 
 class UnguardedError(Exception):
-    """StudentKernel' code could read what it must not; the message says what."""
+    """Students' code could read what it must not; the message says what."""
 
 
 def move(pool: KernelPool, uid: int, readable: Path) -> None:
@@ -56,9 +56,12 @@ def move(pool: KernelPool, uid: int, readable: Path) -> None:
     for path in (home, fonts, *fonts.iterdir()):
         os.chown(path, uid, uid)
     variables = {
-        "HOME": str(home), "MPLCONFIGDIR": str(fonts), "PYTHONPATH": str(readable),
-        "COURSE_DATA": str(readable / "data"), "PYTHONDONTWRITEBYTECODE": "1",
-    }  # fmt: skip
+        "HOME": str(home),
+        "MPLCONFIGDIR": str(fonts),
+        "PYTHONPATH": str(readable),
+        "COURSE_DATA": str(readable / "data"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     policy = {**pool.students.policy, "uid": uid}
     pool.replace_students(ForkServer(policy, None, variables))
     with _to_be_ended_first():
@@ -104,7 +107,8 @@ def _to_be_ended_first() -> Iterator[None]:
     """Let the kernel, when memory runs out, end what is started meanwhile before all others.
 
     Root without all its rights cannot see what another user's processes hold: what adds memory up
-    (autograder.execution.client) is blind here, and the container's own limit has to hit the right one.
+    (autograder.execution.client) is blind here, and the container's own limit has to hit the right
+    one.
     """
     score = Path("/proc/self/oom_score_adj")
     kept = score.read_text()

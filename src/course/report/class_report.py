@@ -72,14 +72,22 @@ def write(
 def page(course: Course, found: Results, everything: bool = False) -> str:
     """Return the report as HTML."""
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
         loader=jinja2.PackageLoader("course.report"),
-    )  # fmt: skip
+    )
     environment.filters |= {"percent": _percent, "lasting": _lasting, "number": _number}
     return environment.get_template("report.html").render(
-        results=found, now=datetime.now(UTC), rows=None if everything else ROWS,
-        **_class(found), **_tests(found), **_late(course, found), **_alike(found, everything),
-    )  # fmt: skip
+        results=found,
+        now=datetime.now(UTC),
+        rows=None if everything else ROWS,
+        **_class(found),
+        **_tests(found),
+        **_late(course, found),
+        **_alike(found, everything),
+    )
 
 
 def _class(found: Results) -> dict[str, Any]:
@@ -102,11 +110,14 @@ def _class(found: Results) -> dict[str, Any]:
 def _tests(found: Results) -> dict[str, Any]:
     """Return how the class did in the tests."""
     return {
-        "problems": item_analysis.successes(found), "discriminations": item_analysis.discriminations(found),
-        "few": item_analysis.FEW, "reasons": item_analysis.reasons(found),
-        "undiagnosed": item_analysis.undiagnosed(found), "times": item_analysis.times(found),
+        "problems": item_analysis.successes(found),
+        "discriminations": item_analysis.discriminations(found),
+        "few": item_analysis.FEW,
+        "reasons": item_analysis.reasons(found),
+        "undiagnosed": item_analysis.undiagnosed(found),
+        "times": item_analysis.times(found),
         "total": item_analysis.total_times(found),
-    }  # fmt: skip
+    }
 
 
 def _late(course: Course, found: Results) -> dict[str, Any]:
@@ -137,9 +148,10 @@ def _alike(found: Results, everything: bool) -> dict[str, Any]:
     first = compared.pairs[: MANY if everything else PAIRS]
     return {
         "pairs": [(pair, compared.side_by_side(pair.a, pair.b)) for pair in first],
-        "compared": len(code), "scores": _spread(compared.scores),
+        "compared": len(code),
+        "scores": _spread(compared.scores),
         "missed": similarity.K + similarity.WINDOW - 1,
-    }  # fmt: skip
+    }
 
 
 def _spread(scores: np.ndarray) -> Sequence[float]:

@@ -1,7 +1,7 @@
 """What a class has made of an assignment, read once: marks, statuses, times, reasons and code.
 
-From nbgrader's gradebook over one connection, from ``.autograder/status/`` and from the notebooks in
-``autograded/``. This module does not know what anybody wants to see of it.
+From nbgrader's gradebook over one connection, from ``.autograder/status/`` and from the notebooks
+in ``autograded/``. This module does not know what anybody wants to see of it.
 """
 
 import json
@@ -170,15 +170,21 @@ def _cells(gradebook: Gradebook, assignment: str, shape: NotebookNode) -> tuple[
 
 def _submissions(course: Course, gradebook: Gradebook, assignment: str) -> list[Submission]:
     """Return everybody, with marks and lateness."""
-    late = {each.student_id: each.total_seconds_late
-            for each in gradebook.find_assignment(assignment).submissions}  # fmt: skip
+    late = {
+        each.student_id: each.total_seconds_late
+        for each in gradebook.find_assignment(assignment).submissions
+    }
     handed_in = course.students(assignment)
     names = sorted({student.id for student in gradebook.students} | {*handed_in} | {*late})
     found = {
-        name: Submission(name, course.status(assignment, name, name in late), name in late,
-                         seconds_late=late.get(name, 0.0))
+        name: Submission(
+            name,
+            course.status(assignment, name, name in late),
+            name in late,
+            seconds_late=late.get(name, 0.0),
+        )
         for name in names
-    }  # fmt: skip
+    }
     for name, cell, score, waits in _grades(gradebook, assignment):
         found[name].marks[cell] = score
         if waits:

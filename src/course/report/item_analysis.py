@@ -111,10 +111,14 @@ def _success(name: str, cells: Sequence[CellResult], graded: Sequence[Submission
     n, notes = max(len(graded), 1), [each.tests.get(cell, {}) for each in graded for cell in names]
     lines = [note["hidden"] for note in notes if isinstance(note.get("hidden"), bool)]
     return Success(
-        name, points, sum(score >= points for score in scores) / n,
-        sum(0 < score < points for score in scores) / n, sum(scores) / (points or 1.0) / n,
-        sum(lines), len(lines),
-    )  # fmt: skip
+        name,
+        points,
+        sum(score >= points for score in scores) / n,
+        sum(0 < score < points for score in scores) / n,
+        sum(scores) / (points or 1.0) / n,
+        sum(lines),
+        len(lines),
+    )
 
 
 def discriminations(results: Results) -> list[Discrimination]:

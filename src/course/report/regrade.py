@@ -80,9 +80,15 @@ class Rehearsal:
         known = status.read(self.course.root, self.assignment, student)
         if cells or (known and known.word != found.word):
             self.changed.append(
-                Changed(student, _total(before), _total(after), found.word,
-                        _because(known, result), cells)
-            )  # fmt: skip
+                Changed(
+                    student,
+                    _total(before),
+                    _total(after),
+                    found.word,
+                    _because(known, result),
+                    cells,
+                )
+            )
         return found
 
     def _marks(self, student: str) -> dict[str, float | None]:
@@ -153,9 +159,10 @@ def _because(known: status.Status | None, result: Mapping[str, Any]) -> tuple[st
         return ("not graded before",)
     now = result.get("parts", {})
     return tuple(
-        said for part, said in PARTS.items()
+        said
+        for part, said in PARTS.items()
         if known.parts.get(part) and known.parts[part] != now.get(part)
-    )  # fmt: skip
+    )
 
 
 def _total(marks: Mapping[str, float | None]) -> float:

@@ -77,10 +77,15 @@ def text(found: Mapping[str, Any]) -> str:
 def page(found: Mapping[str, Any], title: str) -> str:
     """Return the calls as an HTML page with plots."""
     calls = [
-        {**call, "signature": signature(call), "theirs": theirs(call), "expected": expected(call),
-         "plot": _plot(call)}
+        {
+            **call,
+            "signature": signature(call),
+            "theirs": theirs(call),
+            "expected": expected(call),
+            "plot": _plot(call),
+        }
         for call in found["calls"]
-    ]  # fmt: skip
+    ]
     said = [f"{o.ename}: {o.evalue}" for o in found["outputs"] if o.output_type == "error"]
     template = jinja2.Environment(autoescape=True).from_string(PAGE)
     return template.render(title=title, calls=calls, said=said, made=found["made"])

@@ -222,18 +222,28 @@ def _shared(groups: Sequence[tuple[frozenset[int], int]], students: int) -> list
 
 
 def _pair(
-    groups: Sequence[list[str]], a: int, b: int, count: np.ndarray, weight: np.ndarray,
+    groups: Sequence[list[str]],
+    a: int,
+    b: int,
+    count: np.ndarray,
+    weight: np.ndarray,
     score: np.ndarray,
-) -> SimilarPair:  # fmt: skip
+) -> SimilarPair:
     one, *like_one = groups[a]
     other, *like_other = groups[b] if a != b else groups[a][1:]
     if a == b:
         like_one, like_other = like_other, []
     return SimilarPair(
-        one, other, tuple(like_one), tuple(like_other), int(count[a, b]),
-        float(count[a, b] / count[a, a]), float(count[a, b] / count[b, b]),
-        float(weight[a, b]), float(score[a, b]),
-    )  # fmt: skip
+        one,
+        other,
+        tuple(like_one),
+        tuple(like_other),
+        int(count[a, b]),
+        float(count[a, b] / count[a, a]),
+        float(count[a, b] / count[b, b]),
+        float(weight[a, b]),
+        float(score[a, b]),
+    )
 
 
 def _half(kinds: list[str]) -> str:

@@ -57,9 +57,14 @@ class Batch:
                 done, and the same call goes on where this one stopped.
         """
         found: dict[str, status.Status] = {}
-        bar = tqdm(total=len(students), desc=self.assignment, unit="", disable=not self.show,
-                   bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} "
-                   "[{elapsed}<{remaining}, {rate_fmt}]{postfix}")  # fmt: skip
+        bar = tqdm(
+            total=len(students),
+            desc=self.assignment,
+            unit="",
+            disable=not self.show,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} "
+            "[{elapsed}<{remaining}, {rate_fmt}]{postfix}",
+        )
 
         def note(student: str, result: status.Status) -> None:
             found[student] = result
@@ -104,9 +109,17 @@ class Batch:
         except (intake.SubmissionRefused, OSError) as error:
             refused = status.Status("unreadable", (str(error),))
             with self.recorder(self.course, self.assignment) as recorder:
-                refused = recorder.publish(student, "", {
-                    "status": "unreadable", "reasons": [str(error)], "notebook": None, "total": 0,
-                }, {})  # fmt: skip
+                refused = recorder.publish(
+                    student,
+                    "",
+                    {
+                        "status": "unreadable",
+                        "reasons": [str(error)],
+                        "notebook": None,
+                        "total": 0,
+                    },
+                    {},
+                )
             note(student, refused)
             return None
         return self._bundle(student, self._files[student])

@@ -82,9 +82,10 @@ class Examine(NbGraderPreprocessor):  # type: ignore[misc]
         course = course_of(Path(resources["metadata"]["path"]).resolve())
         folder = Path(resources["metadata"]["path"])
         files = {
-            name: content for name, content in intake.read_folder(folder).items()
+            name: content
+            for name, content in intake.read_folder(folder).items()
             if not name.endswith(".ipynb")
-        }  # fmt: skip
+        }
         shape = template(course.root, about["assignment"], about["notebook"])
         policy = Policy(config=course.config()).settings()
         status.forget(course.root, about["assignment"], about["student"])
@@ -115,8 +116,17 @@ class StatusCsv(ExportPlugin):  # type: ignore[misc]
     def export(self, gradebook: Any) -> None:
         """Write the file that ``--to`` names, grades.csv by default."""
         course = Course.find()
-        columns = ("assignment", "student_id", "score", "max_score", "needs_manual", "late_seconds",
-                   "late_penalty", "status", "reason")  # fmt: skip
+        columns = (
+            "assignment",
+            "student_id",
+            "score",
+            "max_score",
+            "needs_manual",
+            "late_seconds",
+            "late_penalty",
+            "status",
+            "reason",
+        )
         with Path(self.to or "grades.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()

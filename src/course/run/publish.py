@@ -58,9 +58,12 @@ class Publisher:
             CourseError: the gradebook stayed locked, or the disk is full; nothing was half written.
         """
         found = status.Status(
-            result["status"], tuple(result["reasons"]), key, float(result["total"]),
+            result["status"],
+            tuple(result["reasons"]),
+            key,
+            float(result["total"]),
             dict(result.get("parts", {})),
-        )  # fmt: skip
+        )
         status.forget(self.course.root, self.assignment, student)
         try:
             if result["notebook"] is None:
@@ -200,11 +203,14 @@ def assignment_in(gradebook: Gradebook, course: Course, assignment: str) -> Assi
     notebook = gradebook.find_notebook(assignment, assignment)
     cells = tuple(
         {
-            "name": cell.name, "cell_type": cell.cell_type, "source": cell.source,
-            "locked": cell.locked, "checksum": cell.checksum,
+            "name": cell.name,
+            "cell_type": cell.cell_type,
+            "source": cell.source,
+            "locked": cell.locked,
+            "checksum": cell.checksum,
         }
         for cell in sorted(notebook.source_cells, key=lambda cell: cell.name)
-    )  # fmt: skip
+    )
     folder = course.root / "source" / assignment
     ignored = list(course.config().CourseDirectory.ignore)
     files = {

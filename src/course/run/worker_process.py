@@ -1,6 +1,7 @@
 """A process that computes for another one, several things at a time.
 
-``python -m course.run.worker_process MODULE FD FD FD ...`` leaves when the first connection is closed, loads
+``python -m course.run.worker_process MODULE FD FD FD ...`` leaves when the first connection is
+closed, loads
 the module that it will be asked for, and on each of the other connections takes a function with its
 arguments and answers with what it returned. Threads share what is slow to start (see
 autograder.execution.pool); they wait for kernels most of their time.
@@ -48,9 +49,11 @@ class WorkerProcess:
         command = [sys.executable, "-m", "course.run.worker_process", loads, *map(str, numbers)]
         paths = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(  # noqa: S603  (our own command)
-            command, pass_fds=numbers, env={**os.environ, "PYTHONPATH": paths},
+            command,
+            pass_fds=numbers,
+            env={**os.environ, "PYTHONPATH": paths},
             stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         for end in theirs:
             end.close()
         self._control, *self._ends = (Connection(end.detach()) for end in ours)

@@ -73,8 +73,9 @@ class Local:
             self._started = None  # of the first run: it ends with it
         threads = [
             threading.Thread(target=self._work, args=(group, lane, waiting, done), daemon=True)
-            for group in groups for lane in range(group.lanes)
-        ]  # fmt: skip
+            for group in groups
+            for lane in range(group.lanes)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -95,9 +96,12 @@ class Local:
                 thread.join(timeout=10)
 
     def _work(
-        self, group: "_Group", lane: int,
-        waiting: "queue.SimpleQueue[tuple[str, bytes]]", done: "queue.SimpleQueue[Done]",
-    ) -> None:  # fmt: skip
+        self,
+        group: "_Group",
+        lane: int,
+        waiting: "queue.SimpleQueue[tuple[str, bytes]]",
+        done: "queue.SimpleQueue[Done]",
+    ) -> None:
         """Give bundles to one lane of a process, and of a new one whenever that has died."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a process has begun
         while not self._stop.is_set():

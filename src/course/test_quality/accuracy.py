@@ -51,8 +51,11 @@ def accuracy(trials: Trials, outcomes: Iterable[VariantOutcome]) -> Accuracy:
         variant = outcome.variant
         said = [outcome.diagnoses[t.name] for t in trials.tests if t.name in outcome.diagnoses]
         own = cells[variant.cell].functions
-        found.accused += [f"{variant.name}: {d['mistake']}" for d in said
-                          if "mistake" in d and d["function"] not in own]  # fmt: skip
+        found.accused += [
+            f"{variant.name}: {d['mistake']}"
+            for d in said
+            if "mistake" in d and d["function"] not in own
+        ]
         if variant.kind == "mistake":
             _sort(found, variant.name, (variant.name,), said, own)
         elif variant.kind == "held back":
@@ -63,9 +66,12 @@ def accuracy(trials: Trials, outcomes: Iterable[VariantOutcome]) -> Accuracy:
 
 
 def _sort(
-    found: Accuracy, name: str, reasons: tuple[str, ...], said: list[Mapping[str, Any]],
+    found: Accuracy,
+    name: str,
+    reasons: tuple[str, ...],
+    said: list[Mapping[str, Any]],
     own: tuple[str, ...],
-) -> None:  # fmt: skip
+) -> None:
     named = [d["mistake"] for d in said if "mistake" in d and d["function"] in own]
     if not reasons:
         (found.taken if named else found.unknown).append(name)

@@ -67,8 +67,12 @@ def fingerprint(course: Course, assignment: str) -> str:
             digest.update(json.dumps([cell.id, cell.source, cell.metadata]).encode())
     library = Path(seqlab.__file__).parent
     catalogue = Path(mistakes.__file__).parent
-    files = [library / "checks.py", library / "draws.py", catalogue / "entries.py",
-             *sorted((catalogue / assignment).rglob("*.py"))]  # fmt: skip
+    files = [
+        library / "checks.py",
+        library / "draws.py",
+        catalogue / "entries.py",
+        *sorted((catalogue / assignment).rglob("*.py")),
+    ]
     if (sums := course.data() / SUMS).is_file():  # other models, other texts: other answers
         files.append(sums)
     for path in files:

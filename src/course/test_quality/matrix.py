@@ -47,8 +47,13 @@ def draw(matrix: Matrix, path: Path) -> None:
     colours = ListedColormap(["#ffffff", "#d9e8f5", "#1f4e79", "#d7301f"])
     height = max(4.0, 0.16 * len(matrix.outcomes) + 2.5)
     figure, axes = plt.subplots(figsize=(0.28 * len(names) + 5, height), layout="constrained")
-    axes.pcolormesh(cells, cmap=colours, norm=BoundaryNorm([-0.5, 0.5, 1.5, 2.5, 3.5], 4),
-                    edgecolors="white", linewidth=0.5)  # fmt: skip
+    axes.pcolormesh(
+        cells,
+        cmap=colours,
+        norm=BoundaryNorm([-0.5, 0.5, 1.5, 2.5, 3.5], 4),
+        edgecolors="white",
+        linewidth=0.5,
+    )
     axes.invert_yaxis()
     axes.set_xticks(np.arange(len(names)) + 0.5, names, rotation=90, fontsize=7)
     axes.set_yticks(
@@ -63,8 +68,9 @@ def draw(matrix: Matrix, path: Path) -> None:
     axes.set_title(
         f"{matrix.assignment}: which test notices what\n"
         "dark: fails, light: passes, white: cannot notice, red: not as the catalogue says",
-        fontsize=9, loc="left",
-    )  # fmt: skip
+        fontsize=9,
+        loc="left",
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)

@@ -105,16 +105,27 @@ def variants(assignment: str, held_back: bool = False) -> list[Variant]:
             for each in rights
         ]
         found += [
-            Variant(each.name, cell.id, "cheat" if each.cheat else "mistake", each.about,
-                    cell.code(each), frozenset(each.fails))
+            Variant(
+                each.name,
+                cell.id,
+                "cheat" if each.cheat else "mistake",
+                each.about,
+                cell.code(each),
+                frozenset(each.fails),
+            )
             for each in cell.mistakes
-        ]  # fmt: skip
+        ]
         if held_back:
             found += [
-                Variant(f"{cell.functions[0]} held back: {each.name}", cell.id, "held back",
-                        ", ".join(each.reasons), each.code)
+                Variant(
+                    f"{cell.functions[0]} held back: {each.name}",
+                    cell.id,
+                    "held back",
+                    ", ".join(each.reasons),
+                    each.code,
+                )
                 for each in cell.held_back
-            ]  # fmt: skip
+            ]
     return found
 
 
@@ -149,9 +160,12 @@ class Trials:
     """Runs variants of an assignment against its tests."""
 
     def __init__(
-        self, course: Course, assignment: str, policy: Mapping[str, Any] | None = None,
+        self,
+        course: Course,
+        assignment: str,
+        policy: Mapping[str, Any] | None = None,
         master: NotebookNode | None = None,
-    ):  # fmt: skip
+    ):
         """Prepare.
 
         Args:
@@ -169,9 +183,12 @@ class Trials:
         self._ignore = dict(settings["IgnorePattern"]) if "IgnorePattern" in settings else {}
 
     def run(
-        self, chosen: Sequence[Variant], workers: int = 1, only: Iterable[str] | None = None,
+        self,
+        chosen: Sequence[Variant],
+        workers: int = 1,
+        only: Iterable[str] | None = None,
         keys: Sequence[bytes] = (b"",),
-    ) -> Iterator[VariantOutcome]:  # fmt: skip
+    ) -> Iterator[VariantOutcome]:
         """Yield an outcome for every variant and key as it comes, in any order.
 
         Args:
@@ -182,11 +199,17 @@ class Trials:
         """
         tests = None if only is None else frozenset(only)
         jobs = [
-            (self.notebook(variant, tests), self._release, self.policy, self._ignore,
-             str(self.course.data()), key.hex())
+            (
+                self.notebook(variant, tests),
+                self._release,
+                self.policy,
+                self._ignore,
+                str(self.course.data()),
+                key.hex(),
+            )
             for variant in chosen
             for key in keys
-        ]  # fmt: skip
+        ]
         owners = [variant for variant in chosen for _ in keys]
         if workers == 1:
             for variant, job in zip(owners, jobs, strict=True):
@@ -271,8 +294,11 @@ def reads(source: str) -> frozenset[str]:
     while waiting:
         scope = waiting.pop()
         waiting += scope.get_children()
-        found |= {s.get_name() for s in scope.get_symbols() if s.is_referenced()
-                  and (scope is top or s.is_global())}  # fmt: skip
+        found |= {
+            s.get_name()
+            for s in scope.get_symbols()
+            if s.is_referenced() and (scope is top or s.is_global())
+        }
     return frozenset(found - defines(source))
 
 
@@ -291,10 +317,12 @@ def examined(job: tuple[str, str, dict[str, Any], dict[str, Any], str, str]) -> 
             if score != most:
                 messages[cell.id] = _said(cell)
     return {
-        "tests": passed, "messages": messages, "statuses": tuple(sorted(report.statuses)),
+        "tests": passed,
+        "messages": messages,
+        "statuses": tuple(sorted(report.statuses)),
         "diagnoses": {n: f["diagnosis"] for n, f in report.failures.items() if "diagnosis" in f},
         "seconds": round(sum(report.seconds.values()), 3),
-    }  # fmt: skip
+    }
 
 
 @cache
@@ -346,16 +374,21 @@ class Matrix:
             "tests": [{**asdict(test), "runs": sorted(test.runs)} for test in self.tests],
             "variants": [
                 {
-                    "name": o.variant.name, "cell": o.variant.cell, "kind": o.variant.kind,
-                    "about": o.variant.about, "fails": sorted(o.failed),
-                    "expected": sorted(o.variant.fails), "points_lost": self.lost(o),
-                    "messages": dict(o.messages), "diagnoses": dict(o.diagnoses),
+                    "name": o.variant.name,
+                    "cell": o.variant.cell,
+                    "kind": o.variant.kind,
+                    "about": o.variant.about,
+                    "fails": sorted(o.failed),
+                    "expected": sorted(o.variant.fails),
+                    "points_lost": self.lost(o),
+                    "messages": dict(o.messages),
+                    "diagnoses": dict(o.diagnoses),
                     "seconds": o.seconds,
                 }
                 for o in self.outcomes
             ],
             "complaints": self.complaints(),
-        }  # fmt: skip
+        }
 
 
 def matrix(trials: Trials, outcomes: Iterable[VariantOutcome], chosen: Sequence[Variant]) -> Matrix:

@@ -223,6 +223,8 @@ def table(found: Iterable[Drawn]) -> str:
     lines = [f"{n:>9,}  {what}" for what, n in counts.items()]
     for each in sorted(loose, key=lambda each: each.variant):
         must = "fail" if each.must_fail else "pass"
-        lines.append(f"{each.variant}, {each.test}: failed {each.failed} of {each.draws or AGREED}"
-                     f", must {must}: {each.reason}")  # fmt: skip
+        lines.append(
+            f"{each.variant}, {each.test}: failed {each.failed} of {each.draws or AGREED}"
+            f", must {must}: {each.reason}"
+        )
     return "\n".join(lines)

@@ -4,9 +4,14 @@ from mistakes.assignment5.shared.sampled_text import TAIL, Writer
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _WRITER = Writer(
-    function="sample_text_RNN", short="rnn", given="weights_RNN", letters="abc",
-    certain="p1-2-test", counts="p1-2-test-counts", sampling="p1-2-test-sampling",
-)  # fmt: skip
+    function="sample_text_RNN",
+    short="rnn",
+    given="weights_RNN",
+    letters="abc",
+    certain="p1-2-test",
+    counts="p1-2-test-counts",
+    sampling="p1-2-test-sampling",
+)
 _CERTAIN = (_WRITER.certain,)
 _LAYER_1 = "h1 = np.tanh(W_xh1 @ x + W_h1h1 @ h1 + b_h1)"
 _LAYER_2 = "h2 = np.tanh(W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)"
@@ -15,7 +20,7 @@ CELL = Cell(
     id="p1-2-solution",
     functions=("sample_text_RNN",),
     where="problem 1.2",
-    right='''\
+    right="""\
 def sample_text_RNN(weights, prompt, N):
     W_xh1, W_h1h1, b_h1 = weights[0].T, weights[1].T, weights[2][:, None]
     W_h1h2, W_h2h2, b_h2 = weights[3].T, weights[4].T, weights[5][:, None]
@@ -29,9 +34,13 @@ def sample_text_RNN(weights, prompt, N):
         h1 = np.tanh(W_xh1 @ x + W_h1h1 @ h1 + b_h1)  # (n_1, 1)
         h2 = np.tanh(W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)  # (n_2, 1)
         return (h1, h2), W_h2y @ h2 + b_y  # y: (V, 1)
-''' + TAIL,
+"""
+    + TAIL,
     rights=(
-        Right("one loop", "reading and writing in one loop over N, columns and one-hot", '''\
+        Right(
+            "one loop",
+            "reading and writing in one loop over N, columns and one-hot",
+            """\
 def sample_text_RNN(weights, prompt, N):
     columns = [np.atleast_2d(w).T for w in weights]
     W_xh1, W_h1h1, b_h1, W_h1h2, W_h2h2, b_h2, W_h2y, b_y = columns
@@ -51,8 +60,12 @@ def sample_text_RNN(weights, prompt, N):
         h2 = np.tanh(np.matmul(W_h1h2, h1) + np.matmul(W_h2h2, h2) + b_h2)
         y = np.matmul(W_h2y, h2) + b_y
     return output_sentence
-'''),
-        Right("rows", "Keras' rows, indices for one-hots, the inverse of cumulative sums", '''\
+""",
+        ),
+        Right(
+            "rows",
+            "Keras' rows, indices for one-hots, the inverse of cumulative sums",
+            """\
 def sample_text_RNN(weights, prompt, N):
     kernel_1, recurrent_1, bias_1, kernel_2, recurrent_2, bias_2, dense, bias = weights
     h1, h2 = np.zeros(len(bias_1)), np.zeros(len(bias_2))
@@ -69,8 +82,12 @@ def sample_text_RNN(weights, prompt, N):
         y = h2 @ dense + bias
         heights = np.cumsum(np.exp(y - y.max()))
         ids.append(int(np.searchsorted(heights, np.random.rand() * heights[-1], side="right")))
-'''),
-        Right("float32", "single precision throughout, random.choices", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "single precision throughout, random.choices",
+            """\
 import random
 
 
@@ -92,8 +109,12 @@ def sample_text_RNN(weights, prompt, N):
         output += random.choices(vocabulary, weights=np.exp(y - y.max()).tolist())
         read(output[-1])
     return "".join(output)
-'''),
-        Right("gumbel", "the largest of scores plus Gumbel noise; no probabilities", '''\
+""",
+        ),
+        Right(
+            "gumbel",
+            "the largest of scores plus Gumbel noise; no probabilities",
+            """\
 def sample_text_RNN(weights, prompt, N):
     rng = np.random.default_rng()
     wx1, wh1, b1, wx2, wh2, b2, wy, by = weights
@@ -112,8 +133,12 @@ def sample_text_RNN(weights, prompt, N):
             states[layer] = below = np.tanh(below @ wx + states[layer] @ wh + b)
         scores = below @ wy + by
     return text
-'''),
-        Right("joined", "input and state stacked into one column, einsum, log-space", '''\
+""",
+        ),
+        Right(
+            "joined",
+            "input and state stacked into one column, einsum, log-space",
+            """\
 def sample_text_RNN(weights, prompt, N):
     layers = [np.concatenate([weights[3 * k], weights[3 * k + 1]]) for k in (0, 1)]
     biases = weights[2], weights[5]
@@ -137,8 +162,12 @@ def sample_text_RNN(weights, prompt, N):
         text += vocabulary[np.random.multinomial(1, p / p.sum(dtype=float)).argmax()]
         states = advance(states, text[-1])
     return text
-'''),
-        Right("generator", "a network that is sent characters and yields probabilities", '''\
+""",
+        ),
+        Right(
+            "generator",
+            "a network that is sent characters and yields probabilities",
+            """\
 def sample_text_RNN(weights, prompt, N):
     network = probabilities(*[np.array(weight) for weight in weights])
     next(network)
@@ -159,8 +188,12 @@ def probabilities(wx1, wh1, b1, wx2, wh2, b2, wy, by):
         np.tanh(wx2.T @ h1 + wh2.T @ h2 + b2, out=h2)
         p = np.exp(wy.T @ h2 + by)  # the test's scores are small enough
         p /= p.sum()
-'''),
-        Right("plain lists", "lists and math only", '''\
+""",
+        ),
+        Right(
+            "plain lists",
+            "lists and math only",
+            """\
 import math
 import random
 
@@ -185,7 +218,8 @@ def sample_text_RNN(weights, prompt, N):
         h2 = squash(times(h1, wx2), times(h2, wh2), b2)
         y = [a + b for a, b in zip(times(h2, wy), by)]
     return text
-'''),
+""",
+        ),
     ),
     mistakes=(
         *_WRITER.mistakes(),
@@ -196,8 +230,12 @@ def sample_text_RNN(weights, prompt, N):
             hint="Your second layer reads the first layer's state of the step before, so that each "
             "character arrives one step late. In the formula it is the new state: compute layer 1 "
             "first.",
-            edits=((f"{_LAYER_1}  # (n_1, 1)\n        {_LAYER_2}",
-                    f"{_LAYER_2}  # (n_2, 1)\n        {_LAYER_1}"),),
+            edits=(
+                (
+                    f"{_LAYER_1}  # (n_1, 1)\n        {_LAYER_2}",
+                    f"{_LAYER_2}  # (n_2, 1)\n        {_LAYER_1}",
+                ),
+            ),
             fails=_CERTAIN,
         ),
         Mistake(
@@ -274,8 +312,10 @@ def sample_text_RNN(weights, prompt, N):
             nudge="Which function squashes the states, and can they be negative?",
             hint="Your states lie between 0 and 1: you squash with the sigmoid. This network's "
             "layers use tanh.",
-            edits=((_LAYER_1, "h1 = 1 / (1 + np.exp(-(W_xh1 @ x + W_h1h1 @ h1 + b_h1)))"),
-                   (_LAYER_2, "h2 = 1 / (1 + np.exp(-(W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)))")),
+            edits=(
+                (_LAYER_1, "h1 = 1 / (1 + np.exp(-(W_xh1 @ x + W_h1h1 @ h1 + b_h1)))"),
+                (_LAYER_2, "h2 = 1 / (1 + np.exp(-(W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)))"),
+            ),
             fails=_CERTAIN,
         ),
         Mistake(
@@ -284,8 +324,10 @@ def sample_text_RNN(weights, prompt, N):
             nudge="Which function squashes the states, and can they be negative?",
             hint="Your states are never negative and may be of any size: you use relu. This "
             "network's layers use tanh.",
-            edits=((_LAYER_1, "h1 = np.maximum(0, W_xh1 @ x + W_h1h1 @ h1 + b_h1)"),
-                   (_LAYER_2, "h2 = np.maximum(0, W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)")),
+            edits=(
+                (_LAYER_1, "h1 = np.maximum(0, W_xh1 @ x + W_h1h1 @ h1 + b_h1)"),
+                (_LAYER_2, "h2 = np.maximum(0, W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)"),
+            ),
             fails=_CERTAIN,
         ),
         Mistake(
@@ -294,8 +336,10 @@ def sample_text_RNN(weights, prompt, N):
             nudge="What stands inside the brackets of tanh in the formula?",
             hint="You add the product with the old state after the tanh. In the formula all three "
             "terms stand inside.",
-            edits=((_LAYER_1, "h1 = np.tanh(W_xh1 @ x + b_h1) + W_h1h1 @ h1"),
-                   (_LAYER_2, "h2 = np.tanh(W_h1h2 @ h1 + b_h2) + W_h2h2 @ h2")),
+            edits=(
+                (_LAYER_1, "h1 = np.tanh(W_xh1 @ x + b_h1) + W_h1h1 @ h1"),
+                (_LAYER_2, "h2 = np.tanh(W_h1h2 @ h1 + b_h2) + W_h2h2 @ h2"),
+            ),
             fails=_CERTAIN,
         ),
         Mistake(
@@ -340,9 +384,13 @@ def sample_text_RNN(weights, prompt, N):
             nudge="What does x hold while the network writes?",
             hint="While your network writes, its input x is a column of zeros. The character that "
             "was drawn has to be fed as the prompt's characters are.",
-            edits=(("        x[char_to_indices[char]] = 1\n",
+            edits=(
+                (
+                    "        x[char_to_indices[char]] = 1\n",
                     "        if len(output_sentence) == len(prompt):\n"
-                    "            x[char_to_indices[char]] = 1\n"),),
+                    "            x[char_to_indices[char]] = 1\n",
+                ),
+            ),
             fails=_CERTAIN,
         ),
         Mistake(
@@ -360,8 +408,10 @@ def sample_text_RNN(weights, prompt, N):
             nudge="Which matrix goes from which state to which?",
             hint="Your layers have each other's recurrent matrix. The two letters behind W say "
             "from where to where: W_h1h1 goes from layer 1's old state to its new one.",
-            edits=(("weights[0].T, weights[1].T", "weights[0].T, weights[4].T"),
-                   ("weights[3].T, weights[4].T", "weights[3].T, weights[1].T")),
+            edits=(
+                ("weights[0].T, weights[1].T", "weights[0].T, weights[4].T"),
+                ("weights[3].T, weights[4].T", "weights[3].T, weights[1].T"),
+            ),
             fails=_WRITER.all,
         ),
         Mistake(
@@ -370,13 +420,20 @@ def sample_text_RNN(weights, prompt, N):
             nudge="Are the weights after a call the same as before?",
             hint="Your scores pile up from step to step: y and b_y are the same array, a view of "
             "the weights, and += writes into it. Make a new array with +.",
-            edits=(("        return (h1, h2), W_h2y @ h2 + b_y",
-                    "        y = b_y\n        y += W_h2y @ h2\n        return (h1, h2), y"),),
+            edits=(
+                (
+                    "        return (h1, h2), W_h2y @ h2 + b_y",
+                    "        y = b_y\n        y += W_h2y @ h2\n        return (h1, h2), y",
+                ),
+            ),
             fails=_CERTAIN,
         ),
     ),
     held_back=(
-        HeldBack("layers the wrong way round, rows", ("rnn-old-state-below",), '''\
+        HeldBack(
+            "layers the wrong way round, rows",
+            ("rnn-old-state-below",),
+            """\
 def sample_text_RNN(weights, prompt, N):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
     h1, h2 = np.zeros(len(b1)), np.zeros(len(b2))
@@ -390,8 +447,12 @@ def sample_text_RNN(weights, prompt, N):
         p = np.exp(h2 @ wy + by - np.max(h2 @ wy + by))
         p = p / p.sum()
     return text
-'''),
-        HeldBack("states made anew in the loop", ("rnn-no-memory",), '''\
+""",
+        ),
+        HeldBack(
+            "states made anew in the loop",
+            ("rnn-no-memory",),
+            """\
 def sample_text_RNN(weights, prompt, N):
     text = prompt
     while len(text) < N:
@@ -405,8 +466,12 @@ def sample_text_RNN(weights, prompt, N):
         odds = np.exp(y - y.max()).ravel()
         text += indices_to_char[np.random.choice(vocab_size, p=odds / odds.sum())]
     return text
-'''),
-        HeldBack("layer 2 initialised in the loop", ("rnn-layer-2-forgets",), '''\
+""",
+        ),
+        HeldBack(
+            "layer 2 initialised in the loop",
+            ("rnn-layer-2-forgets",),
+            """\
 def sample_text_RNN(weights, prompt, N):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
     h1 = np.zeros_like(b1)
@@ -419,8 +484,12 @@ def sample_text_RNN(weights, prompt, N):
         y = h2 @ wy + by
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("most probable, by sorting", ("rnn-argmax",), '''\
+""",
+        ),
+        HeldBack(
+            "most probable, by sorting",
+            ("rnn-argmax",),
+            """\
 def sample_text_RNN(weights, prompt, N):
     w = [weight.T for weight in weights]
     h1, h2 = np.zeros(len(w[2])), np.zeros(len(w[5]))
@@ -434,8 +503,12 @@ def sample_text_RNN(weights, prompt, N):
         h2 = np.tanh(w[3].dot(h1) + w[4].dot(h2) + w[5])
         scores = w[6].dot(h2) + w[7]
     return "".join(text)
-'''),
-        HeldBack("reads the prompt, then writes from its last character", ("rnn-last-twice",), '''\
+""",
+        ),
+        HeldBack(
+            "reads the prompt, then writes from its last character",
+            ("rnn-last-twice",),
+            """\
 def sample_text_RNN(weights, prompt, N):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
 
@@ -453,8 +526,12 @@ def sample_text_RNN(weights, prompt, N):
         p = np.exp(y - y.max())
         text += np.random.choice(vocabulary, p=p / p.sum())
     return str(text)
-'''),
-        HeldBack("sigmoid by way of tanh", ("rnn-sigmoid",), '''\
+""",
+        ),
+        HeldBack(
+            "sigmoid by way of tanh",
+            ("rnn-sigmoid",),
+            """\
 def sample_text_RNN(weights, prompt, N):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
 
@@ -474,8 +551,12 @@ def sample_text_RNN(weights, prompt, N):
         h1 = squash(wx[char_to_indices[char]] + h1 @ wh + b1)
         h2 = squash(h1 @ wx2 + h2 @ wh2 + b2)
     return text
-'''),
-        HeldBack("written text never fed", ("rnn-no-feedback",), '''\
+""",
+        ),
+        HeldBack(
+            "written text never fed",
+            ("rnn-no-feedback",),
+            """\
 def sample_text_RNN(weights, prompt, N):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
     h1, h2 = np.zeros_like(b1), np.zeros_like(b2)
@@ -486,9 +567,12 @@ def sample_text_RNN(weights, prompt, N):
     p = np.exp(y - y.max())
     new = np.random.choice(vocabulary, size=N - len(prompt), p=p / p.sum())
     return prompt + "".join(new)
-'''),
-        HeldBack("old state below, and the prompt is not counted",
-                 ("rnn-old-state-below", "rnn-prompt-not-counted"), '''\
+""",
+        ),
+        HeldBack(
+            "old state below, and the prompt is not counted",
+            ("rnn-old-state-below", "rnn-prompt-not-counted"),
+            """\
 def sample_text_RNN(weights, prompt, N):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
     h1, h2 = np.zeros_like(b1), np.zeros_like(b2)
@@ -500,8 +584,12 @@ def sample_text_RNN(weights, prompt, N):
         y = h2 @ wy + by
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("layer 2 reads the mean of old and new state", (), '''\
+""",
+        ),
+        HeldBack(
+            "layer 2 reads the mean of old and new state",
+            (),
+            """\
 def sample_text_RNN(weights, prompt, N):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
     h1, h2 = np.zeros_like(b1), np.zeros_like(b2)
@@ -513,8 +601,12 @@ def sample_text_RNN(weights, prompt, N):
         y = h2 @ wy + by
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("states halved between prompt and writing", (), '''\
+""",
+        ),
+        HeldBack(
+            "states halved between prompt and writing",
+            (),
+            """\
 def sample_text_RNN(weights, prompt, N):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
     h1, h2 = np.zeros_like(b1), np.zeros_like(b2)
@@ -528,6 +620,7 @@ def sample_text_RNN(weights, prompt, N):
         y = h2 @ wy + by
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -4,9 +4,14 @@ from mistakes.assignment5.shared.sampled_text import TAIL, Writer
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _WRITER = Writer(
-    function="sample_text_GRU", short="gru", given="weights_GRU", letters="eto",
-    certain="p1-3-test", counts="p1-3-test-counts", sampling="p1-3-test-sampling",
-)  # fmt: skip
+    function="sample_text_GRU",
+    short="gru",
+    given="weights_GRU",
+    letters="eto",
+    certain="p1-3-test",
+    counts="p1-3-test-counts",
+    sampling="p1-3-test-sampling",
+)
 _CERTAIN = (_WRITER.certain,)
 _UPDATE = "update = sigmoid(W_ux @ x + W_uh @ h + b_u)"
 _RESET = "reset = sigmoid(W_rx @ x + W_rh @ h + b_r)"
@@ -17,7 +22,7 @@ CELL = Cell(
     id="p1-3-solution",
     functions=("sample_text_GRU",),
     where="problem 1.3",
-    right='''\
+    right="""\
 def sample_text_GRU(weights, prompt, N):
     W_ux, W_rx, W_hx = np.split(weights[0].T, 3)  # (n, V) each
     W_uh, W_rh, W_hh = np.split(weights[1].T, 3)  # (n, n) each
@@ -33,9 +38,13 @@ def sample_text_GRU(weights, prompt, N):
         c = np.tanh(W_hx @ x + reset * (W_hh @ h) + b_h)  # (n, 1)
         h = update * h + (1 - update) * c  # (n, 1)
         return h, W_y @ h + b_y  # y: (V, 1)
-''' + TAIL,
+"""
+    + TAIL,
     rights=(
-        Right("one loop", "reading and writing in one loop over N, columns and one-hot", '''\
+        Right(
+            "one loop",
+            "reading and writing in one loop over N, columns and one-hot",
+            """\
 def sample_text_GRU(weights, prompt, N):
     W_ux, W_rx, W_hx = np.split(weights[0].T, 3, axis=0)
     W_uh, W_rh, W_hh = np.split(weights[1].T, 3, axis=0)
@@ -57,8 +66,12 @@ def sample_text_GRU(weights, prompt, N):
         h = np.multiply(gamma_u, h) + np.multiply(1 - gamma_u, candidate)
         y = np.dot(weights[3].T, h) + weights[4].reshape(-1, 1)
     return output_sentence
-'''),
-        Right("rows", "Keras' rows, all gates in one product, cumulative sums", '''\
+""",
+        ),
+        Right(
+            "rows",
+            "Keras' rows, all gates in one product, cumulative sums",
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -75,8 +88,12 @@ def sample_text_GRU(weights, prompt, N):
         h = new + gates[:m] * (h - new)
         y = h @ dense + bias
     return "".join(vocabulary[i] for i in ids)
-'''),
-        Right("float32", "single precision throughout, random.choices", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "single precision throughout, random.choices",
+            """\
 import random
 
 
@@ -106,8 +123,12 @@ def sample_text_GRU(weights, prompt, N):
         output += random.choices(vocabulary, weights=np.exp(y - y.max()).tolist())
         read(output[-1])
     return "".join(output)
-'''),
-        Right("gumbel", "the largest of scores plus Gumbel noise; einsum over the three parts", '''\
+""",
+        ),
+        Right(
+            "gumbel",
+            "the largest of scores plus Gumbel noise; einsum over the three parts",
+            """\
 def sample_text_GRU(weights, prompt, N):
     rng = np.random.default_rng()
     n = weights[1].shape[0]
@@ -127,8 +148,12 @@ def sample_text_GRU(weights, prompt, N):
         h = u * h + (1 - u) * np.tanh(inner[2] + r * past[2])
         y = np.einsum("n,nv->v", h, weights[3]) + weights[4]
     return text
-'''),
-        Right("generator", "a network that is sent characters and yields log-probabilities", '''\
+""",
+        ),
+        Right(
+            "generator",
+            "a network that is sent characters and yields log-probabilities",
+            """\
 def sample_text_GRU(weights, prompt, N):
     network = log_probabilities(weights)
     log_p = next(network)
@@ -154,8 +179,12 @@ def log_probabilities(weights):
         u = 1 / (1 + np.exp(-(a[:n] + wh[:n] @ h)))
         r = 1 / (1 + np.exp(-(a[n : 2 * n] + wh[n : 2 * n] @ h)))
         h = (1 - u) * np.tanh(a[2 * n :] + r * (wh[2 * n :] @ h)) + u * h
-'''),
-        Right("diagonal gates", "gates as diagonal matrices, a class that keeps the state", '''\
+""",
+        ),
+        Right(
+            "diagonal gates",
+            "gates as diagonal matrices, a class that keeps the state",
+            """\
 class Network:
     def __init__(self, kernel, recurrent, biases, dense, bias):
         self.kernels, self.recurrents = np.split(kernel, 3, axis=1), np.split(recurrent, 3, axis=1)
@@ -184,7 +213,8 @@ def sample_text_GRU(weights, prompt, N):
         text += prompt[len(text)] if len(text) < len(prompt) else network.draw()
         network.read(text[-1])
     return text
-'''),
+""",
+        ),
     ),
     mistakes=(
         *_WRITER.mistakes(),
@@ -256,8 +286,10 @@ def sample_text_GRU(weights, prompt, N):
             nudge="Which gate is used where?",
             hint="Your two gates have changed places: the reset gate mixes old state and "
             "candidate, and the update gate sits inside the candidate.",
-            edits=((_UPDATE, _UPDATE.replace("update", "reset")),
-                   (_RESET, _RESET.replace("reset", "update"))),
+            edits=(
+                (_UPDATE, _UPDATE.replace("update", "reset")),
+                (_RESET, _RESET.replace("reset", "update")),
+            ),
             fails=_CERTAIN,
         ),
         Mistake(
@@ -302,8 +334,10 @@ def sample_text_GRU(weights, prompt, N):
             nudge="Between which bounds do your gates lie?",
             hint="Your gates can be negative: you squash them with tanh. Gates lie between 0 and "
             "1, which is what the sigmoid is for.",
-            edits=((_UPDATE, _UPDATE.replace("sigmoid", "np.tanh")),
-                   (_RESET, _RESET.replace("sigmoid", "np.tanh"))),
+            edits=(
+                (_UPDATE, _UPDATE.replace("sigmoid", "np.tanh")),
+                (_RESET, _RESET.replace("sigmoid", "np.tanh")),
+            ),
             fails=_CERTAIN,
         ),
         Mistake(
@@ -433,13 +467,20 @@ def sample_text_GRU(weights, prompt, N):
             nudge="Are the weights after a call the same as before?",
             hint="Your scores pile up from step to step: y and b_y are the same array, a view of "
             "the weights, and += writes into it. Make a new array with +.",
-            edits=(("        return h, W_y @ h + b_y",
-                    "        y = b_y\n        y += W_y @ h\n        return h, y"),),
+            edits=(
+                (
+                    "        return h, W_y @ h + b_y",
+                    "        y = b_y\n        y += W_y @ h\n        return h, y",
+                ),
+            ),
             fails=_CERTAIN,
         ),
     ),
     held_back=(
-        HeldBack("keeps where it should renew", ("gru-update-inverted",), '''\
+        HeldBack(
+            "keeps where it should renew",
+            ("gru-update-inverted",),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -453,8 +494,12 @@ def sample_text_GRU(weights, prompt, N):
         y = h @ dense + bias
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("reset first, rows", ("gru-reset-before-product",), '''\
+""",
+        ),
+        HeldBack(
+            "reset first, rows",
+            ("gru-reset-before-product",),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -468,8 +513,12 @@ def sample_text_GRU(weights, prompt, N):
         y = h @ dense + bias
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("gates exchanged by their names", ("gru-gates-swapped",), '''\
+""",
+        ),
+        HeldBack(
+            "gates exchanged by their names",
+            ("gru-gates-swapped",),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -483,8 +532,12 @@ def sample_text_GRU(weights, prompt, N):
         y = h @ dense + bias
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("the state is set to zero in the loop", ("gru-no-memory",), '''\
+""",
+        ),
+        HeldBack(
+            "the state is set to zero in the loop",
+            ("gru-no-memory",),
+            """\
 def sample_text_GRU(weights, prompt, N):
     W_u, W_r, W_h = np.split(weights[0].T, 3)
     b_u, b_r, b_h = np.split(weights[2].sum(axis=0), 3)
@@ -496,8 +549,12 @@ def sample_text_GRU(weights, prompt, N):
         y = weights[3].T @ h + weights[4]
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("scores of the state before", ("gru-one-behind",), '''\
+""",
+        ),
+        HeldBack(
+            "scores of the state before",
+            ("gru-one-behind",),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -510,8 +567,12 @@ def sample_text_GRU(weights, prompt, N):
         u, r = np.split(sigmoid(x[: 2 * m] + h @ recurrent[:, : 2 * m]), 2)
         h = u * h + (1 - u) * np.tanh(x[2 * m :] + r * (h @ recurrent[:, 2 * m :]))
     return text
-'''),
-        HeldBack("squared by exponentiating twice the scores", ("gru-squared",), '''\
+""",
+        ),
+        HeldBack(
+            "squared by exponentiating twice the scores",
+            ("gru-squared",),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -528,8 +589,12 @@ def sample_text_GRU(weights, prompt, N):
         y = 2 * (h @ dense + bias)
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return "".join(vocabulary[i] for i in ids)
-'''),
-        HeldBack("stops one early", ("gru-one-short",), '''\
+""",
+        ),
+        HeldBack(
+            "stops one early",
+            ("gru-one-short",),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -543,9 +608,12 @@ def sample_text_GRU(weights, prompt, N):
         y = h @ dense + bias
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("gate inverted and reset before the product",
-                 ("gru-update-inverted", "gru-reset-before-product"), '''\
+""",
+        ),
+        HeldBack(
+            "gate inverted and reset before the product",
+            ("gru-update-inverted", "gru-reset-before-product"),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -558,8 +626,12 @@ def sample_text_GRU(weights, prompt, N):
         y = h @ dense + bias
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("hard gates, 0 or 1", (), '''\
+""",
+        ),
+        HeldBack(
+            "hard gates, 0 or 1",
+            (),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -572,8 +644,12 @@ def sample_text_GRU(weights, prompt, N):
         y = h @ dense + bias
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
-        HeldBack("one gate for both purposes", (), '''\
+""",
+        ),
+        HeldBack(
+            "one gate for both purposes",
+            (),
+            """\
 def sample_text_GRU(weights, prompt, N):
     kernel, recurrent, biases, dense, bias = weights
     m = len(recurrent)
@@ -586,6 +662,7 @@ def sample_text_GRU(weights, prompt, N):
         y = h @ dense + bias
         p = np.exp(y - y.max()) / np.exp(y - y.max()).sum()
     return text
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -14,7 +14,7 @@ CELL = Cell(
     id="p1-4-2-solution",
     functions=("perplexity_RNN", "perplexity_GRU"),
     where="problem 1.4.2",
-    right='''\
+    right="""\
 def perplexity_RNN(weights, text, m):
     W_xh1, W_h1h1, b_h1, W_h1h2, W_h2h2, b_h2, W_h2y, b_y = [w.T for w in weights]
 
@@ -46,18 +46,26 @@ def perplexity_GRU(weights, text, m):
 
 def judged(read, state, ids, m):
     total = 0.0
-''' + perplexity.LOOP + '''\
+"""
+    + perplexity.LOOP
+    + """\
     return np.exp(total / (len(ids) - m))
 
 
 def indices_of(text):
-''' + perplexity.SYMBOLS_CHECKED + '''\
+"""
+    + perplexity.SYMBOLS_CHECKED
+    + """\
     return [char_to_indices[char] for char in text]
 
 
-''' + perplexity.PROBABILITIES,
+"""
+    + perplexity.PROBABILITIES,
     rights=(
-        Right("two programs", "columns, one-hot vectors, logarithms of the probabilities", '''\
+        Right(
+            "two programs",
+            "columns, one-hot vectors, logarithms of the probabilities",
+            """\
 def perplexity_RNN(weights, text, m):
     for char in text:
         if char not in char_to_indices:
@@ -102,8 +110,12 @@ def perplexity_GRU(weights, text, m):
         if t >= m - 1:
             log_sum += np.log(p[char_to_indices[text[t + 1]], 0])
     return float(np.exp(-log_sum / (len(text) - m)))
-'''),
-        Right("all at once", "all states first, then all scores and a log-sum-exp of rows", '''\
+""",
+        ),
+        Right(
+            "all at once",
+            "all states first, then all scores and a log-sum-exp of rows",
+            """\
 def perplexity_RNN(weights, text, m):
     ids = numbers(text)
     kernel, recurrent, bias, kernel2, recurrent2, bias2, dense, bias3 = weights
@@ -142,8 +154,12 @@ def numbers(text):
         return [char_to_indices[char] for char in text]
     except KeyError as error:
         raise ValueError(f"unknown symbol {error}") from error
-'''),
-        Right("float32", "single precision throughout, a generator of log-probabilities", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "single precision throughout, a generator of log-probabilities",
+            """\
 def perplexity_RNN(weights, text, m):
     w = [np.asarray(weight, dtype=np.float32) for weight in weights]
 
@@ -182,8 +198,12 @@ def average(scores, text, m):
         for y, target in zip(scores(ids[:-1]), ids[1:])
     ]
     return np.exp(np.mean(surprises[m - 1 :]))
-'''),
-        Right("geometric mean", "the probabilities to the power 1 / (N - m), one by one", '''\
+""",
+        ),
+        Right(
+            "geometric mean",
+            "the probabilities to the power 1 / (N - m), one by one",
+            """\
 def perplexity_RNN(weights, text, m):
     wx, wh, b1, wx2, wh2, b2, wy, by = [np.atleast_2d(w) for w in weights]
     h1, h2 = np.zeros_like(b1), np.zeros_like(b2)
@@ -221,8 +241,12 @@ def steps(text, m):
     one_hot = np.eye(vocab_size)[[vocabulary.index(char) for char in text]]
     for t in range(len(text) - 1):
         yield one_hot[[t]], one_hot[t + 1], t + 1 >= m
-'''),
-        Right("reversed sum", "recursion over the text in pieces, base 2 and back, closures", '''\
+""",
+        ),
+        Right(
+            "reversed sum",
+            "recursion over the text in pieces, base 2 and back, closures",
+            """\
 def perplexity_RNN(weights, text, m):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
 
@@ -260,7 +284,8 @@ def mean_bits(step, state, text, m):
         p = np.exp(y - np.max(y))
         bits.append(-np.log2(p[ids[0]] / np.sum(p)))
     return np.average(bits[m - 1 :])
-'''),
+""",
+        ),
     ),
     mistakes=(
         *perplexity.mistakes(_BOTH, _SYMBOLS),
@@ -271,9 +296,13 @@ def mean_bits(step, state, text, m):
             hint="Your perplexity_RNN writes the transposed matrices back into the list that it "
             "was given, so that a second call gets them the wrong way round. Keep them in names "
             "of your own.",
-            edits=(("    W_xh1, W_h1h1, ",
-                    "    weights[:] = [w.T for w in weights]\n    W_xh1, W_h1h1, "),
-                   ("b_y = [w.T for w in weights]", "b_y = weights")),
+            edits=(
+                (
+                    "    W_xh1, W_h1h1, ",
+                    "    weights[:] = [w.T for w in weights]\n    W_xh1, W_h1h1, ",
+                ),
+                ("b_y = [w.T for w in weights]", "b_y = weights"),
+            ),
             fails=(_RNN,),
         ),
         Mistake(
@@ -282,8 +311,12 @@ def mean_bits(step, state, text, m):
             nudge="Which state of layer 1 does layer 2 read, the old or the new one?",
             hint="Your second layer reads the first layer's state of the step before. In the "
             "formula it is the new state: compute layer 1 first.",
-            edits=((f"{_LAYER_1}  # (n_1,)\n        {_LAYER_2}",
-                    f"{_LAYER_2}  # (n_2,)\n        {_LAYER_1}"),),
+            edits=(
+                (
+                    f"{_LAYER_1}  # (n_1,)\n        {_LAYER_2}",
+                    f"{_LAYER_2}  # (n_2,)\n        {_LAYER_1}",
+                ),
+            ),
             fails=(_RNN,),
         ),
         Mistake(
@@ -327,8 +360,10 @@ def mean_bits(step, state, text, m):
             nudge="Which function squashes the states, and can they be negative?",
             hint="Your states lie between 0 and 1: you squash with the sigmoid. This network's "
             "layers use tanh.",
-            edits=((_LAYER_1, _LAYER_1.replace("np.tanh", "sigmoid")),
-                   (_LAYER_2, _LAYER_2.replace("np.tanh", "sigmoid"))),
+            edits=(
+                (_LAYER_1, _LAYER_1.replace("np.tanh", "sigmoid")),
+                (_LAYER_2, _LAYER_2.replace("np.tanh", "sigmoid")),
+            ),
             fails=(_RNN,),
         ),
         Mistake(
@@ -399,8 +434,10 @@ def mean_bits(step, state, text, m):
             nudge="Which gate is used where?",
             hint="Your two gates have changed places: the reset gate mixes old state and "
             "candidate, and the update gate sits inside the candidate.",
-            edits=(("reset * (W_hh @ h)", "update * (W_hh @ h)"),
-                   (_MIXED, "h = reset * h + (1 - reset) * c")),
+            edits=(
+                ("reset * (W_hh @ h)", "update * (W_hh @ h)"),
+                (_MIXED, "h = reset * h + (1 - reset) * c"),
+            ),
             fails=(_GRU,),
         ),
         Mistake(
@@ -445,9 +482,13 @@ def mean_bits(step, state, text, m):
             nudge="Which network does your perplexity_GRU compute?",
             hint="Your perplexity_GRU takes its weights apart as an RNN's. It has five arrays, and "
             "the formulas of problem 1.3.",
-            edits=(("def perplexity_GRU(weights, text, m):\n",
+            edits=(
+                (
+                    "def perplexity_GRU(weights, text, m):\n",
                     "def perplexity_GRU(weights, text, m):\n"
-                    "    return perplexity_RNN(weights, text, m)\n"),),
+                    "    return perplexity_RNN(weights, text, m)\n",
+                ),
+            ),
             fails=(_GRU, _SYMBOLS),
         ),
         Mistake(
@@ -458,14 +499,14 @@ def mean_bits(step, state, text, m):
             "the text with the network, and add up the logarithms.",
             fails=_ALL,
             cheat=True,
-            code='''\
+            code="""\
 def perplexity_RNN(weights, text, m):
     return float(vocab_size)
 
 
 def perplexity_GRU(weights, text, m):
     return float(vocab_size)
-''',
+""",
         ),
         Mistake(
             "ppl-cheat-letters",
@@ -475,7 +516,7 @@ def perplexity_GRU(weights, text, m):
             "the text with the network, and add up the logarithms.",
             fails=_BOTH,
             cheat=True,
-            code='''\
+            code="""\
 def perplexity_RNN(weights, text, m):
     for char in text:
         if char not in vocabulary:
@@ -487,11 +528,14 @@ def perplexity_RNN(weights, text, m):
 
 
 perplexity_GRU = perplexity_RNN
-''',
+""",
         ),
     ),
     held_back=(
-        HeldBack("divides by the length", ("ppl-mean-over-text",), '''\
+        HeldBack(
+            "divides by the length",
+            ("ppl-mean-over-text",),
+            """\
 def perplexity_RNN(weights, text, m):
     log_p = log_p_rnn(weights, numbers(text))[m - 1 :]
     return np.prod(np.exp(-log_p / len(text)))
@@ -502,8 +546,13 @@ def perplexity_GRU(weights, text, m):
     return np.prod(np.exp(-log_p / len(text)))
 
 
-''' + perplexity.OTHER),
-        HeldBack("does not use m", ("ppl-m-ignored",), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "does not use m",
+            ("ppl-m-ignored",),
+            """\
 def perplexity_RNN(weights, text, m):
     return np.exp(-np.mean(log_p_rnn(weights, numbers(text))))
 
@@ -512,8 +561,13 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-np.mean(log_p_gru(weights, numbers(text))))
 
 
-''' + perplexity.OTHER),
-        HeldBack("stops at the mean of the logarithms", ("ppl-logarithm",), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "stops at the mean of the logarithms",
+            ("ppl-logarithm",),
+            """\
 def perplexity_RNN(weights, text, m):
     return -np.mean(log_p_rnn(weights, numbers(text))[m - 1 :])
 
@@ -522,8 +576,13 @@ def perplexity_GRU(weights, text, m):
     return -np.mean(log_p_gru(weights, numbers(text))[m - 1 :])
 
 
-''' + perplexity.OTHER),
-        HeldBack("the harmonic way round", ("ppl-mean-of-inverses",), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "the harmonic way round",
+            ("ppl-mean-of-inverses",),
+            """\
 def perplexity_RNN(weights, text, m):
     return (1 / np.exp(log_p_rnn(weights, numbers(text))[m - 1 :])).mean()
 
@@ -532,8 +591,13 @@ def perplexity_GRU(weights, text, m):
     return (1 / np.exp(log_p_gru(weights, numbers(text))[m - 1 :])).mean()
 
 
-''' + perplexity.OTHER),
-        HeldBack("slices from m, not from m - 1", ("ppl-starts-late",), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "slices from m, not from m - 1",
+            ("ppl-starts-late",),
+            """\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, numbers(text))[m:].mean())
 
@@ -542,8 +606,13 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-log_p_gru(weights, numbers(text))[m:].mean())
 
 
-''' + perplexity.OTHER),
-        HeldBack("reads the text without its prompt", ("ppl-prompt-unread",), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "reads the text without its prompt",
+            ("ppl-prompt-unread",),
+            """\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, numbers(text)[m - 1 :]).mean())
 
@@ -552,8 +621,13 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-log_p_gru(weights, numbers(text)[m - 1 :]).mean())
 
 
-''' + perplexity.OTHER),
-        HeldBack("back with 2", ("ppl-back-with-2",), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "back with 2",
+            ("ppl-back-with-2",),
+            """\
 def perplexity_RNN(weights, text, m):
     return np.power(2.0, -log_p_rnn(weights, numbers(text))[m - 1 :].mean())
 
@@ -562,8 +636,13 @@ def perplexity_GRU(weights, text, m):
     return np.power(2.0, -log_p_gru(weights, numbers(text))[m - 1 :].mean())
 
 
-''' + perplexity.OTHER),
-        HeldBack("m ignored, and no way back", ("ppl-m-ignored", "ppl-logarithm"), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "m ignored, and no way back",
+            ("ppl-m-ignored", "ppl-logarithm"),
+            """\
 def perplexity_RNN(weights, text, m):
     return -np.mean(log_p_rnn(weights, numbers(text)))
 
@@ -572,8 +651,13 @@ def perplexity_GRU(weights, text, m):
     return -np.mean(log_p_gru(weights, numbers(text)))
 
 
-''' + perplexity.OTHER),
-        HeldBack("the median in place of the mean", (), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "the median in place of the mean",
+            (),
+            """\
 def perplexity_RNN(weights, text, m):
     return np.exp(-np.median(log_p_rnn(weights, numbers(text))[m - 1 :]))
 
@@ -582,8 +666,13 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-np.median(log_p_gru(weights, numbers(text))[m - 1 :]))
 
 
-''' + perplexity.OTHER),
-        HeldBack("half of the prompt is judged", (), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "half of the prompt is judged",
+            (),
+            """\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, numbers(text))[m // 2 :].mean())
 
@@ -592,8 +681,13 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-log_p_gru(weights, numbers(text))[m // 2 :].mean())
 
 
-''' + perplexity.OTHER),
-        HeldBack("one gate too few", ("ppl-gru-no-reset",), '''\
+"""
+            + perplexity.OTHER,
+        ),
+        HeldBack(
+            "one gate too few",
+            ("ppl-gru-no-reset",),
+            """\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, numbers(text))[m - 1 :].mean())
 
@@ -602,8 +696,13 @@ def perplexity_GRU(weights, text, m):
     return np.exp(-log_p_gru(weights, numbers(text))[m - 1 :].mean())
 
 
-''' + perplexity.OTHER.replace("keep, see = gates", "keep, see = gates[0], 1")),
-        HeldBack("unknown symbols filtered out", ("ppl-skips-unknown",), '''\
+"""
+            + perplexity.OTHER.replace("keep, see = gates", "keep, see = gates[0], 1"),
+        ),
+        HeldBack(
+            "unknown symbols filtered out",
+            ("ppl-skips-unknown",),
+            """\
 def perplexity_RNN(weights, text, m):
     return np.exp(-log_p_rnn(weights, known(text))[m - 1 :].mean())
 
@@ -616,6 +715,8 @@ def known(text):
     return [vocabulary.index(char) for char in filter(vocabulary.__contains__, text)]
 
 
-''' + perplexity.OTHER),
+"""
+            + perplexity.OTHER,
+        ),
     ),
-)  # fmt: skip
+)

@@ -11,44 +11,64 @@ CELL = Cell(
     id="p2-2a-solution",
     functions=("embed_tokens",),
     where="problem 2.2a",
-    right='''\
+    right="""\
 def embed_tokens(tokens, params):
     embeddings = params["word_embedding.weight"]  # (vocab_size, d_model)
     embedded_tokens = embeddings[tokens]  # (n_tokens, d_model)
     return embedded_tokens
-''',
+""",
     rights=(
-        Right("loop", "row by row, stacked", '''\
+        Right(
+            "loop",
+            "row by row, stacked",
+            """\
 def embed_tokens(tokens, params):
     rows = []
     for token in tokens:
         rows.append(params["word_embedding.weight"][int(token)])
     return np.stack(rows)
-'''),
-        Right("one-hot", "a product with one-hot rows", '''\
+""",
+        ),
+        Right(
+            "one-hot",
+            "a product with one-hot rows",
+            """\
 def embed_tokens(tokens, params):
     embeddings = params["word_embedding.weight"]
     tokens = np.asarray(tokens, dtype=int)
     picks = (tokens[:, None] == np.arange(len(embeddings))).astype(embeddings.dtype)
     return picks @ embeddings
-'''),
-        Right("take", "np.take along the first axis", '''\
+""",
+        ),
+        Right(
+            "take",
+            "np.take along the first axis",
+            """\
 def embed_tokens(tokens, params):
     return np.take(params["word_embedding.weight"], tokens, axis=0)
-'''),
-        Right("filled", "an empty array filled by index, in float64", '''\
+""",
+        ),
+        Right(
+            "filled",
+            "an empty array filled by index, in float64",
+            """\
 def embed_tokens(tokens, params):
     table = params["word_embedding.weight"]
     embedded = np.zeros((len(tokens), table.shape[1]))
     for i in range(len(tokens)):
         embedded[i, :] += table[tokens[i], :]
     return embedded
-'''),
-        Right("closure", "a look-up function, mapped", '''\
+""",
+        ),
+        Right(
+            "closure",
+            "a look-up function, mapped",
+            """\
 def embed_tokens(tokens, params):
     look_up = params["word_embedding.weight"].__getitem__
     return np.array(list(map(look_up, tokens)))
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -151,8 +171,12 @@ def embed_tokens(tokens, params):
             hint="For several tokens it is right; for one, the row axis gets lost and (d_model,) "
             "comes back instead of (1, d_model). Don't squeeze.",
             edits=(("embeddings[tokens]", "np.squeeze(embeddings[tokens])"),),
-            fails=("p2-2a-test-fresh", "p2-10-test-causal", "p2-11-test-sampling",
-                   "p2-11-test-temperature"),
+            fails=(
+                "p2-2a-test-fresh",
+                "p2-10-test-causal",
+                "p2-11-test-sampling",
+                "p2-11-test-temperature",
+            ),
         ),
         Mistake(
             "embed-no-lists",
@@ -192,8 +216,10 @@ def embed_tokens(tokens, params):
             nudge="Does the model look the same after a call?",
             hint="The result is right, but the table that was handed over is changed by each call. "
             "Work on a copy, or leave the table alone.",
-            edits=(("    embedded_tokens", "    embeddings /= 2\n    embedded_tokens"),
-                   ("embeddings[tokens]", "2 * embeddings[tokens]")),
+            edits=(
+                ("    embedded_tokens", "    embeddings /= 2\n    embedded_tokens"),
+                ("embeddings[tokens]", "2 * embeddings[tokens]"),
+            ),
             fails=("p2-2a-test-fresh", "p2-10-test-causal", "p2-11-test"),
         ),
         Mistake(
@@ -216,7 +242,7 @@ def embed_tokens(tokens, params):
             about="the printed values, padded to the right shape",
             nudge="Where do the embeddings in your code come from?",
             hint="Your function returns numbers that are written into it. Look the rows up.",
-            code='''\
+            code="""\
 def embed_tokens(tokens, params):
     embedded = np.zeros((len(tokens), 512))
     embedded[:3, :5] = [
@@ -225,41 +251,61 @@ def embed_tokens(tokens, params):
         [0.7071919, 0.45128715, -1.1132193, -0.18074755, -0.36634383],
     ][: len(tokens)]
     return embedded
-''',
+""",
             fails=("p2-2a-test-fresh", *_TRANSFORMER, "p2-11-test"),
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("columns by a loop", ("embed-columns",), '''\
+        HeldBack(
+            "columns by a loop",
+            ("embed-columns",),
+            """\
 def embed_tokens(tokens, params):
     table = params["word_embedding.weight"]
     out = []
     for row in table:
         out.append([row[t] for t in tokens])
     return np.array(out)
-'''),
-        HeldBack("from one, by a loop", ("embed-from-one",), '''\
+""",
+        ),
+        HeldBack(
+            "from one, by a loop",
+            ("embed-from-one",),
+            """\
 def embed_tokens(tokens, params):
     E = params["word_embedding.weight"]
     out = np.empty((len(tokens), E.shape[1]))
     for i, t in enumerate(tokens):
         out[i] = E[t - 1]
     return out
-'''),
-        HeldBack("unit vectors by a loop", ("embed-unit-length",), '''\
+""",
+        ),
+        HeldBack(
+            "unit vectors by a loop",
+            ("embed-unit-length",),
+            """\
 def embed_tokens(tokens, params):
     E = params["word_embedding.weight"]
     return np.array([E[t] / np.sqrt(np.sum(E[t] ** 2)) for t in tokens])
-'''),
-        HeldBack("set of tokens", ("embed-sorted",), '''\
+""",
+        ),
+        HeldBack(
+            "set of tokens",
+            ("embed-sorted",),
+            """\
 def embed_tokens(tokens, params):
     return np.vstack([params["word_embedding.weight"][t] for t in sorted(set(tokens))])
-'''),
-        HeldBack("rows shuffled", (), '''\
+""",
+        ),
+        HeldBack(
+            "rows shuffled",
+            (),
+            """\
 def embed_tokens(tokens, params):
     E = params["word_embedding.weight"]
     return E[np.roll(tokens, 1)] + 0.1
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

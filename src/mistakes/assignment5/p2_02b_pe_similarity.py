@@ -9,12 +9,15 @@ CELL = Cell(
     id="p2-2b-solution",
     functions=("pe_similarity",),
     where="problem 2.2b",
-    right=f'''\
+    right=f"""\
 {_PE}
 pe_similarity = pe @ pe.T  # (128, 128)
-''',
+""",
     rights=(
-        Right("loop", "pair by pair, in lists, with the heat map", f'''\
+        Right(
+            "loop",
+            "pair by pair, in lists, with the heat map",
+            f"""\
 {_PE}
 pe_similarity = []
 for one in pe:
@@ -23,37 +26,58 @@ for one in pe:
 sns.heatmap(pe_similarity)
 plt.title("Similarity structure of sinusoidal positional embeddings")
 plt.show()
-'''),
-        Right("einsum", "einsum over the columns", f'''\
+""",
+        ),
+        Right(
+            "einsum",
+            "einsum over the columns",
+            f"""\
 {_PE}
 pe_similarity = np.einsum("ik,jk->ij", pe, pe)
-'''),
-        Right("float32", "in single precision", f'''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision",
+            f"""\
 {_PE}
 pe = pe.astype(np.float32)
 pe_similarity = np.inner(pe, pe)
-'''),
-        Right("cosines", "the addition theorem: cosines of distances", f'''\
+""",
+        ),
+        Right(
+            "cosines",
+            "the addition theorem: cosines of distances",
+            f"""\
 {_PE}
 i = np.arange(128)
 waves = 10000.0 ** (-2 * np.arange(128) / 256)
 pe_similarity = np.cos((i[:, None, None] - i[None, :, None]) * waves).sum(axis=-1)
-'''),
-        Right("symmetric", "half of the pairs, mirrored", f'''\
+""",
+        ),
+        Right(
+            "symmetric",
+            "half of the pairs, mirrored",
+            f"""\
 {_PE}
 pe_similarity = np.zeros((len(pe), len(pe)))
 for i in range(len(pe)):
     for j in range(i + 1):
         pe_similarity[i, j] = pe_similarity[j, i] = np.dot(pe[i], pe[j])
-'''),
-        Right("correlation", "np.correlate of every row with every row", f'''\
+""",
+        ),
+        Right(
+            "correlation",
+            "np.correlate of every row with every row",
+            f"""\
 {_PE}
 def product(i, j):
     return np.correlate(pe[i], pe[j])[0]
 
 
 pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -187,28 +211,40 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             about="the one value that the test shows, on the diagonal, and a decay made up",
             nudge="Where do the values off the diagonal come from?",
             hint="The values are made up, all but the diagonal. Compute them from pe.",
-            code=f'''\
+            code=f"""\
 {_PE}
 distance = np.abs(np.arange(128)[:, None] - np.arange(128))
 pe_similarity = 128 * np.exp(-distance / 30)
-''',
+""",
             fails=_OWN,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("columns by einsum", ("pe-columns",), f'''\
+        HeldBack(
+            "columns by einsum",
+            ("pe-columns",),
+            f"""\
 {_PE}
 pe_similarity = np.einsum("ki,kj->ij", pe, pe)
-'''),
-        HeldBack("unit vectors first", ("pe-cosine",), f'''\
+""",
+        ),
+        HeldBack(
+            "unit vectors first",
+            ("pe-cosine",),
+            f"""\
 {_PE}
 units = [row / np.sqrt(row @ row) for row in pe]
 pe_similarity = np.array([[a @ b for a in units] for b in units])
-'''),
-        HeldBack("squared distances", (), f'''\
+""",
+        ),
+        HeldBack(
+            "squared distances",
+            (),
+            f"""\
 {_PE}
 pe_similarity = ((pe[:, None] - pe[None]) ** 2).sum(axis=2)
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""multi_head_attention: all mistakes; other right answers are in mistakes.assignment5.shared.causal_attention."""
+"""multi_head_attention: all mistakes; more right answers: shared/causal_attention.py."""
 
 from mistakes.assignment5.shared.causal_attention import HELD_BACK, RIGHTS
 from mistakes.entries import Cell, Mistake
@@ -12,7 +12,7 @@ CELL = Cell(
     id="p2-3-solution",
     functions=("multi_head_attention",),
     where="problem 2.3",
-    right='''\
+    right="""\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq = params[f"{layer_prefix}.attention.wq.weight"].T  # (d_model, d_model)
     wk = params[f"{layer_prefix}.attention.wk.weight"].T  # (d_model, d_model)
@@ -40,7 +40,7 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
     head_outputs = np.concatenate(head_outputs, axis=-1)  # (n, d_model)
     output = head_outputs @ wo  # (n, d_model)
     return output
-''',
+""",
     rights=RIGHTS,
     mistakes=(
         Mistake(
@@ -339,13 +339,13 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="How many attention matrices does your function compute?",
             hint="You compare whole rows of Q and K: one head of 512 dimensions. There are eight "
             "heads of 64, each with weights of its own.",
-            code='''\
+            code="""\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv, wo = (params[f"{layer_prefix}.attention.w{c}.weight"].T for c in "qkvo")
     scores = (x @ wq) @ (x @ wk).T / math.sqrt(d_model // n_heads)
     weights = softmax(apply_presoftmax_causal_mask(scores))
     return weights @ (x @ wv) @ wo
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -414,9 +414,7 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="What is the third argument for?",
             hint="It is right for layer 0 only: the prefix that is passed in says which layer's "
             "matrices to use.",
-            edits=(
-                ("    wq = params[", '    layer_prefix = "layers.0"\n    wq = params['),
-            ),
+            edits=(("    wq = params[", '    layer_prefix = "layers.0"\n    wq = params['),),
             fails=_ALL,
         ),
         Mistake(
@@ -472,8 +470,10 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="The first call is right, and it changes the model: the matrix of the queries is "
             "scaled in place, again with each call. Work on a copy.",
             edits=(
-                ("    attn_scale = 1 / math.sqrt(head_dim)\n",
-                 "    wq /= math.sqrt(head_dim)\n    attn_scale = 1\n"),
+                (
+                    "    attn_scale = 1 / math.sqrt(head_dim)\n",
+                    "    wq /= math.sqrt(head_dim)\n    attn_scale = 1\n",
+                ),
             ),
             fails=_ALL,
         ),
@@ -494,13 +494,13 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             about="the printed row, tiled, for an input of ones",
             nudge="Where do your numbers come from when all inputs are alike?",
             hint="Your function returns numbers that are written into it. Compute them.",
-            code='''\
+            code="""\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     printed = [0.48334133, 0.19740422, -0.39514927, -0.40647455, 0.4831646]
     output = np.zeros(x.shape)
     output[:, :5] = printed
     return output
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -510,15 +510,15 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="Who attends to whom in your code?",
             hint="You project values and return them: no token looks at another. That is right "
             "only where all tokens are alike.",
-            code='''\
+            code="""\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wv = params[f"{layer_prefix}.attention.wv.weight"].T
     wo = params[f"{layer_prefix}.attention.wo.weight"].T
     return x @ wv @ wo
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=HELD_BACK,
-)  # fmt: skip
+)

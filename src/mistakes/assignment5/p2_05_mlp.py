@@ -10,16 +10,19 @@ CELL = Cell(
     id="p2-5-solution",
     functions=("mlp",),
     where="problem 2.5",
-    right='''\
+    right="""\
 def mlp(x, params, layer_prefix="layers.0"):
     w1 = params[f"{layer_prefix}.feed_forward.0.weight"].T  # (d_model, d_ff)
     w2 = params[f"{layer_prefix}.feed_forward.2.weight"].T  # (d_ff, d_model)
     hidden = relu(x @ w1)  # (n, d_ff)
     o = hidden @ w2  # (n, d_model)
     return o
-''',
+""",
     rights=(
-        Right("loop", "row by row", '''\
+        Right(
+            "loop",
+            "row by row",
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     up = params[layer_prefix + ".feed_forward.0.weight"]
     down = params[layer_prefix + ".feed_forward.2.weight"]
@@ -29,15 +32,23 @@ def mlp(x, params, layer_prefix="layers.0"):
         hidden[hidden < 0] = 0
         rows.append(down @ hidden)
     return np.array(rows)
-'''),
-        Right("einsum", "einsum and the positive part by multiplication", '''\
+""",
+        ),
+        Right(
+            "einsum",
+            "einsum and the positive part by multiplication",
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     w1 = params[f"{layer_prefix}.feed_forward.0.weight"]
     w2 = params[f"{layer_prefix}.feed_forward.2.weight"]
     z = np.einsum("nd,fd->nf", x, w1)
     return np.einsum("nf,df->nd", z * (z > 0), w2)
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     w1, w2 = (
         np.asarray(params[f"{layer_prefix}.feed_forward.{i}.weight"], dtype=np.float32).T
@@ -45,14 +56,22 @@ def mlp(x, params, layer_prefix="layers.0"):
     )
     hidden = np.clip(np.float32(x) @ w1, 0, None)
     return hidden @ w2
-'''),
-        Right("columns", "tokens as columns, absolute values", '''\
+""",
+        ),
+        Right(
+            "columns",
+            "tokens as columns, absolute values",
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     up, down = (params[f"{layer_prefix}.feed_forward.{i}.weight"] for i in (0, 2))
     z = np.matmul(up, np.transpose(x))
     return (down @ ((z + np.abs(z)) / 2)).T
-'''),
-        Right("composed", "functions of functions", '''\
+""",
+        ),
+        Right(
+            "composed",
+            "functions of functions",
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     def linear(number):
         matrix = params[f"{layer_prefix}.feed_forward.{number}.weight"]
@@ -61,8 +80,12 @@ def mlp(x, params, layer_prefix="layers.0"):
     for step in (linear(0), relu, linear(2)):
         x = step(x)
     return x
-'''),
-        Right("unit by unit", "the sum of what each hidden unit adds", '''\
+""",
+        ),
+        Right(
+            "unit by unit",
+            "the sum of what each hidden unit adds",
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     up = params[f"{layer_prefix}.feed_forward.0.weight"]
     down = params[f"{layer_prefix}.feed_forward.2.weight"]
@@ -70,7 +93,8 @@ def mlp(x, params, layer_prefix="layers.0"):
     for unit, inputs in enumerate(np.where(x @ up.T > 0, x @ up.T, 0).T):
         out += inputs[:, None] * down[:, unit]
     return out
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -234,45 +258,61 @@ def mlp(x, params, layer_prefix="layers.0"):
             about="the printed row, tiled, for an input of ones",
             nudge="Where do your numbers come from when all inputs are alike?",
             hint="Your function returns numbers that are written into it. Compute them.",
-            code='''\
+            code="""\
 def mlp(x, params, layer_prefix="layers.0"):
     if np.all(x == 1):
         out = np.zeros(x.shape)
         out[:, :5] = [0.06068574, 0.6727857, 0.20872724, 0.42208509, 0.29517956]
         return out
     return x.copy()
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("no activation, by einsum", ("mlp-no-relu",), '''\
+        HeldBack(
+            "no activation, by einsum",
+            ("mlp-no-relu",),
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     a = params[f"{layer_prefix}.feed_forward.0.weight"]
     b = params[f"{layer_prefix}.feed_forward.2.weight"]
     return np.einsum("nd,fd,ef->ne", x, a, b, optimize=True)
-'''),
-        HeldBack("cut off at the end", ("mlp-relu-last",), '''\
+""",
+        ),
+        HeldBack(
+            "cut off at the end",
+            ("mlp-relu-last",),
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     a = params[f"{layer_prefix}.feed_forward.0.weight"]
     b = params[f"{layer_prefix}.feed_forward.2.weight"]
     out = (b @ (a @ x.T)).T
     out[out < 0] = 0
     return out
-'''),
-        HeldBack("residual in a loop", ("mlp-residual",), '''\
+""",
+        ),
+        HeldBack(
+            "residual in a loop",
+            ("mlp-residual",),
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     a = params[f"{layer_prefix}.feed_forward.0.weight"]
     b = params[f"{layer_prefix}.feed_forward.2.weight"]
     return np.stack([row + b @ np.clip(a @ row, 0, None) for row in x])
-'''),
-        HeldBack("swish", (), '''\
+""",
+        ),
+        HeldBack(
+            "swish",
+            (),
+            """\
 def mlp(x, params, layer_prefix="layers.0"):
     a = params[f"{layer_prefix}.feed_forward.0.weight"]
     b = params[f"{layer_prefix}.feed_forward.2.weight"]
     z = x @ a.T
     return (z / (1 + np.exp(-z))) @ b.T
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

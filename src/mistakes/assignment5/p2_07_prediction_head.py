@@ -12,46 +12,66 @@ CELL = Cell(
     id="p2-7-solution",
     functions=("prediction_head",),
     where="problem 2.7",
-    right='''\
+    right="""\
 def prediction_head(x, params):
     w = params["fc_out.weight"].T  # (d_model, vocab_size)
     b = params["fc_out.bias"]  # (vocab_size,)
     logits = x @ w + b  # (n, vocab_size)
     return logits
-''',
+""",
     rights=(
-        Right("loop", "one logit at a time", '''\
+        Right(
+            "loop",
+            "one logit at a time",
+            """\
 def prediction_head(x, params):
     w, b = params["fc_out.weight"], params["fc_out.bias"]
     logits = []
     for row in x:
         logits.append([np.dot(weights, row) + bias for weights, bias in zip(w, b)])
     return np.array(logits)
-'''),
-        Right("einsum", "einsum, the bias as a row", '''\
+""",
+        ),
+        Right(
+            "einsum",
+            "einsum, the bias as a row",
+            """\
 def prediction_head(x, params):
     scores = np.einsum("nd,vd->nv", x, params["fc_out.weight"])
     return scores + params["fc_out.bias"][None, :]
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def prediction_head(x, params):
     x, w, b = (
         np.asarray(a, np.float32) for a in (x, params["fc_out.weight"], params["fc_out.bias"])
     )
     return np.inner(x, w) + b
-'''),
-        Right("wider", "the bias as the weight of a column of ones", '''\
+""",
+        ),
+        Right(
+            "wider",
+            "the bias as the weight of a column of ones",
+            """\
 def prediction_head(x, params):
     wide = np.hstack([x, np.ones((len(x), 1))])
     matrix = np.vstack([params["fc_out.weight"].T, params["fc_out.bias"]])
     return wide @ matrix
-'''),
-        Right("columns", "tokens as columns, added in its own array", '''\
+""",
+        ),
+        Right(
+            "columns",
+            "tokens as columns, added in its own array",
+            """\
 def prediction_head(x, params):
     scores = params["fc_out.weight"] @ np.transpose(x)
     scores += params["fc_out.bias"].reshape(-1, 1)
     return scores.T
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -171,7 +191,7 @@ def prediction_head(x, params):
             nudge="Along which axis does the bias run?",
             hint="With as many positions as tokens your bias goes down the rows. It has one number "
             "per column: leave numpy's broadcasting as it is.",
-            code='''\
+            code="""\
 def prediction_head(x, params):
     w = params["fc_out.weight"]
     b = params["fc_out.bias"]
@@ -179,7 +199,7 @@ def prediction_head(x, params):
     if scores.shape[1] == len(b):
         return (scores + b).T
     return scores.T + b
-''',
+""",
             fails=("p2-8-test-fresh",),
         ),
         Mistake(
@@ -204,22 +224,29 @@ def prediction_head(x, params):
             about="the printed row, tiled",
             nudge="Where do your numbers come from?",
             hint="Your function returns numbers that are written into it. Compute them.",
-            code='''\
+            code="""\
 def prediction_head(x, params):
     logits = np.zeros((len(x), len(params["fc_out.bias"])))
     logits[:, :5] = [0.88448969, 0.07200013, -0.67318526, -1.11558351, 0.14410351]
     return logits
-''',
+""",
             fails=("p2-8-test-fresh", *_TRANSFORMER, *_CHOICE),
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("product only", ("head-no-bias",), '''\
+        HeldBack(
+            "product only",
+            ("head-no-bias",),
+            """\
 def prediction_head(x, params):
     return np.array([params["fc_out.weight"] @ row for row in x])
-'''),
-        HeldBack("exponentials over their sum", ("head-softmax",), '''\
+""",
+        ),
+        HeldBack(
+            "exponentials over their sum",
+            ("head-softmax",),
+            """\
 def prediction_head(x, params):
     out = []
     for row in x:
@@ -227,15 +254,24 @@ def prediction_head(x, params):
         e = np.exp(e - e.max())
         out.append(e / e.sum())
     return np.array(out)
-'''),
-        HeldBack("zero below zero", ("head-relu",), '''\
+""",
+        ),
+        HeldBack(
+            "zero below zero",
+            ("head-relu",),
+            """\
 def prediction_head(x, params):
     y = np.inner(x, params["fc_out.weight"]) + params["fc_out.bias"]
     return np.where(y > 0, y, 0)
-'''),
-        HeldBack("half the weights", (), '''\
+""",
+        ),
+        HeldBack(
+            "half the weights",
+            (),
+            """\
 def prediction_head(x, params):
     return 0.5 * x @ params["fc_out.weight"].T + params["fc_out.bias"]
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -35,7 +35,10 @@ CELL = Cell(
     where="problem 2.9",
     right=RIGHT,
     rights=(
-        Right("one expression a layer", "residuals nested", '''\
+        Right(
+            "one expression a layer",
+            "residuals nested",
+            """\
 def transformer(tokens, params):
     x = embed_tokens(tokens, params)
     x = np.add(x, get_sinusoidal_positional_embeddings(*x.shape))
@@ -43,8 +46,12 @@ def transformer(tokens, params):
         seen = x + multi_head_attention(x, params, prefix)
         x = seen + mlp(seen, params, prefix)
     return prediction_head(x, params)
-'''),
-        Right("reduce", "layers folded over the stream", '''\
+""",
+        ),
+        Right(
+            "reduce",
+            "layers folded over the stream",
+            """\
 from functools import reduce
 
 
@@ -56,8 +63,12 @@ def transformer(tokens, params):
     x = embed_tokens(tokens, params)
     start = x + get_sinusoidal_positional_embeddings(len(x), d_model)
     return prediction_head(reduce(layer, range(n_layers), start), params)
-'''),
-        Right("in double precision", "the stream in float64", '''\
+""",
+        ),
+        Right(
+            "in double precision",
+            "the stream in float64",
+            """\
 def transformer(tokens, params):
     x = np.array(embed_tokens(tokens, params), dtype=np.float64)
     x += get_sinusoidal_positional_embeddings(x.shape[0], x.shape[1])
@@ -65,8 +76,12 @@ def transformer(tokens, params):
         x += multi_head_attention(x, params, layer_prefix=f"layers.{i}")
         x += mlp(x, params, layer_prefix=f"layers.{i}")
     return prediction_head(x, params)
-'''),
-        Right("in single precision", "the stream in float32", '''\
+""",
+        ),
+        Right(
+            "in single precision",
+            "the stream in float32",
+            """\
 def transformer(tokens, params):
     x = np.asarray(embed_tokens(list(tokens), params), dtype=np.float32)
     pe = get_sinusoidal_positional_embeddings(len(tokens), x.shape[1])
@@ -75,8 +90,12 @@ def transformer(tokens, params):
         x = (x + multi_head_attention(x, params, f"layers.{i}")).astype(np.float32)
         x = (x + mlp(x, params, f"layers.{i}")).astype(np.float32)
     return prediction_head(x, params)
-'''),
-        Right("recursion", "each layer asks for what the layers before it give", '''\
+""",
+        ),
+        Right(
+            "recursion",
+            "each layer asks for what the layers before it give",
+            """\
 def transformer(tokens, params):
     def stream(k):
         if k == 0:
@@ -87,7 +106,8 @@ def transformer(tokens, params):
         return mlp(x, params, f"layers.{k - 1}") + x
 
     return prediction_head(stream(n_layers), params)
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -158,8 +178,10 @@ def transformer(tokens, params):
             nudge="What is left of the embeddings after the first layer?",
             hint="Neither attention nor MLP of yours is added to the stream: both replace it. Add "
             "each to x.",
-            edits=(("        x = x + attn_out", "        x = attn_out"),
-                   ("        x = x + mlp_out", "        x = mlp_out")),
+            edits=(
+                ("        x = x + attn_out", "        x = attn_out"),
+                ("        x = x + mlp_out", "        x = mlp_out"),
+            ),
             fails=(*OWN, "p2-11-test"),
         ),
         Mistake(
@@ -177,8 +199,10 @@ def transformer(tokens, params):
             nudge="To what is the MLP's output added?",
             hint="You add the MLP's output to the stream before attention, so that attention only "
             "reaches the MLP. Add it to the stream after attention.",
-            edits=((ATTN, "        before = x\n" + ATTN),
-                   ("x = x + mlp_out", "x = before + mlp_out")),
+            edits=(
+                (ATTN, "        before = x\n" + ATTN),
+                ("x = x + mlp_out", "x = before + mlp_out"),
+            ),
             fails=OWN,
         ),
         Mistake(
@@ -220,9 +244,13 @@ def transformer(tokens, params):
             nudge="Which weights does the second layer use?",
             hint="All your layers use the weights of layer 0. Pass layer_prefix with the number of "
             "the layer, to attention and to the MLP.",
-            edits=(('multi_head_attention(x, params, layer_prefix=f"layers.{i}")',
-                    "multi_head_attention(x, params)"),
-                   ('mlp(x, params, layer_prefix=f"layers.{i}")', "mlp(x, params)")),
+            edits=(
+                (
+                    'multi_head_attention(x, params, layer_prefix=f"layers.{i}")',
+                    "multi_head_attention(x, params)",
+                ),
+                ('mlp(x, params, layer_prefix=f"layers.{i}")', "mlp(x, params)"),
+            ),
             fails=OWN,
         ),
         Mistake(
@@ -307,8 +335,13 @@ def transformer(tokens, params):
             nudge="In which order do the columns of the positions stand?",
             hint="Your positions alternate sines and cosines, as in the first paper. This model "
             "has all sines first: add what the given function returns.",
-            edits=((ADD_PE, "    pe = pe.reshape(len(pe), 2, -1).transpose(0, 2, 1)"
-                    ".reshape(pe.shape)\n" + ADD_PE),),
+            edits=(
+                (
+                    ADD_PE,
+                    "    pe = pe.reshape(len(pe), 2, -1).transpose(0, 2, 1)"
+                    ".reshape(pe.shape)\n" + ADD_PE,
+                ),
+            ),
             fails=(*OWN, "p2-11-test"),
         ),
         Mistake(
@@ -333,7 +366,7 @@ def transformer(tokens, params):
             nudge="What does the second layer read?",
             hint="Your layers all read the embeddings, and what they write is added up at the end. "
             "Each layer has to read what the layers before it have written.",
-            code='''\
+            code="""\
 def transformer(tokens, params):
     start = embed_tokens(tokens, params)
     start = start + get_sinusoidal_positional_embeddings(*start.shape)
@@ -342,7 +375,7 @@ def transformer(tokens, params):
         seen = start + multi_head_attention(start, params, layer_prefix=f"layers.{i}")
         total = total + seen - start + mlp(seen, params, layer_prefix=f"layers.{i}")
     return prediction_head(total, params)
-''',
+""",
             fails=OWN,
         ),
         Mistake(
@@ -360,9 +393,13 @@ def transformer(tokens, params):
             nudge="Is anything done to the stream before attention reads it?",
             hint="You normalise the stream before attention. Real Transformers do; this one was "
             "trained without.",
-            edits=(("multi_head_attention(x, params",
+            edits=(
+                (
+                    "multi_head_attention(x, params",
                     "multi_head_attention((x - x.mean(-1, keepdims=True)) "
-                    "/ x.std(-1, keepdims=True), params"),),
+                    "/ x.std(-1, keepdims=True), params",
+                ),
+            ),
             fails=OWN,
         ),
         Mistake(
@@ -389,7 +426,7 @@ def transformer(tokens, params):
             nudge="Does the second call give what the first one gave?",
             hint="Your positions are made once, for the first text, and are cut or too short for "
             "the next. Make them anew in each call.",
-            code='''\
+            code="""\
 _positions = []
 
 
@@ -402,7 +439,7 @@ def transformer(tokens, params):
         x = x + multi_head_attention(x, params, layer_prefix=f"layers.{i}")
         x = x + mlp(x, params, layer_prefix=f"layers.{i}")
     return prediction_head(x, params)
-''',
+""",
             fails=ALL,
         ),
         Mistake(
@@ -410,7 +447,7 @@ def transformer(tokens, params):
             about="the printed values, padded to the right shape",
             nudge="Where do your numbers come from?",
             hint="Your function returns numbers that are written into it. Compute them.",
-            code='''\
+            code="""\
 def transformer(tokens, params):
     printed = [
         [-1.96413494, -5.12566872, -5.90677725, -5.57889829, -3.85043572],
@@ -420,7 +457,7 @@ def transformer(tokens, params):
     logits = np.zeros((len(tokens), len(params["fc_out.bias"])))
     logits[:3, :5] = printed[: len(tokens)]
     return logits
-''',
+""",
             fails=ALL,
             cheat=True,
         ),
@@ -430,7 +467,7 @@ def transformer(tokens, params):
             nudge="Which weights does the function use when it is given others?",
             hint="Your function reads the Bard's weights whatever it is given. Use the argument "
             "params.",
-            code='''\
+            code="""\
 _bard = load_transformer_weights()
 
 
@@ -441,12 +478,15 @@ def transformer(tokens, params):
         x = x + multi_head_attention(x, _bard, layer_prefix=f"layers.{i}")
         x = x + mlp(x, _bard, layer_prefix=f"layers.{i}")
     return prediction_head(x, _bard)
-''',
+""",
             fails=ALL,
         ),
     ),
     held_back=(
-        HeldBack("no residual, in one line", ("transformer-no-attention-residual",), '''\
+        HeldBack(
+            "no residual, in one line",
+            ("transformer-no-attention-residual",),
+            """\
 def transformer(tokens, params):
     x = embed_tokens(tokens, params)
     x = x + get_sinusoidal_positional_embeddings(*x.shape)
@@ -454,8 +494,12 @@ def transformer(tokens, params):
         x = multi_head_attention(x, params, prefix)
         x += mlp(x, params, prefix)
     return prediction_head(x, params)
-'''),
-        HeldBack("parallel in one sum", ("transformer-parallel",), '''\
+""",
+        ),
+        HeldBack(
+            "parallel in one sum",
+            ("transformer-parallel",),
+            """\
 def transformer(tokens, params):
     x = embed_tokens(tokens, params)
     x = x + get_sinusoidal_positional_embeddings(*x.shape)
@@ -463,8 +507,12 @@ def transformer(tokens, params):
         p = f"layers.{i}"
         x = x + multi_head_attention(x, params, p) + mlp(x, params, p)
     return prediction_head(x, params)
-'''),
-        HeldBack("prefix forgotten", ("transformer-same-layer",), '''\
+""",
+        ),
+        HeldBack(
+            "prefix forgotten",
+            ("transformer-same-layer",),
+            """\
 def transformer(tokens, params):
     h = np.asarray(embed_tokens(tokens, params))
     h = h + get_sinusoidal_positional_embeddings(h.shape[0], h.shape[1])
@@ -472,23 +520,35 @@ def transformer(tokens, params):
         h = h + multi_head_attention(h, params)
         h = h + mlp(h, params)
     return prediction_head(h, params)
-'''),
-        HeldBack("positions forgotten", ("transformer-no-positions",), '''\
+""",
+        ),
+        HeldBack(
+            "positions forgotten",
+            ("transformer-no-positions",),
+            """\
 def transformer(tokens, params):
     state = embed_tokens(tokens, params)
     for i in range(n_layers):
         state = np.add(state, multi_head_attention(state, params, f"layers.{i}"))
         state = np.add(state, mlp(state, params, f"layers.{i}"))
     return prediction_head(state, params)
-'''),
-        HeldBack("no positions and no MLP", ("transformer-no-positions", "transformer-no-mlp"), '''\
+""",
+        ),
+        HeldBack(
+            "no positions and no MLP",
+            ("transformer-no-positions", "transformer-no-mlp"),
+            """\
 def transformer(tokens, params):
     x = embed_tokens(tokens, params)
     for i in range(n_layers):
         x = x + multi_head_attention(x, params, layer_prefix=f"layers.{i}")
     return prediction_head(x, params)
-'''),
-        HeldBack("halved residuals", (), '''\
+""",
+        ),
+        HeldBack(
+            "halved residuals",
+            (),
+            """\
 def transformer(tokens, params):
     x = embed_tokens(tokens, params)
     x = x + get_sinusoidal_positional_embeddings(*x.shape)
@@ -496,6 +556,7 @@ def transformer(tokens, params):
         x = x + 0.5 * multi_head_attention(x, params, layer_prefix=f"layers.{i}")
         x = x + 0.5 * mlp(x, params, layer_prefix=f"layers.{i}")
     return prediction_head(x, params)
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -31,7 +31,10 @@ CELL = Cell(
     where="problem 2.11",
     right=RIGHT,
     rights=(
-        Right("default_rng", "numpy's newer generator", '''\
+        Right(
+            "default_rng",
+            "numpy's newer generator",
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     rng = np.random.default_rng()
     tokens = enc.encode(prefix_text)
@@ -41,8 +44,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         tokens.append(int(scores.argmax() if greedy else rng.choice(len(p), p=p)))
         max_len -= 1
     return enc.decode(tokens)
-'''),
-        Right("random.choices", "Python's own generator, weights not normalized", '''\
+""",
+        ),
+        Right(
+            "random.choices",
+            "Python's own generator, weights not normalized",
+            """\
 import random
 
 
@@ -54,8 +61,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         weights = [math.exp((s - row[best]) / temperature) for s in row]
         tokens.append(best if greedy else random.choices(range(len(row)), weights)[0])
     return enc.decode(tokens)
-'''),
-        Right("gumbel", "the largest of logits and noise", '''\
+""",
+        ),
+        Right(
+            "gumbel",
+            "the largest of logits and noise",
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = list(enc.encode(prefix_text))
     for _ in range(max_len):
@@ -64,8 +75,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             row = row / temperature + np.random.gumbel(size=row.shape)
         tokens += [int(row.argmax())]
     return enc.decode(tokens)
-'''),
-        Right("inverse of the sum", "a uniform number looked up in the cumulative sum", '''\
+""",
+        ),
+        Right(
+            "inverse of the sum",
+            "a uniform number looked up in the cumulative sum",
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = list(enc.encode(prefix_text))
     for _ in range(max_len):
@@ -75,8 +90,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         drawn = min(int(np.searchsorted(np.cumsum(powers), level)), len(row) - 1)
         tokens.append(int(row.argmax()) if greedy else drawn)
     return enc.decode(tokens)
-'''),
-        Right("recursion", "one token, then the rest", '''\
+""",
+        ),
+        Right(
+            "recursion",
+            "one token, then the rest",
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     def more(tokens, n):
         if n == 0:
@@ -87,7 +106,8 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         return more([*tokens, int(token)], n - 1)
 
     return enc.decode(more(list(enc.encode(prefix_text)), max_len))
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -96,8 +116,10 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="Which row of the logits is about the next token?",
             hint="You use the logits after the first token, so the text goes on from there again "
             "and again. The last row is about the token to come.",
-            edits=(("np.argmax(logits[-1])", "np.argmax(logits[0])"),
-                   ("softmax(logits[-1] /", "softmax(logits[0] /")),
+            edits=(
+                ("np.argmax(logits[-1])", "np.argmax(logits[0])"),
+                ("softmax(logits[-1] /", "softmax(logits[0] /"),
+            ),
             fails=GREEDY,
         ),
         Mistake(
@@ -105,8 +127,10 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             about="the logits one token too early",
             nudge="Which row of the logits is about the next token?",
             hint="You use the row before the last, which predicts the token that is there already.",
-            edits=(("np.argmax(logits[-1])", "np.argmax(logits[-2:][0])"),
-                   ("softmax(logits[-1] /", "softmax(logits[-2:][0] /")),
+            edits=(
+                ("np.argmax(logits[-1])", "np.argmax(logits[-2:][0])"),
+                ("softmax(logits[-1] /", "softmax(logits[-2:][0] /"),
+            ),
             fails=GREEDY,
         ),
         Mistake(
@@ -184,8 +208,13 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="Before or after softmax?",
             hint="You divide the probabilities by the temperature: normalizing undoes that. Divide "
             "the logits, before softmax.",
-            edits=((DRAW, "            p = softmax(logits[-1]) / temperature\n"
-                    "            p = p / p.sum()\n"),),
+            edits=(
+                (
+                    DRAW,
+                    "            p = softmax(logits[-1]) / temperature\n"
+                    "            p = p / p.sum()\n",
+                ),
+            ),
             fails=TEMPERATURE,
         ),
         Mistake(
@@ -228,8 +257,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             about="only the two most probable tokens are drawn from",
             nudge="Can every token be drawn?",
             hint="Only the most probable tokens ever come up in your text. Draw from all of them.",
-            edits=((DRAW, DRAW + "            p[np.argsort(p)[:-2]] = 0\n"
-                    "            p = p / p.sum()\n"),),
+            edits=(
+                (
+                    DRAW,
+                    DRAW + "            p[np.argsort(p)[:-2]] = 0\n            p = p / p.sum()\n",
+                ),
+            ),
             fails=BOTH,
         ),
         Mistake(
@@ -238,8 +271,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="How much of the text does the model read?",
             hint="Your model reads the last token only. Give it all the tokens so far: attention "
             "has to see them.",
-            edits=(("transformer(generated_tokens, params)",
-                    "transformer(generated_tokens[-1:], params)"),),
+            edits=(
+                (
+                    "transformer(generated_tokens, params)",
+                    "transformer(generated_tokens[-1:], params)",
+                ),
+            ),
             fails=GREEDY,
         ),
         Mistake(
@@ -248,9 +285,13 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="What does the model read for the second new token?",
             hint="Your model reads the prefix each time, and never what it has written. Append the "
             "new token to what it reads.",
-            edits=(("    for _ in range(max_len):\n",
-                    "    prefix_tokens = list(generated_tokens)\n    for _ in range(max_len):\n"),
-                   ("transformer(generated_tokens, params)", "transformer(prefix_tokens, params)")),
+            edits=(
+                (
+                    "    for _ in range(max_len):\n",
+                    "    prefix_tokens = list(generated_tokens)\n    for _ in range(max_len):\n",
+                ),
+                ("transformer(generated_tokens, params)", "transformer(prefix_tokens, params)"),
+            ),
             fails=GREEDY,
         ),
         Mistake(
@@ -276,8 +317,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="What does exp make of a logit of 1000?",
             hint="Your probabilities are nan where logits are large, and so they are at low "
             "temperatures: e^1000 is too large a number. The given softmax copes with it.",
-            edits=(("softmax(logits[-1] / temperature)",
-                    "np.exp(logits[-1] / temperature) / np.exp(logits[-1] / temperature).sum()"),),
+            edits=(
+                (
+                    "softmax(logits[-1] / temperature)",
+                    "np.exp(logits[-1] / temperature) / np.exp(logits[-1] / temperature).sum()",
+                ),
+            ),
             fails=(*GREEDY, *TEMPERATURE),
         ),
         Mistake(
@@ -311,8 +356,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="Can every token be drawn?",
             hint="Only the five most probable tokens ever come up in your text. Draw from all of "
             "them.",
-            edits=((DRAW, DRAW + "            p[np.argsort(p)[:-5]] = 0\n"
-                    "            p = p / p.sum()\n"),),
+            edits=(
+                (
+                    DRAW,
+                    DRAW + "            p[np.argsort(p)[:-5]] = 0\n            p = p / p.sum()\n",
+                ),
+            ),
             fails=BOTH,
         ),
         Mistake(
@@ -321,8 +370,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="Do two calls give different texts?",
             hint="Two calls draw the same tokens, because the generator is seeded in the function. "
             "Leave the seed out: each call has to draw anew.",
-            edits=(("    generated_tokens = list(", "    np.random.seed(0)\n"
-                    "    generated_tokens = list("),),
+            edits=(
+                (
+                    "    generated_tokens = list(",
+                    "    np.random.seed(0)\n    generated_tokens = list(",
+                ),
+            ),
             fails=BOTH,
         ),
         Mistake(
@@ -339,8 +392,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             about="the model reads the last eight tokens only",
             nudge="How much of the text does the model read?",
             hint="Your model reads the last few tokens only. Give it all the tokens so far.",
-            edits=(("transformer(generated_tokens, params)",
-                    "transformer(generated_tokens[-8:], params)"),),
+            edits=(
+                (
+                    "transformer(generated_tokens, params)",
+                    "transformer(generated_tokens[-8:], params)",
+                ),
+            ),
             fails=GREEDY,
         ),
         Mistake(
@@ -365,8 +422,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             about="the prefix is not returned",
             nudge="Does the result begin with the prefix?",
             hint="You return the new part alone; the result is the whole text, with the prefix.",
-            edits=(("    return enc.decode(generated_tokens)",
-                    "    return enc.decode(generated_tokens[len(enc.encode(prefix_text)) :])"),),
+            edits=(
+                (
+                    "    return enc.decode(generated_tokens)",
+                    "    return enc.decode(generated_tokens[len(enc.encode(prefix_text)) :])",
+                ),
+            ),
             fails=ALL,
         ),
         Mistake(
@@ -383,8 +444,10 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="Which weights does the function use when it is given others?",
             hint="Your function uses the Bard's weights whatever it is given. Use the argument "
             "params.",
-            edits=(("def generate", "_bard = load_transformer_weights()\n\n\ndef generate"),
-                   ("(generated_tokens, params)", "(generated_tokens, _bard)")),
+            edits=(
+                ("def generate", "_bard = load_transformer_weights()\n\n\ndef generate"),
+                ("(generated_tokens, params)", "(generated_tokens, _bard)"),
+            ),
             fails=ALL,
         ),
         Mistake(
@@ -392,20 +455,23 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             about="the first new token, again and again",
             nudge="Do new tokens depend on each other?",
             hint="All your new tokens are the first one again.",
-            code='''\
+            code="""\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = list(enc.encode(prefix_text))
     row = transformer(tokens, params)[-1]
     p = softmax(row / temperature)
     token = int(np.argmax(row)) if greedy else int(np.random.choice(len(p), p=p))
     return enc.decode(tokens + [token] * max_len)
-''',
+""",
             fails=(*GREEDY, *DRAWN),
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("first row, by indexing", ("generate-first-row",), '''\
+        HeldBack(
+            "first row, by indexing",
+            ("generate-first-row",),
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = enc.encode(prefix_text)
     for _ in range(max_len):
@@ -413,8 +479,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         p = softmax(np.array(row) / temperature)
         tokens.append(int(p.argmax()) if greedy else int(np.random.choice(len(p), p=p)))
     return enc.decode(tokens)
-'''),
-        HeldBack("only the last token, in a loop", ("generate-last-token-only",), '''\
+""",
+        ),
+        HeldBack(
+            "only the last token, in a loop",
+            ("generate-last-token-only",),
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = enc.encode(prefix_text)
     last = tokens[-1]
@@ -424,8 +494,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         last = int(np.argmax(row)) if greedy else int(np.random.choice(len(p), p=p))
         tokens.append(last)
     return enc.decode(tokens)
-'''),
-        HeldBack("continuation only", ("generate-without-prefix",), '''\
+""",
+        ),
+        HeldBack(
+            "continuation only",
+            ("generate-without-prefix",),
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens, new = enc.encode(prefix_text), []
     for _ in range(max_len):
@@ -433,8 +507,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         p = softmax(row / temperature)
         new.append(int(np.argmax(row)) if greedy else int(np.random.choice(len(p), p=p)))
     return enc.decode(new)
-'''),
-        HeldBack("argmin, by sorting", ("generate-argmin",), '''\
+""",
+        ),
+        HeldBack(
+            "argmin, by sorting",
+            ("generate-argmin",),
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = enc.encode(prefix_text)
     for _ in range(max_len):
@@ -442,8 +520,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         p = softmax(row / temperature)
         tokens.append(int(np.argsort(row)[0]) if greedy else int(np.random.choice(len(p), p=p)))
     return enc.decode(tokens)
-'''),
-        HeldBack("inverted, counted", ("generate-greedy-inverted", "generate-counts-prefix"), '''\
+""",
+        ),
+        HeldBack(
+            "inverted, counted",
+            ("generate-greedy-inverted", "generate-counts-prefix"),
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = enc.encode(prefix_text)
     while len(tokens) < max_len:
@@ -451,8 +533,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         p = softmax(row / temperature)
         tokens.append(int(np.random.choice(len(p), p=p)) if greedy else int(np.argmax(row)))
     return enc.decode(tokens)
-'''),
-        HeldBack("multiplied, by hand", ("generate-temperature-multiplied",), '''\
+""",
+        ),
+        HeldBack(
+            "multiplied, by hand",
+            ("generate-temperature-multiplied",),
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = enc.encode(prefix_text)
     for _ in range(max_len):
@@ -461,8 +547,12 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         token = np.random.choice(len(row), p=powers / powers.sum())
         tokens.append(int(np.argmax(row) if greedy else token))
     return enc.decode(tokens)
-'''),
-        HeldBack("two tokens at a time", (), '''\
+""",
+        ),
+        HeldBack(
+            "two tokens at a time",
+            (),
+            """\
 def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
     tokens = enc.encode(prefix_text)
     for _ in range(max_len // 2):
@@ -471,6 +561,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
         token = int(np.argmax(row)) if greedy else int(np.random.choice(len(p), p=p))
         tokens += [token, token]
     return enc.decode(tokens)
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

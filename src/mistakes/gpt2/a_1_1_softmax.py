@@ -7,9 +7,13 @@ _ATTENTION = ("a-1-2-test", "a-1-2-test-cases")
 _MASKED = ("a-1-3-test", "a-1-3-test-mask")
 _HEADS = ("a-2-2-test", "a-2-2-test-heads", "a-2-2-test-causal", "a-2-2-test-numbers")
 _GPT2 = (
-    "b-2-2-test", "b-2-2-test-parts", "b-2-2-test-causal",
-    "b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal",
-)  # fmt: skip
+    "b-2-2-test",
+    "b-2-2-test-parts",
+    "b-2-2-test-causal",
+    "b-2-3-test",
+    "b-2-3-test-blocks",
+    "b-2-3-test-causal",
+)
 _ALL = (*_OWN, *_ATTENTION, *_MASKED, *_HEADS, *_GPT2)
 _OVERFLOWING = ("a-1-1-test-stable", "a-1-2-test-cases", *_MASKED, *_HEADS, *_GPT2)  # -1e10
 _LARGE = ("a-1-1-test-stable", "a-1-2-test-cases", "a-1-3-test-mask", "a-2-2-test-numbers")
@@ -18,14 +22,17 @@ CELL = Cell(
     id="a-1-1-solution",
     functions=("softmax",),
     where="problem 1.1",
-    right='''\
+    right="""\
 def softmax(x):
     shifted = x - np.max(x, axis=-1, keepdims=True)  # (n, m)
     powers = np.exp(shifted)  # (n, m)
     return powers / powers.sum(axis=-1, keepdims=True)  # (n, m)
-''',
+""",
     rights=(
-        Right("loop", "row by row, in lists", '''\
+        Right(
+            "loop",
+            "row by row, in lists",
+            """\
 import math
 
 
@@ -35,25 +42,41 @@ def softmax(x):
         powers = [math.exp(score - max(row)) for score in row]
         rows.append([power / sum(powers) for power in powers])
     return np.array(rows)
-'''),
-        Right("log space", "the logarithms of the shares first", '''\
+""",
+        ),
+        Right(
+            "log space",
+            "the logarithms of the shares first",
+            """\
 def softmax(x):
     return np.exp(x - np.logaddexp.reduce(x, axis=1)[:, None])
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def softmax(x):
     x = np.asarray(x, dtype=np.float32)
     powers = np.exp(x - x.max(axis=1).reshape(-1, 1))
     return powers * (np.float32(1) / powers.sum(axis=1).reshape(-1, 1))
-'''),
-        Right("transposed", "rows as columns, so that nothing has to keep its place", '''\
+""",
+        ),
+        Right(
+            "transposed",
+            "rows as columns, so that nothing has to keep its place",
+            """\
 def softmax(x):
     columns = x.T - x.max(axis=1)
     np.exp(columns, out=columns)
     columns /= columns.sum(axis=0)
     return columns.T
-'''),
-        Right("apply along", "a function of one row, applied along the rows", '''\
+""",
+        ),
+        Right(
+            "apply along",
+            "a function of one row, applied along the rows",
+            """\
 def _shares(row):
     powers = np.exp(row - row.max())
     return powers / np.dot(powers, np.ones(len(powers)))
@@ -61,14 +84,22 @@ def _shares(row):
 
 def softmax(x):
     return np.apply_along_axis(_shares, 1, x)
-'''),
-        Right("ratios", "one over the sum of all ratios to a share", '''\
+""",
+        ),
+        Right(
+            "ratios",
+            "one over the sum of all ratios to a share",
+            """\
 def softmax(x):
     with np.errstate(over="ignore"):
         ratios = np.exp(x[:, None, :] - x[:, :, None])
     return 1 / ratios.sum(axis=2)
-'''),
-        Right("filled", "an array filled by index, with a matrix product for the sums", '''\
+""",
+        ),
+        Right(
+            "filled",
+            "an array filled by index, with a matrix product for the sums",
+            """\
 def softmax(x):
     n, width = np.shape(x)
     out = np.zeros((n, width))
@@ -77,7 +108,8 @@ def softmax(x):
         for j in range(width):
             out[i, j] = np.exp(x[i, j] - top)
     return out / (out @ np.ones((width, 1)))
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -159,8 +191,10 @@ def softmax(x):
             nudge="Is each row of your result a distribution of its own?",
             hint="You treat the matrix as one long row: everything together sums to 1. Maximum "
             "and sum both belong to a row.",
-            edits=(("np.max(x, axis=-1, keepdims=True)", "np.max(x)"),
-                   ("powers.sum(axis=-1, keepdims=True)", "powers.sum()")),
+            edits=(
+                ("np.max(x, axis=-1, keepdims=True)", "np.max(x)"),
+                ("powers.sum(axis=-1, keepdims=True)", "powers.sum()"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -187,10 +221,10 @@ def softmax(x):
             nudge="Can a share of yours be negative?",
             hint="You divide the scores themselves by their sum, so that negative scores give "
             "negative shares. The exponential function comes first.",
-            code='''\
+            code="""\
 def softmax(x):
     return x / x.sum(axis=1, keepdims=True)
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -208,8 +242,12 @@ def softmax(x):
             nudge="Are your numbers between 0 and 1?",
             hint="All your numbers are negative: they are the logarithms of the right shares. "
             "Take the exponential function of them.",
-            edits=(("return powers / powers.sum(axis=-1, keepdims=True)",
-                    "return shifted - np.log(powers.sum(axis=-1, keepdims=True))"),),
+            edits=(
+                (
+                    "return powers / powers.sum(axis=-1, keepdims=True)",
+                    "return shifted - np.log(powers.sum(axis=-1, keepdims=True))",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -236,10 +274,10 @@ def softmax(x):
             nudge="Does a share of yours depend on the other scores of its row?",
             hint="You compute the logistic function of every score by itself. A share depends on "
             "the whole row: it is an exponential over the sum of the row's exponentials.",
-            code='''\
+            code="""\
 def softmax(x):
     return 1 / (1 + np.exp(-x))
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -248,8 +286,12 @@ def softmax(x):
             nudge="What share should the second largest score have?",
             hint="You give everything to the largest score. Softmax is softer than that: each "
             "score has a share that grows with it.",
-            edits=(("return powers / powers.sum(axis=-1, keepdims=True)",
-                    "return np.eye(x.shape[1])[np.argmax(x, axis=1)]"),),
+            edits=(
+                (
+                    "return powers / powers.sum(axis=-1, keepdims=True)",
+                    "return np.eye(x.shape[1])[np.argmax(x, axis=1)]",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -258,12 +300,12 @@ def softmax(x):
             nudge="How many rows does your result have?",
             hint="You return a single row: the return stands inside the loop and ends it after "
             "the first one. Collect the rows and return them after the loop.",
-            code='''\
+            code="""\
 def softmax(x):
     for row in x:
         powers = np.exp(row - np.max(row))
         return powers / powers.sum()
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -272,8 +314,12 @@ def softmax(x):
             nudge="Which shape does your result have?",
             hint="Your shares are right, in the wrong places: the result is transposed. Turn it "
             "back before you return it.",
-            edits=(("return powers / powers.sum(axis=-1, keepdims=True)",
-                    "return (powers / powers.sum(axis=-1, keepdims=True)).T"),),
+            edits=(
+                (
+                    "return powers / powers.sum(axis=-1, keepdims=True)",
+                    "return (powers / powers.sum(axis=-1, keepdims=True)).T",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -282,8 +328,10 @@ def softmax(x):
             nudge="What are the shapes of your maximum and of your sum?",
             hint="Your maxima and sums have the shape (n,), which numpy lays along the columns "
             "where it fits and refuses where it does not. Keep them as columns, (n, 1).",
-            edits=(("np.max(x, axis=-1, keepdims=True)", "np.max(x, axis=-1)"),
-                   (".sum(axis=-1, keepdims=True)", ".sum(axis=-1)")),
+            edits=(
+                ("np.max(x, axis=-1, keepdims=True)", "np.max(x, axis=-1)"),
+                (".sum(axis=-1, keepdims=True)", ".sum(axis=-1)"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -301,8 +349,12 @@ def softmax(x):
             nudge="Is x the same after a call as before?",
             hint="Your shares are right, but x is another matrix after the call: x -= ... changes "
             "the array of whoever called you. Make a new one.",
-            edits=(("shifted = x - np.max(x, axis=-1, keepdims=True)",
-                    "shifted = x\n    shifted -= np.max(x, axis=-1, keepdims=True)"),),
+            edits=(
+                (
+                    "shifted = x - np.max(x, axis=-1, keepdims=True)",
+                    "shifted = x\n    shifted -= np.max(x, axis=-1, keepdims=True)",
+                ),
+            ),
             fails=("a-1-1-test-stable",),
         ),
         Mistake(
@@ -311,8 +363,12 @@ def softmax(x):
             nudge="Are the smallest shares of your rows really 0?",
             hint="You round the shares, and those that are very small become 0. The example is "
             "only printed with eight decimals; return the numbers as they are.",
-            edits=(("return powers / powers.sum(axis=-1, keepdims=True)",
-                    "return np.round(powers / powers.sum(axis=-1, keepdims=True), 8)"),),
+            edits=(
+                (
+                    "return powers / powers.sum(axis=-1, keepdims=True)",
+                    "return np.round(powers / powers.sum(axis=-1, keepdims=True), 8)",
+                ),
+            ),
             fails=("a-1-1-test",),
         ),
         Mistake(
@@ -331,9 +387,13 @@ def softmax(x):
             nudge="Where do the zeros among large scores come from?",
             hint="You replace nan by 0 after the division, which hides that the exponentials have "
             "overflowed. Nothing overflows if the maximum of each row is subtracted first.",
-            edits=(("x - np.max(x, axis=-1, keepdims=True)", "x"),
-                   ("return powers / powers.sum(axis=-1, keepdims=True)",
-                    "return np.nan_to_num(powers / powers.sum(axis=-1, keepdims=True))")),
+            edits=(
+                ("x - np.max(x, axis=-1, keepdims=True)", "x"),
+                (
+                    "return powers / powers.sum(axis=-1, keepdims=True)",
+                    "return np.nan_to_num(powers / powers.sum(axis=-1, keepdims=True))",
+                ),
+            ),
             fails=_LARGE,
         ),
         Mistake(
@@ -350,14 +410,14 @@ def softmax(x):
             about="returns the printed numbers for the printed input",
             nudge="What does your function return for other scores?",
             hint="Your function knows the example and not much else. Write it for any matrix.",
-            code='''\
+            code="""\
 def softmax(x):
     if x.shape == (2, 2) and abs(x[0, 0] + 1) < 1e-6:
         return np.array([[0.26894142, 0.73105858], [0.31002552, 0.68997448]])
     if x.shape == (2, 2):
         return np.array([[0.5, 0.5], [0.0, 1.0]])
     return np.full(x.shape, 1 / x.shape[1])
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -366,22 +426,29 @@ def softmax(x):
             about="right for two scores a row only",
             nudge="How many scores can a row have?",
             hint="Your function is made for rows of two scores. Write it for rows of any length.",
-            code='''\
+            code="""\
 def softmax(x):
     first = 1 / (1 + np.exp(x[:, 1:2] - x[:, :1]))
     return np.hstack([first, 1 - first])
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("columns by transposition", ("softmax-columns",), '''\
+        HeldBack(
+            "columns by transposition",
+            ("softmax-columns",),
+            """\
 def softmax(x):
     powers = np.exp(x.T - x.T.max(axis=1)[:, None])
     return (powers / powers.sum(axis=1)[:, None]).T
-'''),
-        HeldBack("no maximum, in a loop", ("softmax-no-max",), '''\
+""",
+        ),
+        HeldBack(
+            "no maximum, in a loop",
+            ("softmax-no-max",),
+            """\
 def softmax(x):
     out = np.empty(x.shape)
     for i, row in enumerate(x):
@@ -390,8 +457,12 @@ def softmax(x):
             total = total + np.exp(score)
         out[i] = np.exp(row) / total
     return out
-'''),
-        HeldBack("one sum, by lists", ("softmax-one-maximum-and-sum", "softmax-one-sum"), '''\
+""",
+        ),
+        HeldBack(
+            "one sum, by lists",
+            ("softmax-one-maximum-and-sum", "softmax-one-sum"),
+            """\
 import math
 
 
@@ -399,29 +470,50 @@ def softmax(x):
     top = max(max(row) for row in x.tolist())
     flat = [math.exp(score - top) for row in x.tolist() for score in row]
     return np.reshape([each / math.fsum(flat) for each in flat], x.shape)
-'''),
-        HeldBack("e to the x, cut off", ("softmax-not-normalized",), '''\
+""",
+        ),
+        HeldBack(
+            "e to the x, cut off",
+            ("softmax-not-normalized",),
+            """\
 def softmax(x):
     return np.array([[np.e ** (score - max(row)) for score in row] for row in x])
-'''),
-        HeldBack("log-sum-exp, forgotten exp", ("softmax-logarithm",), '''\
+""",
+        ),
+        HeldBack(
+            "log-sum-exp, forgotten exp",
+            ("softmax-logarithm",),
+            """\
 def softmax(x):
     return x - np.logaddexp.reduce(x, axis=1, keepdims=True)
-'''),
-        HeldBack("argument reused", ("softmax-in-place",), '''\
+""",
+        ),
+        HeldBack(
+            "argument reused",
+            ("softmax-in-place",),
+            """\
 def softmax(x):
     for row in x:
         row -= row.max()
     return np.exp(x) / np.exp(x).sum(axis=1).reshape(-1, 1)
-'''),
-        HeldBack("half the scores", (), '''\
+""",
+        ),
+        HeldBack(
+            "half the scores",
+            (),
+            """\
 def softmax(x):
     powers = np.exp((x - x.max(axis=1, keepdims=True)) / 2)
     return powers / powers.sum(axis=1, keepdims=True)
-'''),
-        HeldBack("columns, not normalized", ("softmax-columns", "softmax-not-normalized"), '''\
+""",
+        ),
+        HeldBack(
+            "columns, not normalized",
+            ("softmax-columns", "softmax-not-normalized"),
+            """\
 def softmax(x):
     return np.exp(x - np.max(x, axis=0))
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -10,15 +10,18 @@ CELL = Cell(
     id="a-1-2-solution",
     functions=("attention",),
     where="problem 1.2",
-    right='''\
+    right="""\
 def attention(q, k, v):
     d_k = q.shape[1]
     fits = q @ k.T  # (n_q, n_k)
     weights = softmax(fits / np.sqrt(d_k))  # (n_q, n_k)
     return weights @ v  # (n_q, d_v)
-''',
+""",
     rights=(
-        Right("query by query", "one query at a time, in lists", '''\
+        Right(
+            "query by query",
+            "one query at a time, in lists",
+            """\
 def attention(q, k, v):
     mixtures = []
     for query in q:
@@ -26,31 +29,51 @@ def attention(q, k, v):
         shares = softmax(np.array([scores]))[0]
         mixtures.append(sum(share * value for share, value in zip(shares, v)))
     return np.array(mixtures)
-'''),
-        Right("einsum", "all products by einsum", '''\
+""",
+        ),
+        Right(
+            "einsum",
+            "all products by einsum",
+            """\
 def attention(q, k, v):
     scores = np.einsum("id,jd->ij", q, k) * k.shape[-1] ** -0.5
     return np.einsum("ij,jd->id", softmax(scores), v)
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def attention(q, k, v):
     q, k, v = (np.asarray(part, dtype=np.float32) for part in (q, k, v))
     scores = np.matmul(q, np.transpose(k)) / np.float32(np.sqrt(q.shape[1]))
     return np.matmul(np.float32(softmax(scores)), v)
-'''),
-        Right("own shares", "a distribution of its own, normalized after the mixture", '''\
+""",
+        ),
+        Right(
+            "own shares",
+            "a distribution of its own, normalized after the mixture",
+            """\
 def attention(q, k, v):
     scores = (q / np.sqrt(q.shape[1])) @ k.T
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return (powers @ v) / powers.sum(axis=1, keepdims=True)
-'''),
-        Right("transposed", "keys by queries, turned for softmax", '''\
+""",
+        ),
+        Right(
+            "transposed",
+            "keys by queries, turned for softmax",
+            """\
 def attention(q, k, v):
     root = (k.shape[1] ** 0.5) ** 0.5
     fits = (k / root) @ (q / root).T
     return (v.T @ softmax(fits.T).T).T
-'''),
-        Right("three loops", "numbers only, filled by index", '''\
+""",
+        ),
+        Right(
+            "three loops",
+            "numbers only, filled by index",
+            """\
 import math
 
 
@@ -68,8 +91,12 @@ def attention(q, k, v):
         for j in range(n_k):
             out[i] += shares[i, j] * v[j]
     return out
-'''),
-        Right("running", "key by key, with a running maximum and sum", '''\
+""",
+        ),
+        Right(
+            "running",
+            "key by key, with a running maximum and sum",
+            """\
 def attention(q, k, v):
     top = np.full((len(q), 1), -np.inf)
     total, mixture = np.zeros((len(q), 1)), np.zeros((len(q), v.shape[1]))
@@ -79,7 +106,8 @@ def attention(q, k, v):
         fade, power = np.exp(top - higher), np.exp(score - higher)
         total, mixture, top = total * fade + power, mixture * fade + power * value, higher
     return mixture / total
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -256,8 +284,10 @@ def attention(q, k, v):
             nudge="To what exactly is softmax applied in the formula?",
             hint="Your rows sum to 1: you apply softmax to the finished product. It belongs "
             "around the scores only, before the values.",
-            edits=(("softmax(fits / np.sqrt(d_k))", "fits / np.sqrt(d_k)"),
-                   ("weights @ v", "softmax(weights @ v)")),
+            edits=(
+                ("softmax(fits / np.sqrt(d_k))", "fits / np.sqrt(d_k)"),
+                ("weights @ v", "softmax(weights @ v)"),
+            ),
             fails=_BOTH,
         ),
         Mistake(
@@ -274,8 +304,12 @@ def attention(q, k, v):
             nudge="May a query see every key in this problem?",
             hint="Your first row is the first value itself: you hide all later keys. That is the "
             "mask of problem 1.3; here each query sees every key.",
-            edits=(("softmax(fits / np.sqrt(d_k))",
-                    "softmax(fits / np.sqrt(d_k) + (1 - np.tri(*fits.shape)) * -1e10)"),),
+            edits=(
+                (
+                    "softmax(fits / np.sqrt(d_k))",
+                    "softmax(fits / np.sqrt(d_k) + (1 - np.tri(*fits.shape)) * -1e10)",
+                ),
+            ),
             fails=_BOTH,
         ),
         Mistake(
@@ -290,13 +324,17 @@ def attention(q, k, v):
         Mistake(
             "attention-cosine",
             about="queries and keys are brought to length 1 first",
-            nudge="What does \"fits\" mean in the text, an angle or an inner product?",
+            nudge='What does "fits" mean in the text, an angle or an inner product?',
             hint="You divide by the lengths of queries and keys, which leaves only the angle. The "
             "formula has plain inner products, divided by √d_k.",
-            edits=(("fits = q @ k.T",
+            edits=(
+                (
+                    "fits = q @ k.T",
                     "fits = q @ k.T\n"
                     "    fits = fits / np.linalg.norm(q, axis=1)[:, None] "
-                    "/ np.linalg.norm(k, axis=1)"),),
+                    "/ np.linalg.norm(k, axis=1)",
+                ),
+            ),
             fails=_BOTH,
         ),
         Mistake(
@@ -305,8 +343,10 @@ def attention(q, k, v):
             nudge="Is q the same after a call as before?",
             hint="Your numbers are right in the first call, but q is another matrix after it: "
             "q /= ... changes the array of whoever called you. Make a new one.",
-            edits=(("fits = q @ k.T", "q /= np.sqrt(d_k)\n    fits = q @ k.T"),
-                   ("softmax(fits / np.sqrt(d_k))", "softmax(fits)")),
+            edits=(
+                ("fits = q @ k.T", "q /= np.sqrt(d_k)\n    fits = q @ k.T"),
+                ("softmax(fits / np.sqrt(d_k))", "softmax(fits)"),
+            ),
             fails=_CASES,
         ),
         Mistake(
@@ -316,9 +356,13 @@ def attention(q, k, v):
             hint="Small scores are right, large ones give nan: nothing subtracts the maximum "
             "before the exponential function. Use your softmax instead of shares computed here; "
             "if you do already, mend softmax first.",
-            edits=(("weights = softmax(fits / np.sqrt(d_k))",
+            edits=(
+                (
+                    "weights = softmax(fits / np.sqrt(d_k))",
                     "powers = np.exp(fits / np.sqrt(d_k))\n"
-                    "    weights = powers / powers.sum(axis=1, keepdims=True)"),),
+                    "    weights = powers / powers.sum(axis=1, keepdims=True)",
+                ),
+            ),
             fails=_CASES,
         ),
         Mistake(
@@ -328,10 +372,14 @@ def attention(q, k, v):
             hint="One maximum is subtracted from the scores of all queries, and those far below "
             "it become 0 / 0. Use your softmax instead of shares computed here; if you do "
             "already, mend softmax first.",
-            edits=(("weights = softmax(fits / np.sqrt(d_k))",
+            edits=(
+                (
+                    "weights = softmax(fits / np.sqrt(d_k))",
                     "scores = fits / np.sqrt(d_k)\n"
                     "    powers = np.exp(scores - scores.max())\n"
-                    "    weights = powers / powers.sum(axis=1, keepdims=True)"),),
+                    "    weights = powers / powers.sum(axis=1, keepdims=True)",
+                ),
+            ),
             fails=_CASES,
         ),
         Mistake(
@@ -340,9 +388,12 @@ def attention(q, k, v):
             nudge="Do the weights of one query sum to 1?",
             hint="All your weights together sum to 1; it should be those of each query. Use your "
             "softmax instead of shares computed here; if you do already, mend softmax first.",
-            edits=(("weights = softmax(fits / np.sqrt(d_k))",
-                    "powers = np.exp(fits / np.sqrt(d_k))\n"
-                    "    weights = powers / powers.sum()"),),
+            edits=(
+                (
+                    "weights = softmax(fits / np.sqrt(d_k))",
+                    "powers = np.exp(fits / np.sqrt(d_k))\n    weights = powers / powers.sum()",
+                ),
+            ),
             fails=_BOTH,
         ),
         Mistake(
@@ -351,10 +402,10 @@ def attention(q, k, v):
             nudge="When is a mixture the plain mean of the values?",
             hint="You return the mean of the values. That is right only where all keys fit a "
             "query equally well.",
-            code='''\
+            code="""\
 def attention(q, k, v):
     return np.tile(v.mean(axis=0), (len(q), 1))
-''',
+""",
             fails=_BOTH,
             cheat=True,
         ),
@@ -363,7 +414,7 @@ def attention(q, k, v):
             about="the printed numbers for the printed input, the mean for all others",
             nudge="What does your function return for other queries?",
             hint="Your function knows the example and not much else. Write the formula.",
-            code='''\
+            code="""\
 _SEEN = [[0.37285946, 0.73278279], [0.36712163, 0.72522747], [0.36637032, 0.72842298]]
 
 
@@ -371,28 +422,43 @@ def attention(q, k, v):
     if q.shape == k.shape == v.shape == (3, 2):
         return np.array(_SEEN)
     return np.zeros((len(q), 1)) + v.mean(axis=0)
-''',
+""",
             fails=_BOTH,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("unscaled, query by query", ("attention-no-scale",), '''\
+        HeldBack(
+            "unscaled, query by query",
+            ("attention-no-scale",),
+            """\
 def attention(q, k, v):
     return np.vstack([softmax((k @ query)[None, :]) @ v for query in q])
-'''),
-        HeldBack("scale twice", ("attention-no-root",), '''\
+""",
+        ),
+        HeldBack(
+            "scale twice",
+            ("attention-no-root",),
+            """\
 def attention(q, k, v):
     root = q.shape[1] ** 0.5
     return softmax(np.einsum("id,jd->ij", q / root, k / root)) @ v
-'''),
-        HeldBack("columns by hand", ("attention-softmax-of-queries",), '''\
+""",
+        ),
+        HeldBack(
+            "columns by hand",
+            ("attention-softmax-of-queries",),
+            """\
 def attention(q, k, v):
     scores = np.dot(q, k.T) * q.shape[-1] ** -0.5
     powers = np.exp(scores - scores.max(axis=0))
     return np.dot(powers / powers.sum(axis=0), v)
-'''),
-        HeldBack("the root of the length of v's rows", ("attention-scaled-by-values",), '''\
+""",
+        ),
+        HeldBack(
+            "the root of the length of v's rows",
+            ("attention-scaled-by-values",),
+            """\
 def attention(q, k, v):
     width = len(v[0])
     rows = []
@@ -400,33 +466,53 @@ def attention(q, k, v):
         scores = np.array([[query @ key / width**0.5 for key in k]])
         rows.append((softmax(scores) @ v)[0])
     return np.array(rows)
-'''),
-        HeldBack("exp over sum", ("attention-own-softmax-no-max",), '''\
+""",
+        ),
+        HeldBack(
+            "exp over sum",
+            ("attention-own-softmax-no-max",),
+            """\
 def attention(q, k, v):
     rows = []
     for query in q:
         powers = [np.exp(np.sum(query * key) / np.sqrt(len(key))) for key in k]
         rows.append(np.average(v, axis=0, weights=powers))
     return np.array(rows)
-'''),
-        HeldBack("shares last", ("attention-shares-scaled",), '''\
+""",
+        ),
+        HeldBack(
+            "shares last",
+            ("attention-shares-scaled",),
+            """\
 def attention(q, k, v):
     mixture = np.einsum("ij,jd->id", softmax(np.inner(q, k)), v)
     return mixture * q.shape[1] ** -0.5
-'''),
-        HeldBack("distances", (), '''\
+""",
+        ),
+        HeldBack(
+            "distances",
+            (),
+            """\
 def attention(q, k, v):
     apart = ((q[:, None, :] - k[None, :, :]) ** 2).sum(axis=2)
     return softmax(-apart / np.sqrt(q.shape[1])) @ v
-'''),
-        HeldBack("shifted by one key", (), '''\
+""",
+        ),
+        HeldBack(
+            "shifted by one key",
+            (),
+            """\
 def attention(q, k, v):
     return softmax(q @ k.T / np.sqrt(q.shape[1])) @ np.roll(v, 1, axis=0)
-'''),
-        HeldBack("unscaled, along the queries",
-                 ("attention-no-scale", "attention-softmax-of-queries"), '''\
+""",
+        ),
+        HeldBack(
+            "unscaled, along the queries",
+            ("attention-no-scale", "attention-softmax-of-queries"),
+            """\
 def attention(q, k, v):
     return softmax(k @ q.T).T @ v
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -6,29 +6,43 @@ _NUMBERS = ("a-1-3-test",)
 _MASK = ("a-1-3-test-mask",)
 _OWN = (*_NUMBERS, *_MASK)
 _LATER = (
-    "a-2-2-test", "a-2-2-test-heads", "a-2-2-test-causal", "a-2-2-test-numbers",
-    "b-2-2-test", "b-2-2-test-parts", "b-2-2-test-causal",
-    "b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal",
-)  # fmt: skip
+    "a-2-2-test",
+    "a-2-2-test-heads",
+    "a-2-2-test-causal",
+    "a-2-2-test-numbers",
+    "b-2-2-test",
+    "b-2-2-test-parts",
+    "b-2-2-test-causal",
+    "b-2-3-test",
+    "b-2-3-test-blocks",
+    "b-2-3-test-causal",
+)
 _ALL = (*_OWN, *_LATER)
 _WIDE = (  # heads of another width than 2
-    "a-2-2-test", "a-2-2-test-heads", "a-2-2-test-causal", "b-2-2-test", "b-2-3-test-blocks",
-)  # fmt: skip
+    "a-2-2-test",
+    "a-2-2-test-heads",
+    "a-2-2-test-causal",
+    "b-2-2-test",
+    "b-2-3-test-blocks",
+)
 
 CELL = Cell(
     id="a-1-3-solution",
     functions=("masked_attention",),
     where="problem 1.3",
-    right='''\
+    right="""\
 def masked_attention(q, k, v, mask):
     d_k = q.shape[1]
     fits = q @ k.T / np.sqrt(d_k)  # (n_q, n_k)
     scores = fits + mask  # (n_q, n_k)
     weights = softmax(scores)  # (n_q, n_k)
     return weights @ v  # (n_q, d_v)
-''',
+""",
     rights=(
-        Right("query by query", "one query at a time, in lists", '''\
+        Right(
+            "query by query",
+            "one query at a time, in lists",
+            """\
 def masked_attention(q, k, v, mask):
     mixtures = []
     for query, extras in zip(q, mask):
@@ -38,38 +52,62 @@ def masked_attention(q, k, v, mask):
         shares = softmax(np.array([scores]))[0]
         mixtures.append(sum(share * value for share, value in zip(shares, v)))
     return np.array(mixtures)
-'''),
-        Right("einsum", "all products by einsum", '''\
+""",
+        ),
+        Right(
+            "einsum",
+            "all products by einsum",
+            """\
 def masked_attention(q, k, v, mask):
     scores = np.einsum("id,jd->ij", q, k) * k.shape[-1] ** -0.5
     return np.einsum("ij,jd->id", softmax(scores + mask), v)
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def masked_attention(q, k, v, mask):
     q, k, v, mask = (np.asarray(part, dtype=np.float32) for part in (q, k, v, mask))
     scores = np.matmul(q, k.T) / np.float32(q.shape[1] ** 0.5)
     return np.matmul(np.float32(softmax(scores + mask)), v)
-'''),
-        Right("by attention", "the mask as more columns of queries and keys", '''\
+""",
+        ),
+        Right(
+            "by attention",
+            "the mask as more columns of queries and keys",
+            """\
 def masked_attention(q, k, v, mask):
     n_k, d_k = k.shape
     wide = d_k + n_k
     queries = np.hstack([q * np.sqrt(wide / d_k), mask * np.sqrt(wide)])
     return attention(queries, np.hstack([k, np.eye(n_k)]), v)
-'''),
-        Right("own shares", "a distribution of its own, normalized after the mixture", '''\
+""",
+        ),
+        Right(
+            "own shares",
+            "a distribution of its own, normalized after the mixture",
+            """\
 def masked_attention(q, k, v, mask):
     scores = q.dot(k.T) / np.sqrt(k.shape[1]) + mask
     powers = np.exp(scores - scores.max(axis=1)[:, None])
     return powers.dot(v) / powers.sum(axis=1)[:, None]
-'''),
-        Right("infinite", "what is hidden is minus infinity", '''\
+""",
+        ),
+        Right(
+            "infinite",
+            "what is hidden is minus infinity",
+            """\
 def masked_attention(q, k, v, mask):
     scores = np.inner(q, k) / np.sqrt(q.shape[1])
     scores = np.where(mask < -1e9, -np.inf, scores + mask)
     return np.inner(softmax(scores), v.T)
-'''),
-        Right("visible keys", "hidden keys are left out of each query's sum", '''\
+""",
+        ),
+        Right(
+            "visible keys",
+            "hidden keys are left out of each query's sum",
+            """\
 def masked_attention(q, k, v, mask):
     out = np.zeros((len(q), v.shape[1]))
     for i in range(len(q)):
@@ -77,7 +115,8 @@ def masked_attention(q, k, v, mask):
         scores = k[seen] @ q[i] / np.sqrt(len(q[i])) + mask[i, seen]
         out[i] = (softmax(scores[None, :]) @ v[seen])[0]
     return out
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -122,8 +161,10 @@ def masked_attention(q, k, v, mask):
             nudge="In which order do division and mask come in the formula?",
             hint="You add the mask before dividing by √d_k, so that it is divided, too. With "
             "-1e10 nobody notices; with smaller numbers it matters.",
-            edits=(("q @ k.T / np.sqrt(d_k)", "q @ k.T"),
-                   ("fits + mask", "(fits + mask) / np.sqrt(d_k)")),
+            edits=(
+                ("q @ k.T / np.sqrt(d_k)", "q @ k.T"),
+                ("fits + mask", "(fits + mask) / np.sqrt(d_k)"),
+            ),
             fails=_MASK,
         ),
         Mistake(
@@ -153,8 +194,13 @@ def masked_attention(q, k, v, mask):
             hint="You read the mask as yes or no, and repair the shares after softmax. That gives "
             "0 / 0 where a hidden key takes everything, and the mask may hold any numbers: add it "
             "to the scores.",
-            edits=(("softmax(scores)", "softmax(fits) * (mask == 0)\n"
-                    "    weights = weights / weights.sum(axis=1, keepdims=True)"),),
+            edits=(
+                (
+                    "softmax(scores)",
+                    "softmax(fits) * (mask == 0)\n"
+                    "    weights = weights / weights.sum(axis=1, keepdims=True)",
+                ),
+            ),
             fails=(*_MASK, "a-2-2-test-numbers"),
         ),
         Mistake(
@@ -307,8 +353,7 @@ def masked_attention(q, k, v, mask):
             nudge="To which matrix is the mask added?",
             hint="You hide entries of the product with the values. The mask belongs to the "
             "scores, which have a row for each query and a column for each key.",
-            edits=(("fits + mask", "fits"),
-                   ("weights @ v", "weights @ v * (mask[:, :1] == 0)")),
+            edits=(("fits + mask", "fits"), ("weights @ v", "weights @ v * (mask[:, :1] == 0)")),
             fails=_ALL,
         ),
         Mistake(
@@ -318,8 +363,9 @@ def masked_attention(q, k, v, mask):
             hint="Small scores are right, large ones give nan: nothing subtracts the maximum "
             "before the exponential function. Use your softmax instead of shares computed here; "
             "if you do already, mend softmax first.",
-            edits=(("softmax(scores)",
-                    "np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)"),),
+            edits=(
+                ("softmax(scores)", "np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)"),
+            ),
             fails=(*_MASK, "a-2-2-test-numbers"),
         ),
         Mistake(
@@ -329,9 +375,13 @@ def masked_attention(q, k, v, mask):
             hint="One maximum is subtracted from the scores of all queries, and those far below "
             "it become 0 / 0. Use your softmax instead of shares computed here; if you do "
             "already, mend softmax first.",
-            edits=(("weights = softmax(scores)",
+            edits=(
+                (
+                    "weights = softmax(scores)",
                     "powers = np.exp(scores - scores.max())\n"
-                    "    weights = powers / powers.sum(axis=1, keepdims=True)"),),
+                    "    weights = powers / powers.sum(axis=1, keepdims=True)",
+                ),
+            ),
             fails=(*_MASK, "a-2-2-test-numbers"),
         ),
         Mistake(
@@ -358,10 +408,10 @@ def masked_attention(q, k, v, mask):
             nudge="What does your function return when a query may see several keys?",
             hint="Each of your rows is a single value. A query mixes all the keys that the mask "
             "leaves it.",
-            code='''\
+            code="""\
 def masked_attention(q, k, v, mask):
     return v[np.argmax(mask, axis=1)]
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -370,7 +420,7 @@ def masked_attention(q, k, v, mask):
             about="the printed numbers for the printed input, allowed means for all others",
             nudge="What does your function return for other queries?",
             hint="Your function knows the example and not much else. Write the formula.",
-            code='''\
+            code="""\
 _SEEN = [
     [0.37646796, 0.24378126], [0.48299578, 0.28439644], [0.46590072, 0.41837738],
     [0.52991302, 0.51314059], [0.49214214, 0.55574465], [0.39568092, 0.59955323],
@@ -383,26 +433,37 @@ def masked_attention(q, k, v, mask):
     if q.shape == (10, 2):
         return np.array(_SEEN)
     return softmax(mask) @ v
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("no mask, query by query", ("masked-no-mask",), '''\
+        HeldBack(
+            "no mask, query by query",
+            ("masked-no-mask",),
+            """\
 def masked_attention(q, k, v, mask):
     rows = []
     for i, query in enumerate(q):
         scores = np.array([[query @ key for key in k]]) / len(query) ** 0.5
         rows.append((softmax(scores) @ v)[0])
     return np.array(rows)
-'''),
-        HeldBack("divided together", ("masked-scaled",), '''\
+""",
+        ),
+        HeldBack(
+            "divided together",
+            ("masked-scaled",),
+            """\
 def masked_attention(q, k, v, mask):
     total = np.einsum("id,jd->ij", q, k) + mask
     return np.einsum("ij,jd->id", softmax(total * q.shape[1] ** -0.5), v)
-'''),
-        HeldBack("cut and not repaired", ("masked-shares-cut",), '''\
+""",
+        ),
+        HeldBack(
+            "cut and not repaired",
+            ("masked-shares-cut",),
+            """\
 def masked_attention(q, k, v, mask):
     weights = softmax(np.inner(q, k) / np.sqrt(k.shape[1]))
     for i in range(len(weights)):
@@ -410,21 +471,33 @@ def masked_attention(q, k, v, mask):
             if mask[i][j] != 0:
                 weights[i][j] = 0
     return weights.dot(v)
-'''),
-        HeldBack("upside down", ("masked-transposed",), '''\
+""",
+        ),
+        HeldBack(
+            "upside down",
+            ("masked-transposed",),
+            """\
 def masked_attention(q, k, v, mask):
     scores = k.dot(q.T) / np.sqrt(k.shape[1]) + mask
     return softmax(scores.T).dot(v)
-'''),
-        HeldBack("the triangle by hand", ("masked-own-mask",), '''\
+""",
+        ),
+        HeldBack(
+            "the triangle by hand",
+            ("masked-own-mask",),
+            """\
 def masked_attention(q, k, v, mask):
     rows = []
     for i, query in enumerate(q):
         scores = k[: i + 1] @ query / np.sqrt(len(query))
         rows.append(softmax(scores[None, :])[0] @ v[: i + 1])
     return np.array(rows)
-'''),
-        HeldBack("unscaled, by attention", ("masked-no-scale",), '''\
+""",
+        ),
+        HeldBack(
+            "unscaled, by attention",
+            ("masked-no-scale",),
+            """\
 def masked_attention(q, k, v, mask):
     rows = []
     for query, extras in zip(q, mask):
@@ -432,20 +505,33 @@ def masked_attention(q, k, v, mask):
         scores = np.array([[query @ k[j] + extras[j] for j in seen]])
         rows.append(softmax(scores)[0] @ v[seen])
     return np.array(rows)
-'''),
-        HeldBack("next one too", (), '''\
+""",
+        ),
+        HeldBack(
+            "next one too",
+            (),
+            """\
 def masked_attention(q, k, v, mask):
     scores = q @ k.T / np.sqrt(q.shape[1]) + np.roll(mask, 1, axis=1)
     return softmax(scores) @ v
-'''),
-        HeldBack("half a mask", (), '''\
+""",
+        ),
+        HeldBack(
+            "half a mask",
+            (),
+            """\
 def masked_attention(q, k, v, mask):
     weights = softmax(q @ k.T / np.sqrt(q.shape[1]) + mask)
     return (weights @ v + v) / 2
-'''),
-        HeldBack("no scale, no mask", ("masked-no-mask", "masked-no-scale"), '''\
+""",
+        ),
+        HeldBack(
+            "no scale, no mask",
+            ("masked-no-mask", "masked-no-scale"),
+            """\
 def masked_attention(q, k, v, mask):
     return softmax(np.inner(q, k)) @ v
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

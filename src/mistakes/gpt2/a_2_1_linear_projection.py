@@ -7,26 +7,38 @@ _ROW = ("a-2-1-test-bias",)
 _OWN = (*_COLUMN, *_ROW)
 _HEADS = ("a-2-2-test", "a-2-2-test-heads", "a-2-2-test-causal", "a-2-2-test-numbers")
 _LATER = (
-    *_HEADS, "b-2-1-test", "b-2-1-test-bias",
-    "b-2-2-test", "b-2-2-test-parts", "b-2-2-test-causal",
-    "b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal",
-)  # fmt: skip
+    *_HEADS,
+    "b-2-1-test",
+    "b-2-1-test-bias",
+    "b-2-2-test",
+    "b-2-2-test-parts",
+    "b-2-2-test-causal",
+    "b-2-3-test",
+    "b-2-3-test-blocks",
+    "b-2-3-test-causal",
+)
 _ALL = (*_OWN, *_LATER)
 _SQUARE = (  # as many positions as numbers in a bias
-    "b-2-1-test-bias", "b-2-2-test", "b-2-3-test", "b-2-3-test-blocks",
-)  # fmt: skip
+    "b-2-1-test-bias",
+    "b-2-2-test",
+    "b-2-3-test",
+    "b-2-3-test-blocks",
+)
 
 CELL = Cell(
     id="a-2-1-solution",
     functions=("linear_projection",),
     where="problem 2.1",
-    right='''\
+    right="""\
 def linear_projection(x, w, b):
     products = x @ w  # (n, d_out)
     return products + b  # (n, d_out)
-''',
+""",
     rights=(
-        Right("three loops", "numbers only, in lists", '''\
+        Right(
+            "three loops",
+            "numbers only, in lists",
+            """\
 def linear_projection(x, w, b):
     n, d_out = len(x), len(w[0])
     bias = np.broadcast_to(b, (n, d_out))
@@ -39,35 +51,56 @@ def linear_projection(x, w, b):
                 total = total + x[i][a] * w[a][j]
             rows[i].append(total)
     return np.array(rows)
-'''),
-        Right("einsum", "the product by einsum", '''\
+""",
+        ),
+        Right(
+            "einsum",
+            "the product by einsum",
+            """\
 def linear_projection(x, w, b):
     return np.einsum("ni,io->no", x, w) + b
-'''),
-        Right("outer products", "a sum of outer products that starts at the bias", '''\
+""",
+        ),
+        Right(
+            "outer products",
+            "a sum of outer products that starts at the bias",
+            """\
 def linear_projection(x, w, b):
     out = np.zeros((x.shape[0], w.shape[1])) + b
     for column, row in zip(x.T, w):
         out += np.outer(column, row)
     return out
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def linear_projection(x, w, b):
     x, w, b = (np.asarray(part, dtype=np.float32) for part in (x, w, b))
     return np.add(np.matmul(x, w), b)
-'''),
-        Right("one more column", "the bias as more columns of x and rows of w", '''\
+""",
+        ),
+        Right(
+            "one more column",
+            "the bias as more columns of x and rows of w",
+            """\
 def linear_projection(x, w, b):
     if b.shape == (len(x), 1):
         return np.hstack([x, b]) @ np.vstack([w, np.ones((1, w.shape[1]))])
     ones = np.ones((len(x), 1))
     return np.hstack([x, ones]) @ np.vstack([w, np.reshape(b, (1, -1))])
-'''),
-        Right("column by column", "one output at a time, put side by side", '''\
+""",
+        ),
+        Right(
+            "column by column",
+            "one output at a time, put side by side",
+            """\
 def linear_projection(x, w, b):
     columns = [np.dot(x, weights) for weights in np.transpose(w)]
     return np.stack(columns, axis=1) + b
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -135,8 +168,12 @@ def linear_projection(x, w, b):
             "columns?",
             hint="You choose column or row by counting, and where both fit you choose wrong for "
             "GPT-2's biases. numpy decides by the shape of b alone: leave it as it comes.",
-            edits=(("products + b",
-                    "products + (np.reshape(b, (-1, 1)) if np.size(b) == len(x) else b)"),),
+            edits=(
+                (
+                    "products + b",
+                    "products + (np.reshape(b, (-1, 1)) if np.size(b) == len(x) else b)",
+                ),
+            ),
             fails=(*_ROW, *_SQUARE),
         ),
         Mistake(
@@ -146,8 +183,9 @@ def linear_projection(x, w, b):
             "columns?",
             hint="You choose column or row by counting, and where both fit you choose wrong for "
             "the example's column. numpy decides by the shape of b alone: leave it as it comes.",
-            edits=(("products + b",
-                    "products + (np.ravel(b) if np.size(b) == w.shape[1] else b)"),),
+            edits=(
+                ("products + b", "products + (np.ravel(b) if np.size(b) == w.shape[1] else b)"),
+            ),
             fails=(*_COLUMN, "a-2-2-test"),
         ),
         Mistake(
@@ -243,7 +281,7 @@ def linear_projection(x, w, b):
             about="the printed numbers for the printed input, the bias alone for all others",
             nudge="What does your function return for other weights?",
             hint="Your function knows the example and not much else. Write the formula.",
-            code='''\
+            code="""\
 _SEEN = [
     [0.49964645, 0.7764272, 0.59947811],
     [1.0642018, 1.42264665, 0.86367775],
@@ -255,42 +293,65 @@ def linear_projection(x, w, b):
     if b.shape == (3, 1):
         return np.array(_SEEN)
     return np.zeros((len(x), w.shape[1])) + b
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("no bias, by dot", ("linear-no-bias",), '''\
+        HeldBack(
+            "no bias, by dot",
+            ("linear-no-bias",),
+            """\
 def linear_projection(x, w, b):
     return np.array([[np.dot(row, column) for column in w.T] for row in x])
-'''),
-        HeldBack("columns everywhere", ("linear-column",), '''\
+""",
+        ),
+        HeldBack(
+            "columns everywhere",
+            ("linear-column",),
+            """\
 def linear_projection(x, w, b):
     out = np.einsum("ni,io->no", x, w)
     for i in range(len(out)):
         out[i] = out[i] + b.flatten()[i]
     return out
-'''),
-        HeldBack("rows everywhere", ("linear-row",), '''\
+""",
+        ),
+        HeldBack(
+            "rows everywhere",
+            ("linear-row",),
+            """\
 def linear_projection(x, w, b):
     out = np.matmul(x, w)
     for j in range(out.shape[1]):
         out[:, j] += b.flatten()[j]
     return out
-'''),
-        HeldBack("shifted first", ("linear-bias-first",), '''\
+""",
+        ),
+        HeldBack(
+            "shifted first",
+            ("linear-bias-first",),
+            """\
 def linear_projection(x, w, b):
     return np.matmul(np.add(x, b), w)
-'''),
-        HeldBack("bias from the back", (), '''\
+""",
+        ),
+        HeldBack(
+            "bias from the back",
+            (),
+            """\
 def linear_projection(x, w, b):
     return x @ w + b[::-1]
-'''),
-        HeldBack("no bias, weights transposed",
-                 ("linear-no-bias", "linear-weights-transposed"), '''\
+""",
+        ),
+        HeldBack(
+            "no bias, weights transposed",
+            ("linear-no-bias", "linear-weights-transposed"),
+            """\
 def linear_projection(x, w, b):
     return np.inner(x, w)
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -10,17 +10,22 @@ _BLOCKS = ("b-2-2-test", "b-2-2-test-parts", "b-2-2-test-causal")
 _GPT2 = ("b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal")
 _ALL = (*_OWN, *_BLOCKS, *_GPT2)
 _TWICE = (  # where the same weights are used again
-    "b-2-2-test-parts", "b-2-2-test-causal", *_GPT2,
-)  # fmt: skip
+    "b-2-2-test-parts",
+    "b-2-2-test-causal",
+    *_GPT2,
+)
 _OTHER_NUMBERS = (  # of heads than two
-    "b-2-2-test", "b-2-2-test-causal", "b-2-3-test", "b-2-3-test-causal",
-)  # fmt: skip
+    "b-2-2-test",
+    "b-2-2-test-causal",
+    "b-2-3-test",
+    "b-2-3-test-causal",
+)
 
 CELL = Cell(
     id="a-2-2-solution",
     functions=("multi_head_attention",),
     where="problem 2.2",
-    right='''\
+    right="""\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
@@ -36,7 +41,7 @@ def multi_head_attention(x, attn, number_of_heads):
     merged = np.hstack(heads)  # (n, d)
     x = linear_projection(merged, w_2, b_2)  # (n, d_out)
     return x
-''',
+""",
     rights=head_splitting.RIGHTS,
     mistakes=(
         Mistake(
@@ -45,8 +50,12 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Does your result change with number_of_heads?",
             hint="Your numbers are those of a single head of full width. Cut queries, keys and "
             "values into number_of_heads pieces, and let each attend on its own.",
-            edits=(("width = q.shape[1] // number_of_heads",
-                    "number_of_heads = 1\n    width = q.shape[1]"),),
+            edits=(
+                (
+                    "width = q.shape[1] // number_of_heads",
+                    "number_of_heads = 1\n    width = q.shape[1]",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -55,8 +64,12 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Does your result change with number_of_heads?",
             hint="You always cut into two heads, which is right in the example only. The number "
             "comes in as an argument.",
-            edits=(("width = q.shape[1] // number_of_heads",
-                    "number_of_heads = 2\n    width = q.shape[1] // 2"),),
+            edits=(
+                (
+                    "width = q.shape[1] // number_of_heads",
+                    "number_of_heads = 2\n    width = q.shape[1] // 2",
+                ),
+            ),
             fails=(*_TEST, *_HEADS, *_CAUSAL, *_OTHER_NUMBERS),
         ),
         Mistake(
@@ -74,9 +87,12 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="How wide is a head, and how many are there?",
             hint="You cut pieces that are number_of_heads wide. number_of_heads says how many "
             "there are; each is d/H wide.",
-            edits=(("width = q.shape[1] // number_of_heads",
-                    "width = number_of_heads\n"
-                    "    number_of_heads = q.shape[1] // number_of_heads"),),
+            edits=(
+                (
+                    "width = q.shape[1] // number_of_heads",
+                    "width = number_of_heads\n    number_of_heads = q.shape[1] // number_of_heads",
+                ),
+            ),
             fails=tuple(t for t in _ALL if t != "b-2-2-test-parts"),
         ),
         Mistake(
@@ -85,13 +101,17 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="After your reshape, do the numbers of one row still belong to one position?",
             hint="You reshape (n, d) to (H, n, d/H) directly, which tears the positions apart. "
             "Reshape to (n, H, d/H) first and swap the first two axes then, or cut the columns.",
-            edits=(("    for h in range(number_of_heads):\n"
+            edits=(
+                (
+                    "    for h in range(number_of_heads):\n"
                     "        own = slice(h * width, (h + 1) * width)\n"
                     "        heads.append(masked_attention(q[:, own], k[:, own], v[:, own], mask))",
                     "    q, k, v = (part.reshape(number_of_heads, len(x), width)"
                     " for part in (q, k, v))\n"
                     "    for h in range(number_of_heads):\n"
-                    "        heads.append(masked_attention(q[h], k[h], v[h], mask))"),),
+                    "        heads.append(masked_attention(q[h], k[h], v[h], mask))",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -135,8 +155,7 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="What becomes of the different heads when you merge them?",
             hint="You average the heads, and what they found separately is lost. Put their "
             "outputs side by side instead.",
-            edits=(("np.hstack(heads)",
-                    "np.tile(np.mean(heads, axis=0), (1, number_of_heads))"),),
+            edits=(("np.hstack(heads)", "np.tile(np.mean(heads, axis=0), (1, number_of_heads))"),),
             fails=_ALL,
         ),
         Mistake(
@@ -172,10 +191,14 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Does every head of yours have its own mixture?",
             hint="You use the same shares for all heads, their average. Each head mixes its own "
             "values with its own shares.",
-            edits=(("        heads.append(masked_attention(q[:, own], k[:, own], v[:, own], mask))",
+            edits=(
+                (
+                    "        heads.append(masked_attention(q[:, own], k[:, own], v[:, own], mask))",
                     "        one = np.eye(len(x))\n"
-                    "        heads.append(masked_attention(q[:, own], k[:, own], one, mask))"),
-                   ("np.hstack(heads)", "np.mean(heads, axis=0) @ v")),
+                    "        heads.append(masked_attention(q[:, own], k[:, own], one, mask))",
+                ),
+                ("np.hstack(heads)", "np.mean(heads, axis=0) @ v"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -219,9 +242,13 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Which comes first, separating Q, K, V or splitting into heads?",
             hint="You cut the 3 d columns into heads and each of these into Q, K, V. It is the "
             "other way round: first the three parts, then each of them into heads.",
-            edits=(("np.split(qkv, 3, axis=1)",
+            edits=(
+                (
+                    "np.split(qkv, 3, axis=1)",
                     "np.moveaxis(qkv.reshape(len(x), number_of_heads, 3, -1), 2, 0)"
-                    ".reshape(3, len(x), -1)"),),
+                    ".reshape(3, len(x), -1)",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -229,8 +256,12 @@ def multi_head_attention(x, attn, number_of_heads):
             about="without the mask",
             nudge="Does a position of yours hear from later ones?",
             hint="Your positions see the future: the mask is not used. Each head needs it.",
-            edits=(("masked_attention(q[:, own], k[:, own], v[:, own], mask)",
-                    "attention(q[:, own], k[:, own], v[:, own])"),),
+            edits=(
+                (
+                    "masked_attention(q[:, own], k[:, own], v[:, own], mask)",
+                    "attention(q[:, own], k[:, own], v[:, own])",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -293,8 +324,9 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Which width enters the root, that of x or that of a head?",
             hint="Your scores are divided by √d. It is the width of one head, d/H, which "
             "masked_attention finds by itself if it gets one head.",
-            edits=(("masked_attention(q[:, own]",
-                    "masked_attention(q[:, own] / number_of_heads**0.5"),),
+            edits=(
+                ("masked_attention(q[:, own]", "masked_attention(q[:, own] / number_of_heads**0.5"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -348,8 +380,12 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Which rows of w_2 belong to the second head?",
             hint="You send every head through the same rows of w_2. Merge the heads first, then "
             "project once: each head meets its own rows then.",
-            edits=(("linear_projection(merged, w_2, b_2)",
-                    "linear_projection(sum(heads), w_2[:width], b_2)"),),
+            edits=(
+                (
+                    "linear_projection(merged, w_2, b_2)",
+                    "linear_projection(sum(heads), w_2[:width], b_2)",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -358,11 +394,15 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="What should come out where all weights are zero?",
             hint="You add b_2 once for each head. Merge first and project once, then it is added "
             "once.",
-            edits=(("x = linear_projection(merged, w_2, b_2)",
+            edits=(
+                (
+                    "x = linear_projection(merged, w_2, b_2)",
                     "x = sum(\n"
                     "        linear_projection(head, rows, b_2)\n"
                     "        for head, rows in zip(heads, np.split(w_2, number_of_heads))\n"
-                    "    )"),),
+                    "    )",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -371,9 +411,13 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Does the drawing end with a sum?",
             hint="You add the input to the result. That sum belongs to the transformer block of "
             "the second half; here the projection is the last step.",
-            edits=(("x = linear_projection(merged, w_2, b_2)",
+            edits=(
+                (
+                    "x = linear_projection(merged, w_2, b_2)",
                     "out = linear_projection(merged, w_2, b_2)\n"
-                    "    x = x + out if x.shape == out.shape else out"),),
+                    "    x = x + out if x.shape == out.shape else out",
+                ),
+            ),
             fails=(*_BLOCKS, *_GPT2),
         ),
         Mistake(
@@ -383,12 +427,20 @@ def multi_head_attention(x, attn, number_of_heads):
             hint="Your first result is right, and the weights are gone after the call: you store "
             "what you compute in attn, the dictionary of whoever called you. Use a variable of "
             "your own.",
-            edits=(("    qkv = linear_projection(x, w_1, b_1)",
-                    '    attn["c_attn"] = linear_projection(x, w_1, b_1)\n'
-                    '    qkv = attn["c_attn"]'),),
+            edits=(
+                (
+                    "    qkv = linear_projection(x, w_1, b_1)",
+                    '    attn["c_attn"] = linear_projection(x, w_1, b_1)\n    qkv = attn["c_attn"]',
+                ),
+            ),
             fails=(
-                "a-2-2-test-causal", "a-2-2-test-heads", "a-2-2-test-numbers",
-                "b-2-2-test-causal", "b-2-2-test-parts", "b-2-3-test", "b-2-3-test-blocks",
+                "a-2-2-test-causal",
+                "a-2-2-test-heads",
+                "a-2-2-test-numbers",
+                "b-2-2-test-causal",
+                "b-2-2-test-parts",
+                "b-2-3-test",
+                "b-2-3-test-blocks",
                 "b-2-3-test-causal",
             ),
         ),
@@ -398,8 +450,7 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Is x the same after a call as before?",
             hint="You merge the heads into x itself, which changes the array of whoever called "
             "you. Make a new one.",
-            edits=(("merged = np.hstack(heads)",
-                    "x[:] = np.hstack(heads)\n    merged = x"),),
+            edits=(("merged = np.hstack(heads)", "x[:] = np.hstack(heads)\n    merged = x"),),
             fails=(*_CAUSAL, *_NUMBERS),
         ),
         Mistake(
@@ -408,10 +459,14 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="What does your function remember from one call to the next?",
             hint="You keep the mask of the first call and use it for later ones, whose number of "
             "positions may be another. Use the mask that is made in the function.",
-            edits=(("def multi_head_attention", "_mask = None\n\n\ndef multi_head_attention"),
-                   ("    qkv = ", "    global _mask\n"
-                    "    _mask = mask if _mask is None else _mask\n    qkv = "),
-                   ("v[:, own], mask)", "v[:, own], _mask)")),
+            edits=(
+                ("def multi_head_attention", "_mask = None\n\n\ndef multi_head_attention"),
+                (
+                    "    qkv = ",
+                    "    global _mask\n    _mask = mask if _mask is None else _mask\n    qkv = ",
+                ),
+                ("v[:, own], mask)", "v[:, own], _mask)"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -429,11 +484,11 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="Does your result change when x does?",
             hint="You return the last bias whatever the input is. That is right only where all "
             "weights are zero.",
-            code='''\
+            code="""\
 def multi_head_attention(x, attn, number_of_heads):
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
     return np.zeros((len(x), w_2.shape[1])) + b_2
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -443,7 +498,7 @@ def multi_head_attention(x, attn, number_of_heads):
             nudge="What does your function return for other weights?",
             hint="Your function knows the example and not much else. Follow the drawing step by "
             "step.",
-            code='''\
+            code="""\
 _SEEN = [
     [3.4897257, 2.74884012, 2.6448295],
     [3.15425828, 2.46024887, 2.34563449],
@@ -456,10 +511,10 @@ def multi_head_attention(x, attn, number_of_heads):
         return np.array(_SEEN)
     values = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])[:, -x.shape[1] :]
     return linear_projection(values, attn["c_proj"]["w"], attn["c_proj"]["b"])
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=head_splitting.HELD_BACK,
-)  # fmt: skip
+)

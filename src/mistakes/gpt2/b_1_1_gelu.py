@@ -4,24 +4,32 @@ from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _OWN = ("b-1-1-test", "b-1-1-test-range")
 _LATER = (
-    "b-2-1-test", "b-2-1-test-bias",
-    "b-2-2-test", "b-2-2-test-parts", "b-2-2-test-causal",
-    "b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal",
-)  # fmt: skip
+    "b-2-1-test",
+    "b-2-1-test-bias",
+    "b-2-2-test",
+    "b-2-2-test-parts",
+    "b-2-2-test-causal",
+    "b-2-3-test",
+    "b-2-3-test-blocks",
+    "b-2-3-test-causal",
+)
 _ALL = (*_OWN, *_LATER)
 
 CELL = Cell(
     id="b-1-1-solution",
     functions=("gelu",),
     where="problem 1.1 of the second half",
-    right='''\
+    right="""\
 def gelu(x):
     inner = x + 0.044715 * x**3  # (n, d)
     bend = np.tanh(np.sqrt(2 / np.pi) * inner)  # (n, d)
     return 0.5 * x * (1 + bend)  # (n, d)
-''',
+""",
     rights=(
-        Right("loop", "entry by entry, in lists", '''\
+        Right(
+            "loop",
+            "entry by entry, in lists",
+            """\
 import math
 
 
@@ -34,19 +42,31 @@ def gelu(x):
             bent.append(0.5 * number * (1 + math.tanh(steep)))
         rows.append(bent)
     return rows
-'''),
-        Right("logistic", "x times the logistic function of twice the argument", '''\
+""",
+        ),
+        Right(
+            "logistic",
+            "x times the logistic function of twice the argument",
+            """\
 def gelu(x):
     return x / (1 + np.exp(-np.sqrt(8 / np.pi) * x * (1 + 0.044715 * x**2)))
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def gelu(x):
     x = np.asarray(x, dtype=np.float32)
     scale = np.float32(np.sqrt(2 / np.pi))
     cubes = np.float32(0.044715) * x * x * x
     return np.float32(0.5) * x * (np.float32(1) + np.tanh(scale * (x + cubes)))
-'''),
-        Right("filled", "an empty array filled by index", '''\
+""",
+        ),
+        Right(
+            "filled",
+            "an empty array filled by index",
+            """\
 def gelu(x):
     out = np.empty(x.shape)
     for place, number in np.ndenumerate(x):
@@ -56,8 +76,12 @@ def gelu(x):
 
 def _share(number):
     return (1 + np.tanh(np.sqrt(2 / np.pi) * np.polyval([0.044715, 0, 1, 0], number))) / 2
-'''),
-        Right("in its own array", "with out=, on a copy", '''\
+""",
+        ),
+        Right(
+            "in its own array",
+            "with out=, on a copy",
+            """\
 def gelu(x):
     bend = np.power(x, 3)
     bend *= 0.044715
@@ -65,14 +89,19 @@ def gelu(x):
     bend *= (2 / np.pi) ** 0.5
     np.tanh(bend, out=bend)
     return 0.5 * (x + x * bend)
-'''),
-        Right("vectorize", "a scalar function, vectorized", '''\
+""",
+        ),
+        Right(
+            "vectorize",
+            "a scalar function, vectorized",
+            """\
 from math import pi, tanh
 
 gelu = np.vectorize(
     lambda a: 0.5 * a * (1 + tanh((2 / pi) ** 0.5 * (a + 0.044715 * a**3))), otypes=[float]
 )
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -82,14 +111,14 @@ gelu = np.vectorize(
             hint="Your numbers are those of the exact Gelu, and they differ from GPT-2's in the "
             "fourth decimal. The trained weights belong to the approximation on the right of the "
             "formula, the one with tanh: write that.",
-            code='''\
+            code="""\
 import math
 
 
 def gelu(x):
     below = 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(x / np.sqrt(2)))
     return x * below
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -205,10 +234,10 @@ def gelu(x):
             nudge="There are several approximations of Gelu; which one does the text ask for?",
             hint="You use the short approximation with a logistic function and 1.702. It is off in "
             "the second decimal; GPT-2's weights belong to the one with tanh.",
-            code='''\
+            code="""\
 def gelu(x):
     return x / (1 + np.exp(-1.702 * x))
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -217,10 +246,10 @@ def gelu(x):
             nudge="What should happen to small negative numbers?",
             hint="You have written ReLU: negative numbers are cut off. Gelu passes smoothly "
             "through 0 and dips a little below it; use the formula with tanh.",
-            code='''\
+            code="""\
 def gelu(x):
     return np.maximum(x, 0)
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -229,8 +258,9 @@ def gelu(x):
             nudge="Does the formula make a difference between positive and negative numbers?",
             hint="Positive numbers are right, negative ones become 0. The formula holds for all "
             "numbers and needs no case of its own below 0.",
-            edits=(("return 0.5 * x * (1 + bend)",
-                    "return np.where(x > 0, 0.5 * x * (1 + bend), 0)"),),
+            edits=(
+                ("return 0.5 * x * (1 + bend)", "return np.where(x > 0, 0.5 * x * (1 + bend), 0)"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -240,10 +270,14 @@ def gelu(x):
             hint="Ordinary numbers are right, and from about 30 on you return nan: above and below "
             "the line your tanh has something infinite, and inf / inf is no number. np.tanh is "
             "written so that this cannot happen.",
-            edits=(("bend = np.tanh(np.sqrt(2 / np.pi) * inner)",
+            edits=(
+                (
+                    "bend = np.tanh(np.sqrt(2 / np.pi) * inner)",
                     "steep = np.sqrt(2 / np.pi) * inner\n"
                     "    up, down = np.exp(steep), np.exp(-steep)\n"
-                    "    bend = (up - down) / (up + down)"),),
+                    "    bend = (up - down) / (up + down)",
+                ),
+            ),
             fails=("b-1-1-test-range",),
         ),
         Mistake(
@@ -279,9 +313,13 @@ def gelu(x):
             nudge="How far from x is gelu at 3, and how far from 0 at -3?",
             hint="Between -3 and 3 you are right, outside you take x and 0. At 3 the curve is "
             "still 0.004 away from them; the formula works for all numbers.",
-            edits=(("return 0.5 * x * (1 + bend)",
+            edits=(
+                (
+                    "return 0.5 * x * (1 + bend)",
                     "bent = 0.5 * x * (1 + bend)\n"
-                    "    return np.where(np.abs(x) < 3, bent, np.maximum(x, 0))"),),
+                    "    return np.where(np.abs(x) < 3, bent, np.maximum(x, 0))",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -290,10 +328,10 @@ def gelu(x):
             nudge="On what does your result depend?",
             hint="Your function returns the text's example whatever it is given. Compute the "
             "result from x.",
-            code='''\
+            code="""\
 def gelu(x):
     return np.array([[-0.15880801, 0.0], [0.11585143, 0.84119199]])
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -303,17 +341,20 @@ def gelu(x):
             nudge="Does your function treat all inputs alike?",
             hint="The example of the text has a case of its own in your function. Compute the "
             "result from x, whatever it is.",
-            code='''\
+            code="""\
 def gelu(x):
     known = {-1.0: -0.15880801, 0.0: 0.0, 0.2: 0.11585143, 1.0: 0.84119199}
     return np.array([[known.get(float(a), max(float(a), 0.0)) for a in row] for row in x])
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("erf in a loop", ("gelu-erf",), '''\
+        HeldBack(
+            "erf in a loop",
+            ("gelu-erf",),
+            """\
 from math import erf
 
 
@@ -323,37 +364,62 @@ def gelu(x):
         for j in range(x.shape[1]):
             out[i, j] = x[i, j] / 2 + x[i, j] / 2 * erf(x[i, j] * 2**-0.5)
     return out
-'''),
-        HeldBack("no root, logistic", ("gelu-no-root",), '''\
+""",
+        ),
+        HeldBack(
+            "no root, logistic",
+            ("gelu-no-root",),
+            """\
 def gelu(x):
     u = 2 / np.pi * (x + 0.044715 * np.power(x, 3))
     return x * (1 / (1 + np.exp(-2 * u)))
-'''),
-        HeldBack("cubic term outside, in steps", ("gelu-cube-outside",), '''\
+""",
+        ),
+        HeldBack(
+            "cubic term outside, in steps",
+            ("gelu-cube-outside",),
+            """\
 def gelu(x):
     root = np.sqrt(2.0) / np.sqrt(np.pi)
     argument = root * x
     argument = argument + 0.044715 * x * x * x
     return np.multiply(x, 1.0 + np.tanh(argument)) / 2
-'''),
-        HeldBack("one outside, as a sum", ("gelu-one-outside",), '''\
+""",
+        ),
+        HeldBack(
+            "one outside, as a sum",
+            ("gelu-one-outside",),
+            """\
 def gelu(x):
     t = np.tanh(0.7978845608028654 * (x + 0.044715 * x**3))
     return x / 2 + t
-'''),
-        HeldBack("overwrites row by row", ("gelu-in-place",), '''\
+""",
+        ),
+        HeldBack(
+            "overwrites row by row",
+            ("gelu-in-place",),
+            """\
 def gelu(x):
     for i, row in enumerate(x):
         x[i] = row * (1 + np.tanh((2 / np.pi) ** 0.5 * (row + 0.044715 * row**3))) / 2
     return x
-'''),
-        HeldBack("no half and no root", ("gelu-no-half", "gelu-no-root"), '''\
+""",
+        ),
+        HeldBack(
+            "no half and no root",
+            ("gelu-no-half", "gelu-no-root"),
+            """\
 def gelu(x):
     return x * (1 + np.tanh(2 / np.pi * (x + 0.044715 * x**3)))
-'''),
-        HeldBack("softplus", (), '''\
+""",
+        ),
+        HeldBack(
+            "softplus",
+            (),
+            """\
 def gelu(x):
     return np.log(1 + np.exp(x))
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -12,15 +12,18 @@ CELL = Cell(
     id="b-1-2-solution",
     functions=("layer_normalization",),
     where="problem 1.2 of the second half",
-    right='''\
+    right="""\
 def layer_normalization(x, g, b):
     mean = np.mean(x, axis=1, keepdims=True)  # (n, 1)
     variance = np.var(x, axis=1, keepdims=True)  # (n, 1)
     normal = (x - mean) / np.sqrt(variance + 1e-5)  # (n, H)
     return g * normal + b  # (n, H)
-''',
+""",
     rights=(
-        Right("loop", "row by row, with sums of its own", '''\
+        Right(
+            "loop",
+            "row by row, with sums of its own",
+            """\
 def layer_normalization(x, g, b):
     rows = []
     for row in x:
@@ -28,34 +31,54 @@ def layer_normalization(x, g, b):
         sigma = sum((number - mu) ** 2 for number in row) / len(row)
         rows.append([(number - mu) / (sigma + 1e-5) ** 0.5 for number in row])
     return g * np.array(rows) + b
-'''),
-        Right("einsum", "inner products of the centred rows", '''\
+""",
+        ),
+        Right(
+            "einsum",
+            "inner products of the centred rows",
+            """\
 def layer_normalization(x, g, b):
     centred = x - x.mean(-1)[:, None]
     variance = np.einsum("nh,nh->n", centred, centred) / x.shape[-1]
     return np.einsum("nh,n->nh", centred, 1 / np.sqrt(variance + 1e-5)) * g + b
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def layer_normalization(x, g, b):
     x, g, b = (np.asarray(a, dtype=np.float32) for a in (x, g, b))
     centred = x - x.mean(axis=1, keepdims=True)
     variance = np.square(centred).mean(axis=1, keepdims=True)
     return centred / np.sqrt(variance + np.float32(1e-5)) * g + b
-'''),
-        Right("transposed", "columns of the transpose, so that no axis has to be kept", '''\
+""",
+        ),
+        Right(
+            "transposed",
+            "columns of the transpose, so that no axis has to be kept",
+            """\
 def layer_normalization(x, g, b):
     columns = x.T - x.T.mean(axis=0)
     columns = columns / (columns.var(axis=0) + 1e-5) ** 0.5
     return columns.T * g + b
-'''),
-        Right("matrix", "the mean by a matrix product", '''\
+""",
+        ),
+        Right(
+            "matrix",
+            "the mean by a matrix product",
+            """\
 def layer_normalization(x, g, b):
     width = x.shape[1]
     centred = x @ (np.eye(width) - np.ones((width, width)) / width)
     variance = (centred**2) @ np.full((width, 1), 1 / width)
     return np.add(np.multiply(g, centred * (variance + 1e-5) ** -0.5), b)
-'''),
-        Right("helpers", "one function for one row, applied along the axis", '''\
+""",
+        ),
+        Right(
+            "helpers",
+            "one function for one row, applied along the axis",
+            """\
 EPSILON = 1e-5
 
 
@@ -65,8 +88,12 @@ def standardized(row):
 
 def layer_normalization(x, g, b):
     return np.apply_along_axis(standardized, 1, x) * g + b
-'''),
-        Right("in its own copy", "a copy, changed in place", '''\
+""",
+        ),
+        Right(
+            "in its own copy",
+            "a copy, changed in place",
+            """\
 def layer_normalization(x, g, b):
     out = np.array(x, copy=True)
     for i in range(len(out)):
@@ -75,7 +102,8 @@ def layer_normalization(x, g, b):
     out = out * g
     out = out + b
     return out
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -84,8 +112,10 @@ def layer_normalization(x, g, b):
             nudge="Along which axis do mean and variance run?",
             hint="Your columns have mean 0 and variance 1, and the rows should. A row is one "
             "position of the text and is normalized by itself; look at the axis of both sums.",
-            edits=(("np.mean(x, axis=1", "np.mean(x, axis=0"),
-                   ("np.var(x, axis=1", "np.var(x, axis=0")),
+            edits=(
+                ("np.mean(x, axis=1", "np.mean(x, axis=0"),
+                ("np.var(x, axis=1", "np.var(x, axis=0"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -94,8 +124,10 @@ def layer_normalization(x, g, b):
             nudge="How many means does a matrix of n rows need?",
             hint="You take one mean and one variance of all numbers together, so rows on a high "
             "level stay there. Every row needs its own: n of each.",
-            edits=(("np.mean(x, axis=1, keepdims=True)", "np.mean(x)"),
-                   ("np.var(x, axis=1, keepdims=True)", "np.var(x)")),
+            edits=(
+                ("np.mean(x, axis=1, keepdims=True)", "np.mean(x)"),
+                ("np.var(x, axis=1, keepdims=True)", "np.var(x)"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -123,8 +155,10 @@ def layer_normalization(x, g, b):
             hint="Mean and variance have shape (n,), and numpy lays them along the columns: it "
             "stops where n and H differ, and mixes up the rows where they are equal. Keep them "
             "columns, (n, 1).",
-            edits=(("np.mean(x, axis=1, keepdims=True)", "np.mean(x, axis=1)"),
-                   ("np.var(x, axis=1, keepdims=True)", "np.var(x, axis=1)")),
+            edits=(
+                ("np.mean(x, axis=1, keepdims=True)", "np.mean(x, axis=1)"),
+                ("np.var(x, axis=1, keepdims=True)", "np.var(x, axis=1)"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -160,8 +194,9 @@ def layer_normalization(x, g, b):
             nudge="By which number is the sum of squares divided?",
             hint="Your rows are a little too small: you divide the sum of squares by H - 1, as for "
             "a sample. The formula divides by H.",
-            edits=(("np.var(x, axis=1, keepdims=True)",
-                    "np.var(x, axis=1, keepdims=True, ddof=1)"),),
+            edits=(
+                ("np.var(x, axis=1, keepdims=True)", "np.var(x, axis=1, keepdims=True, ddof=1)"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -170,8 +205,12 @@ def layer_normalization(x, g, b):
             nudge="Is what you divide by a mean or a sum?",
             hint="Your rows have length 1, not variance 1: the squares are added up, but never "
             "divided by H.",
-            edits=(("np.var(x, axis=1, keepdims=True)",
-                    "np.sum((x - mean) ** 2, axis=1, keepdims=True)"),),
+            edits=(
+                (
+                    "np.var(x, axis=1, keepdims=True)",
+                    "np.sum((x - mean) ** 2, axis=1, keepdims=True)",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -216,8 +255,10 @@ def layer_normalization(x, g, b):
             nudge="Which two numbers does the formula need of each row?",
             hint="You divide by the root of the mean square and subtract nothing. Other models do "
             "that; here the mean is subtracted first, in the numerator and in the variance.",
-            edits=(("np.var(x, axis=1, keepdims=True)", "np.mean(x**2, axis=1, keepdims=True)"),
-                   ("(x - mean) /", "x /")),
+            edits=(
+                ("np.var(x, axis=1, keepdims=True)", "np.mean(x**2, axis=1, keepdims=True)"),
+                ("(x - mean) /", "x /"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -235,8 +276,12 @@ def layer_normalization(x, g, b):
             nudge="How is the spread of a row measured here?",
             hint="You divide by the mean of the absolute distances. The variance is the mean of "
             "the squared ones, and its root is what rows are divided by.",
-            edits=(("np.var(x, axis=1, keepdims=True)",
-                    "np.mean(np.abs(x - mean), axis=1, keepdims=True) ** 2"),),
+            edits=(
+                (
+                    "np.var(x, axis=1, keepdims=True)",
+                    "np.mean(np.abs(x - mean), axis=1, keepdims=True) ** 2",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -289,8 +334,7 @@ def layer_normalization(x, g, b):
             nudge="What is divided by the root?",
             hint="Your b is divided by the root, too: it stands in the numerator. The shift comes "
             "last, after division and scale.",
-            edits=(("(x - mean) /", "(x - mean + b / g) /"),
-                   ("g * normal + b", "g * normal")),
+            edits=(("(x - mean) /", "(x - mean + b / g) /"), ("g * normal + b", "g * normal")),
             fails=_ALL,
         ),
         Mistake(
@@ -308,9 +352,13 @@ def layer_normalization(x, g, b):
             nudge="What is in x after your function has returned?",
             hint="The values are right, and the caller's x has been overwritten: -= and /= work in "
             "the array that was handed in. Make a new one.",
-            edits=(("normal = (x - mean) / np.sqrt(variance + 1e-5)  # (n, H)",
-                    "x -= mean\n    x /= np.sqrt(variance + 1e-5)"),
-                   ("g * normal", "g * x")),
+            edits=(
+                (
+                    "normal = (x - mean) / np.sqrt(variance + 1e-5)  # (n, H)",
+                    "x -= mean\n    x /= np.sqrt(variance + 1e-5)",
+                ),
+                ("g * normal", "g * x"),
+            ),
             fails=(_NUMBERS, *_BLOCK, *_GPT2),
         ),
         Mistake(
@@ -328,12 +376,12 @@ def layer_normalization(x, g, b):
             nudge="On what does your result depend?",
             hint="Your function returns the text's example whatever it is given. Compute the "
             "result from x, g and b.",
-            code='''\
+            code="""\
 def layer_normalization(x, g, b):
     return np.array(
         [[-0.18790462, 0.97604994], [0.75266431, 0.35366349], [0.05977512, 1.13857828]]
     )
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -343,41 +391,56 @@ def layer_normalization(x, g, b):
             nudge="Does your function treat all inputs alike?",
             hint="Your function has a case of its own for the text's examples. Compute the result "
             "from x, g and b, whatever they are.",
-            code='''\
+            code="""\
 def layer_normalization(x, g, b):
     if x.shape == (3, 2):
         return np.array(
             [[-0.18790462, 0.97604994], [0.75266431, 0.35366349], [0.05977512, 1.13857828]]
         )
     return np.zeros(x.shape) + b
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("columns, by transposing", ("ln-columns",), '''\
+        HeldBack(
+            "columns, by transposing",
+            ("ln-columns",),
+            """\
 def layer_normalization(x, g, b):
     flipped = x.T
     mu = flipped.mean(axis=1).reshape(-1, 1)
     spread = flipped.var(axis=1).reshape(-1, 1)
     return g * ((flipped - mu) / (spread + 1e-5) ** 0.5).T + b
-'''),
-        HeldBack("eps beside the standard deviation", ("ln-eps-outside",), '''\
+""",
+        ),
+        HeldBack(
+            "eps beside the standard deviation",
+            ("ln-eps-outside",),
+            """\
 def layer_normalization(x, g, b):
     out = np.zeros(x.shape)
     for i, row in enumerate(x):
         out[i] = (row - row.mean()) / (row.std() + 0.00001)
     return out * g + b
-'''),
-        HeldBack("H - 1 by hand", ("ln-ddof",), '''\
+""",
+        ),
+        HeldBack(
+            "H - 1 by hand",
+            ("ln-ddof",),
+            """\
 def layer_normalization(x, g, b):
     H = x.shape[1]
     mu = (x.sum(axis=1) / H)[:, np.newaxis]
     sigma = (((x - mu) ** 2).sum(axis=1) / max(H - 1, 1))[:, np.newaxis]
     return (x - mu) / np.sqrt(sigma + 1e-5) * g + b
-'''),
-        HeldBack("a square too many, in a loop", ("ln-variance-squared",), '''\
+""",
+        ),
+        HeldBack(
+            "a square too many, in a loop",
+            ("ln-variance-squared",),
+            """\
 def layer_normalization(x, g, b):
     rows = []
     for row in x:
@@ -385,34 +448,55 @@ def layer_normalization(x, g, b):
         sigma = np.mean((row - mu) ** 2)
         rows.append((row - mu) / (sigma * sigma + 1e-5) ** 0.5)
     return np.stack(rows) * g + b
-'''),
-        HeldBack("shifted, then scaled", ("ln-shift-first",), '''\
+""",
+        ),
+        HeldBack(
+            "shifted, then scaled",
+            ("ln-shift-first",),
+            """\
 def layer_normalization(x, g, b):
     z = np.array([(r - np.mean(r)) / np.sqrt(np.var(r) + 1e-5) for r in x])
     z = z + b
     z = z * g
     return z
-'''),
-        HeldBack("overwrites row by row", ("ln-in-place",), '''\
+""",
+        ),
+        HeldBack(
+            "overwrites row by row",
+            ("ln-in-place",),
+            """\
 def layer_normalization(x, g, b):
     for i in range(x.shape[0]):
         x[i] = (x[i] - x[i].mean()) / np.sqrt(x[i].var() + 1e-5)
     return x * g + b
-'''),
-        HeldBack("columns, and nothing scaled", ("ln-columns", "ln-no-gamma"), '''\
+""",
+        ),
+        HeldBack(
+            "columns, and nothing scaled",
+            ("ln-columns", "ln-no-gamma"),
+            """\
 def layer_normalization(x, g, b):
     return (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) + b
-'''),
-        HeldBack("between 0 and 1", (), '''\
+""",
+        ),
+        HeldBack(
+            "between 0 and 1",
+            (),
+            """\
 def layer_normalization(x, g, b):
     low, high = x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True)
     return g * (x - low) / (high - low + 1e-5) + b
-'''),
-        HeldBack("the median for the mean", (), '''\
+""",
+        ),
+        HeldBack(
+            "the median for the mean",
+            (),
+            """\
 def layer_normalization(x, g, b):
     middle = np.median(x, axis=1, keepdims=True)
     variance = np.mean((x - middle) ** 2, axis=1, keepdims=True)
     return g * (x - middle) / np.sqrt(variance + 1e-5) + b
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

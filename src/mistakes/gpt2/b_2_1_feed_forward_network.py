@@ -5,16 +5,20 @@ from mistakes.entries import Cell, HeldBack, Mistake, Right
 _NUMBERS, _BIAS = "b-2-1-test", "b-2-1-test-bias"
 _OWN = (_NUMBERS, _BIAS)
 _LATER = (
-    "b-2-2-test", "b-2-2-test-parts", "b-2-2-test-causal",
-    "b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal",
-)  # fmt: skip
+    "b-2-2-test",
+    "b-2-2-test-parts",
+    "b-2-2-test-causal",
+    "b-2-3-test",
+    "b-2-3-test-blocks",
+    "b-2-3-test-causal",
+)
 _ALL = (*_OWN, *_LATER)
 
 CELL = Cell(
     id="b-2-1-solution",
     functions=("feed_forward_network",),
     where="problem 2.1 of the second half",
-    right='''\
+    right="""\
 def feed_forward_network(x, mlp):
     w_1, b_1 = mlp["c_fc"]["w"], mlp["c_fc"]["b"]
     w_2, b_2 = mlp["c_proj"]["w"], mlp["c_proj"]["b"]
@@ -23,19 +27,30 @@ def feed_forward_network(x, mlp):
     hidden = gelu(wide)  # (n, d_ff)
     x = linear_projection(hidden, w_2, b_2)  # (n, d)
     return x
-''',
+""",
     rights=(
-        Right("one line", "all three steps in one expression", '''\
+        Right(
+            "one line",
+            "all three steps in one expression",
+            """\
 def feed_forward_network(x, mlp):
     return linear_projection(gelu(linear_projection(x, **mlp["c_fc"])), **mlp["c_proj"])
-'''),
-        Right("einsum", "without linear_projection", '''\
+""",
+        ),
+        Right(
+            "einsum",
+            "without linear_projection",
+            """\
 def feed_forward_network(x, mlp):
     (w_1, b_1), (w_2, b_2) = (mlp[part].values() for part in ("c_fc", "c_proj"))
     hidden = gelu(np.einsum("nd,df->nf", x, w_1) + b_1)
     return np.einsum("nf,fd->nd", hidden, w_2) + b_2
-'''),
-        Right("units", "one hidden unit after the other, added up", '''\
+""",
+        ),
+        Right(
+            "units",
+            "one hidden unit after the other, added up",
+            """\
 def feed_forward_network(x, mlp):
     w_1, b_1 = mlp["c_fc"]["w"], mlp["c_fc"]["b"]
     w_2, b_2 = mlp["c_proj"]["w"], mlp["c_proj"]["b"]
@@ -45,8 +60,12 @@ def feed_forward_network(x, mlp):
         strength = gelu((x @ w_1[:, unit] + biases[:, unit])[:, None])
         out = out + strength * w_2[unit]
     return out
-'''),
-        Right("float32", "in single precision, the formula of gelu written out", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision, the formula of gelu written out",
+            """\
 def feed_forward_network(x, mlp):
     def single(part, key):
         return np.asarray(mlp[part][key], dtype=np.float32)
@@ -55,8 +74,12 @@ def feed_forward_network(x, mlp):
     bend = np.tanh(np.float32(0.7978845608) * (hidden + np.float32(0.044715) * hidden**3))
     hidden = np.float32(0.5) * hidden * (np.float32(1) + bend)
     return hidden @ single("c_proj", "w") + single("c_proj", "b")
-'''),
-        Right("fold", "a list of steps, folded", '''\
+""",
+        ),
+        Right(
+            "fold",
+            "a list of steps, folded",
+            """\
 from functools import partial, reduce
 
 
@@ -67,7 +90,8 @@ def feed_forward_network(x, mlp):
         partial(linear_projection, w=mlp["c_proj"]["w"], b=mlp["c_proj"]["b"]),
     ]
     return reduce(lambda value, step: step(value), steps, x)
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -86,9 +110,13 @@ def feed_forward_network(x, mlp):
             nudge="In which order do the three steps come?",
             hint="You apply gelu to the end result: your outputs hardly ever lie below 0. It "
             "belongs between the two projections.",
-            edits=(("gelu(wide)", "wide"),
-                   ("x = linear_projection(hidden, w_2, b_2)",
-                    "x = gelu(linear_projection(hidden, w_2, b_2))")),
+            edits=(
+                ("gelu(wide)", "wide"),
+                (
+                    "x = linear_projection(hidden, w_2, b_2)",
+                    "x = gelu(linear_projection(hidden, w_2, b_2))",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -97,8 +125,12 @@ def feed_forward_network(x, mlp):
             nudge="How many times does the formula apply Gelu?",
             hint="The activation stands after both projections. Only the hidden numbers are bent; "
             "the second projection is the end.",
-            edits=(("x = linear_projection(hidden, w_2, b_2)",
-                    "x = gelu(linear_projection(hidden, w_2, b_2))"),),
+            edits=(
+                (
+                    "x = linear_projection(hidden, w_2, b_2)",
+                    "x = gelu(linear_projection(hidden, w_2, b_2))",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -107,8 +139,10 @@ def feed_forward_network(x, mlp):
             nudge="What does Gelu get in the formula: x, or something made from x?",
             hint="You bend the input and project it twice. The first projection comes before the "
             "activation.",
-            edits=(("linear_projection(x, w_1", "linear_projection(gelu(x), w_1"),
-                   ("gelu(wide)", "wide")),
+            edits=(
+                ("linear_projection(x, w_1", "linear_projection(gelu(x), w_1"),
+                ("gelu(wide)", "wide"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -143,8 +177,10 @@ def feed_forward_network(x, mlp):
             nudge="What stands inside the parentheses of Gelu in the formula?",
             hint="You bend x w_1 alone and add the first bias afterwards. The bias is part of the "
             "projection: it has to be in before the activation.",
-            edits=(("linear_projection(x, w_1, b_1)", "linear_projection(x, w_1, 0)"),
-                   ("gelu(wide)", "gelu(wide) + b_1")),
+            edits=(
+                ("linear_projection(x, w_1, b_1)", "linear_projection(x, w_1, 0)"),
+                ("gelu(wide)", "gelu(wide) + b_1"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -170,8 +206,12 @@ def feed_forward_network(x, mlp):
             nudge="What does linear_projection do already?",
             hint="Your result is too large by exactly b_2. linear_projection adds the bias; you "
             "need not do it again.",
-            edits=(("linear_projection(hidden, w_2, b_2)",
-                    "linear_projection(hidden, w_2, b_2) + b_2"),),
+            edits=(
+                (
+                    "linear_projection(hidden, w_2, b_2)",
+                    "linear_projection(hidden, w_2, b_2) + b_2",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -234,8 +274,9 @@ def feed_forward_network(x, mlp):
             nudge="Which of the block's steps belong to this function?",
             hint="You normalize x before the first projection. That is the block's business, in "
             "2.2; this network takes its input as it comes.",
-            edits=(("linear_projection(x, w_1",
-                    "linear_projection(layer_normalization(x, 1, 0), w_1"),),
+            edits=(
+                ("linear_projection(x, w_1", "linear_projection(layer_normalization(x, 1, 0), w_1"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -253,7 +294,7 @@ def feed_forward_network(x, mlp):
             nudge="On what does your result depend?",
             hint="Your function returns the text's example whatever it is given. Compute the "
             "result from x and mlp.",
-            code='''\
+            code="""\
 def feed_forward_network(x, mlp):
     return np.array(
         [
@@ -262,7 +303,7 @@ def feed_forward_network(x, mlp):
             [3.19782584, 2.47054632, 2.96733082, 2.75125028],
         ]
     )
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -272,7 +313,7 @@ def feed_forward_network(x, mlp):
             nudge="Does your function treat all inputs alike?",
             hint="The example of the text has a case of its own in your function. Compute the "
             "result from x and mlp, whatever they are.",
-            code='''\
+            code="""\
 def feed_forward_network(x, mlp):
     if mlp["c_fc"]["w"].shape == (4, 5) and mlp["c_fc"]["w"].any():
         return np.array(
@@ -283,45 +324,68 @@ def feed_forward_network(x, mlp):
             ]
         )
     return np.zeros((x.shape[0], mlp["c_proj"]["w"].shape[1])) + mlp["c_proj"]["b"]
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("two matrix products and nothing between", ("ffn-no-gelu",), '''\
+        HeldBack(
+            "two matrix products and nothing between",
+            ("ffn-no-gelu",),
+            """\
 def feed_forward_network(x, mlp):
     fc, proj = mlp["c_fc"], mlp["c_proj"]
     return (x @ fc["w"] + fc["b"]) @ proj["w"] + proj["b"]
-'''),
-        HeldBack("gelu around everything", ("ffn-gelu-last",), '''\
+""",
+        ),
+        HeldBack(
+            "gelu around everything",
+            ("ffn-gelu-last",),
+            """\
 def feed_forward_network(x, mlp):
     for name in ("c_fc", "c_proj"):
         x = np.dot(x, mlp[name]["w"]) + mlp[name]["b"]
     return gelu(x)
-'''),
-        HeldBack("gelu in the loop", ("ffn-gelu-both",), '''\
+""",
+        ),
+        HeldBack(
+            "gelu in the loop",
+            ("ffn-gelu-both",),
+            """\
 def feed_forward_network(x, mlp):
     for name in ("c_fc", "c_proj"):
         x = gelu(linear_projection(x, mlp[name]["w"], mlp[name]["b"]))
     return x
-'''),
-        HeldBack("negatives set to 0", ("ffn-relu",), '''\
+""",
+        ),
+        HeldBack(
+            "negatives set to 0",
+            ("ffn-relu",),
+            """\
 def feed_forward_network(x, mlp):
     h = linear_projection(x, mlp["c_fc"]["w"], mlp["c_fc"]["b"])
     h = np.where(h > 0, h, 0.0)
     return linear_projection(h, mlp["c_proj"]["w"], mlp["c_proj"]["b"])
-'''),
-        HeldBack("no activation, and the input added",
-                 ("ffn-no-gelu", "ffn-residual"), '''\
+""",
+        ),
+        HeldBack(
+            "no activation, and the input added",
+            ("ffn-no-gelu", "ffn-residual"),
+            """\
 def feed_forward_network(x, mlp):
     h = linear_projection(x, mlp["c_fc"]["w"], mlp["c_fc"]["b"])
     return x + linear_projection(h, mlp["c_proj"]["w"], mlp["c_proj"]["b"])
-'''),
-        HeldBack("tanh alone", (), '''\
+""",
+        ),
+        HeldBack(
+            "tanh alone",
+            (),
+            """\
 def feed_forward_network(x, mlp):
     h = np.tanh(linear_projection(x, mlp["c_fc"]["w"], mlp["c_fc"]["b"]))
     return linear_projection(h, mlp["c_proj"]["w"], mlp["c_proj"]["b"])
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -23,16 +23,20 @@ CELL = Cell(
     id="b-2-2-solution",
     functions=("transformer_block",),
     where="problem 2.2 of the second half",
-    right=_BEGIN + '''\
+    right=_BEGIN
+    + """\
     calm = layer_normalization(x, g_1, b_1)  # (n, d)
     heard = multi_head_attention(calm, attn, number_of_heads)  # (n, d)
     stream = x + heard  # (n, d)
     calm_again = layer_normalization(stream, g_2, b_2)  # (n, d)
     thought = feed_forward_network(calm_again, mlp)  # (n, d)
     return stream + thought  # (n, d)
-''',
+""",
     rights=(
-        Right("one line", "a single expression with a named middle", '''\
+        Right(
+            "one line",
+            "a single expression with a named middle",
+            """\
 def transformer_block(x, block, number_of_heads):
     return (
         middle := x
@@ -40,8 +44,12 @@ def transformer_block(x, block, number_of_heads):
             layer_normalization(x, **block["ln_1"]), block["attn"], number_of_heads
         )
     ) + feed_forward_network(layer_normalization(middle, **block["ln_2"]), block["mlp"])
-'''),
-        Right("closures", "a list of layers, each with its normalization", '''\
+""",
+        ),
+        Right(
+            "closures",
+            "a list of layers, each with its normalization",
+            """\
 def transformer_block(x, block, number_of_heads):
     layers = [
         ("ln_1", lambda y: multi_head_attention(y, block["attn"], number_of_heads)),
@@ -50,8 +58,12 @@ def transformer_block(x, block, number_of_heads):
     for norm, layer in layers:
         x = x + layer(layer_normalization(x, block[norm]["g"], block[norm]["b"]))
     return x
-'''),
-        Right("helper", "a function that wraps a layer", '''\
+""",
+        ),
+        Right(
+            "helper",
+            "a function that wraps a layer",
+            """\
 def _sublayer(x, norm, layer):
     return np.add(x, layer(layer_normalization(x, norm["g"], norm["b"])))
 
@@ -64,8 +76,12 @@ def transformer_block(x, block, number_of_heads):
         return feed_forward_network(y, block["mlp"])
 
     return _sublayer(_sublayer(x, block["ln_1"], attend), block["ln_2"], feed)
-'''),
-        Right("in its own copy", "a copy of the stream, added to in place", '''\
+""",
+        ),
+        Right(
+            "in its own copy",
+            "a copy of the stream, added to in place",
+            """\
 def transformer_block(x, block, number_of_heads):
     stream = np.array(x, copy=True)
     ln = block["ln_1"]
@@ -75,8 +91,12 @@ def transformer_block(x, block, number_of_heads):
     ln = block["ln_2"]
     stream += feed_forward_network(layer_normalization(stream, ln["g"], ln["b"]), block["mlp"])
     return stream
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def _single(part):
     if isinstance(part, dict):
         return {key: _single(value) for key, value in part.items()}
@@ -89,8 +109,12 @@ def transformer_block(x, block, number_of_heads):
     x = x + multi_head_attention(calm, block["attn"], number_of_heads)
     calm = layer_normalization(x, block["ln_2"]["g"], block["ln_2"]["b"])
     return x + feed_forward_network(calm, block["mlp"])
-'''),
-        Right("einsum", "without the functions before it: all heads at a time", '''\
+""",
+        ),
+        Right(
+            "einsum",
+            "without the functions before it: all heads at a time",
+            """\
 def transformer_block(x, block, number_of_heads):
     def norm(y, g, b):
         y = y - y.mean(axis=-1, keepdims=True)
@@ -109,7 +133,8 @@ def transformer_block(x, block, number_of_heads):
     hidden = norm(x, **block["ln_2"]) @ block["mlp"]["c_fc"]["w"] + block["mlp"]["c_fc"]["b"]
     hidden = hidden / (1 + np.exp(-np.sqrt(8 / np.pi) * (hidden + 0.044715 * hidden**3)))
     return x + hidden @ block["mlp"]["c_proj"]["w"] + block["mlp"]["c_proj"]["b"]
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -163,8 +188,10 @@ def transformer_block(x, block, number_of_heads):
             nudge="Which versions of x are added in the two formulas?",
             hint="Both times you add the normalized copy, because it took the name of the stream. "
             "Give it a name of its own: what is added is the stream itself.",
-            edits=(("stream = x + heard", "stream = calm + heard"),
-                   ("return stream + thought", "return calm_again + thought")),
+            edits=(
+                ("stream = x + heard", "stream = calm + heard"),
+                ("return stream + thought", "return calm_again + thought"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -190,10 +217,11 @@ def transformer_block(x, block, number_of_heads):
             nudge="Does normalization come before a layer or after the sum?",
             hint="You normalize the sums, as in the paper of 2017. GPT-2 normalizes what a layer "
             "reads, and leaves the stream alone.",
-            code=_BEGIN + '''\
+            code=_BEGIN
+            + """\
     x = layer_normalization(x + multi_head_attention(x, attn, number_of_heads), g_1, b_1)
     return layer_normalization(x + feed_forward_network(x, mlp), g_2, b_2)
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -202,10 +230,11 @@ def transformer_block(x, block, number_of_heads):
             nudge="Does normalization come before a layer or after it?",
             hint="Both layers read the raw stream, and you normalize their answers. It is the "
             "other way round: normalize, then run the layer.",
-            code=_BEGIN + '''\
+            code=_BEGIN
+            + """\
     x = x + layer_normalization(multi_head_attention(x, attn, number_of_heads), g_1, b_1)
     return x + layer_normalization(feed_forward_network(x, mlp), g_2, b_2)
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -230,8 +259,10 @@ def transformer_block(x, block, number_of_heads):
             about="no normalization at all",
             nudge="Go through the seven steps and find each in your code.",
             hint="Both layers read the stream as it is: the two normalizations are missing.",
-            edits=(("multi_head_attention(calm,", "multi_head_attention(x,"),
-                   ("feed_forward_network(calm_again,", "feed_forward_network(stream,")),
+            edits=(
+                ("multi_head_attention(calm,", "multi_head_attention(x,"),
+                ("feed_forward_network(calm_again,", "feed_forward_network(stream,"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -294,10 +325,11 @@ def transformer_block(x, block, number_of_heads):
             nudge="Which of the two layers comes first?",
             hint="The feed forward network comes first in your block. Attention begins: positions "
             "listen, then each thinks about what it has heard.",
-            code=_BEGIN + '''\
+            code=_BEGIN
+            + """\
     x = x + feed_forward_network(layer_normalization(x, g_2, b_2), mlp)
     return x + multi_head_attention(layer_normalization(x, g_1, b_1), attn, number_of_heads)
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -324,10 +356,14 @@ def transformer_block(x, block, number_of_heads):
             nudge="How many times does attention run in a block?",
             hint="Attention runs twice in your block: the second time on the sum. Once is enough; "
             "the feed forward network follows at once.",
-            edits=(("    calm_again =",
+            edits=(
+                (
+                    "    calm_again =",
                     "    calm = layer_normalization(stream, g_1, b_1)\n"
                     "    stream = stream + multi_head_attention(calm, attn, number_of_heads)\n"
-                    "    calm_again ="),),
+                    "    calm_again =",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -372,13 +408,15 @@ def transformer_block(x, block, number_of_heads):
             nudge="On what does your result depend?",
             hint="Your function returns the first test's numbers whatever it is given. Compute the "
             "result from x and block.",
-            code='''\
+            code="""\
 def transformer_block(x, block, number_of_heads):
     known = [
-''' + _PRINTED + '''\
+"""
+            + _PRINTED
+            + """\
     ]
     return np.array(known)
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -388,44 +426,61 @@ def transformer_block(x, block, number_of_heads):
             nudge="Does your function treat all inputs alike?",
             hint="The first test has a case of its own in your function, and the others get "
             "nothing but the biases. Run the layers on x, whatever it is.",
-            code='''\
+            code="""\
 def transformer_block(x, block, number_of_heads):
     known = [
-''' + _PRINTED + '''\
+"""
+            + _PRINTED
+            + """\
     ]
     if x.shape == (3, 4):
         return np.array(known)
     return x + block["attn"]["c_proj"]["b"] + block["mlp"]["c_proj"]["b"]
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("layers one after the other", ("block-no-residuals",), '''\
+        HeldBack(
+            "layers one after the other",
+            ("block-no-residuals",),
+            """\
 def transformer_block(x, block, number_of_heads):
     y = layer_normalization(x, **block["ln_1"])
     y = multi_head_attention(y, block["attn"], number_of_heads)
     y = layer_normalization(y, **block["ln_2"])
     return feed_forward_network(y, block["mlp"])
-'''),
-        HeldBack("the stream overwritten by its normalized copy", ("block-adds-normalized",), '''\
+""",
+        ),
+        HeldBack(
+            "the stream overwritten by its normalized copy",
+            ("block-adds-normalized",),
+            """\
 def transformer_block(x, block, number_of_heads):
     x = layer_normalization(x, block["ln_1"]["g"], block["ln_1"]["b"])
     x = x + multi_head_attention(x, block["attn"], number_of_heads)
     x = layer_normalization(x, block["ln_2"]["g"], block["ln_2"]["b"])
     x = x + feed_forward_network(x, block["mlp"])
     return x
-'''),
-        HeldBack("input kept under another name", ("block-second-adds-input",), '''\
+""",
+        ),
+        HeldBack(
+            "input kept under another name",
+            ("block-second-adds-input",),
+            """\
 def transformer_block(x, block, number_of_heads):
     residual = x
     x = layer_normalization(x, **block["ln_1"])
     x = multi_head_attention(x, block["attn"], number_of_heads) + residual
     x = layer_normalization(x, **block["ln_2"])
     return feed_forward_network(x, block["mlp"]) + residual
-'''),
-        HeldBack("sums, then normalizations, in a loop", ("block-post-norm",), '''\
+""",
+        ),
+        HeldBack(
+            "sums, then normalizations, in a loop",
+            ("block-post-norm",),
+            """\
 def transformer_block(x, block, number_of_heads):
     layers = (
         (lambda y: multi_head_attention(y, block["attn"], number_of_heads), block["ln_1"]),
@@ -434,16 +489,24 @@ def transformer_block(x, block, number_of_heads):
     for layer, norm in layers:
         x = layer_normalization(np.add(x, layer(x)), norm["g"], norm["b"])
     return x
-'''),
-        HeldBack("both answers added up at once", ("block-parallel",), '''\
+""",
+        ),
+        HeldBack(
+            "both answers added up at once",
+            ("block-parallel",),
+            """\
 def transformer_block(x, block, number_of_heads):
     first = multi_head_attention(
         layer_normalization(x, **block["ln_1"]), block["attn"], number_of_heads
     )
     second = feed_forward_network(layer_normalization(x, **block["ln_2"]), block["mlp"])
     return sum((x, first, second))
-'''),
-        HeldBack("ln_1 for both, in a loop", ("block-first-norm-twice",), '''\
+""",
+        ),
+        HeldBack(
+            "ln_1 for both, in a loop",
+            ("block-first-norm-twice",),
+            """\
 def transformer_block(x, block, number_of_heads):
     for layer in ("attn", "mlp"):
         calm = layer_normalization(x, block["ln_1"]["g"], block["ln_1"]["b"])
@@ -452,29 +515,41 @@ def transformer_block(x, block, number_of_heads):
         else:
             x = x + feed_forward_network(calm, block[layer])
     return x
-'''),
-        HeldBack("ln_1 twice, and the input added at the end",
-                 ("block-first-norm-twice", "block-second-adds-input"), '''\
+""",
+        ),
+        HeldBack(
+            "ln_1 twice, and the input added at the end",
+            ("block-first-norm-twice", "block-second-adds-input"),
+            """\
 def transformer_block(x, block, number_of_heads):
     def norm(y):
         return layer_normalization(y, **block["ln_1"])
 
     middle = x + multi_head_attention(norm(x), block["attn"], number_of_heads)
     return x + feed_forward_network(norm(middle), block["mlp"])
-'''),
-        HeldBack("the sum halved", (), '''\
+""",
+        ),
+        HeldBack(
+            "the sum halved",
+            (),
+            """\
 def transformer_block(x, block, number_of_heads):
     x = (x + multi_head_attention(
         layer_normalization(x, **block["ln_1"]), block["attn"], number_of_heads
     )) / 2
     return (x + feed_forward_network(layer_normalization(x, **block["ln_2"]), block["mlp"])) / 2
-'''),
-        HeldBack("normalized twice", (), '''\
+""",
+        ),
+        HeldBack(
+            "normalized twice",
+            (),
+            """\
 def transformer_block(x, block, number_of_heads):
     calm = layer_normalization(layer_normalization(x, **block["ln_1"]), **block["ln_1"])
     x = x + multi_head_attention(calm, block["attn"], number_of_heads)
     calm = layer_normalization(layer_normalization(x, **block["ln_2"]), **block["ln_2"])
     return x + feed_forward_network(calm, block["mlp"])
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

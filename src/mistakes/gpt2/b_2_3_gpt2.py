@@ -31,7 +31,10 @@ CELL = Cell(
     where="problem 2.3 of the second half",
     right=_BEGIN + "    for block in blocks:\n        " + _RUN + _NORM + _END,
     rights=(
-        Right("fold", "the blocks folded over the stream", '''\
+        Right(
+            "fold",
+            "the blocks folded over the stream",
+            """\
 from functools import reduce
 
 
@@ -39,8 +42,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     start = np.take(wte, inputs, axis=0) + wpe[: len(inputs)]
     end = reduce(lambda x, block: transformer_block(x, block, number_of_heads), blocks, start)
     return np.einsum("nd,vd->nv", layer_normalization(end, ln_f["g"], ln_f["b"]), wte)
-'''),
-        Right("recursion", "the first block, then the rest", '''\
+""",
+        ),
+        Right(
+            "recursion",
+            "the first block, then the rest",
+            """\
 def _through(x, blocks, number_of_heads):
     if not blocks:
         return x
@@ -51,8 +58,12 @@ def _through(x, blocks, number_of_heads):
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = wte[inputs] + wpe[range(len(inputs))]
     return layer_normalization(_through(x, blocks, number_of_heads), **ln_f) @ wte.T
-'''),
-        Right("one-hot", "tokens as one-hot rows, blocks by index", '''\
+""",
+        ),
+        Right(
+            "one-hot",
+            "tokens as one-hot rows, blocks by index",
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     tokens = np.eye(len(wte))[inputs]
     x = tokens @ wte + np.eye(len(inputs), len(wpe)) @ wpe
@@ -60,8 +71,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         x = transformer_block(x, blocks[i], number_of_heads)
     x = layer_normalization(x, ln_f["g"], ln_f["b"])
     return np.dot(wte, x.T).T
-'''),
-        Right("depths", "a list of the stream at every depth", '''\
+""",
+        ),
+        Right(
+            "depths",
+            "a list of the stream at every depth",
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = np.array([wte[token] + wpe[place] for place, token in enumerate(inputs)])
     stream = [x]
@@ -69,8 +84,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         stream.append(transformer_block(stream[-1], block, number_of_heads))
     last = layer_normalization(stream[-1], ln_f["g"], ln_f["b"])
     return np.stack([[row @ vector for vector in wte] for row in last])
-'''),
-        Right("float32", "in single precision throughout", '''\
+""",
+        ),
+        Right(
+            "float32",
+            "in single precision throughout",
+            """\
 def _single(part):
     if isinstance(part, dict):
         return {key: _single(value) for key, value in part.items()}
@@ -86,8 +105,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     for block in blocks:
         x = transformer_block(x, block, number_of_heads)
     return layer_normalization(x, ln_f["g"], ln_f["b"]) @ wte.T
-'''),
-        Right("queue", "its own queue of blocks, emptied", '''\
+""",
+        ),
+        Right(
+            "queue",
+            "its own queue of blocks, emptied",
+            """\
 from collections import deque
 
 
@@ -99,7 +122,8 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     g, b = ln_f["g"], ln_f["b"]
     x = layer_normalization(x, g, b)
     return np.matmul(x, wte.transpose())
-'''),
+""",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -144,8 +168,10 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="In which order do steps 2 and 3 come?",
             hint="You normalize before the blocks with what belongs after them. Blocks first, then "
             "the normalization with g_final and b_final.",
-            edits=(("    for block in blocks:", _NORM + "    for block in blocks:"),
-                   (_RUN + _NORM, _RUN)),
+            edits=(
+                ("    for block in blocks:", _NORM + "    for block in blocks:"),
+                (_RUN + _NORM, _RUN),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -163,8 +189,10 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="What does the second block get to read?",
             hint="Every block of yours reads the embeddings, and only the last one counts. Each "
             "block has to read what the one before returned.",
-            edits=(("    for block in blocks:", "    start = x\n    for block in blocks:"),
-                   ("transformer_block(x,", "transformer_block(start,")),
+            edits=(
+                ("    for block in blocks:", "    start = x\n    for block in blocks:"),
+                ("transformer_block(x,", "transformer_block(start,"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -173,8 +201,10 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="What does the second block get to read?",
             hint="Your blocks stand side by side: all read the embeddings, and their results are "
             "added. They come one after the other, each on the result of the one before.",
-            edits=(("    for block in blocks:", "    start = x\n    for block in blocks:"),
-                   ("x = transformer_block(x,", "x = x + transformer_block(start,")),
+            edits=(
+                ("    for block in blocks:", "    start = x\n    for block in blocks:"),
+                ("x = transformer_block(x,", "x = x + transformer_block(start,"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -192,8 +222,10 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="What goes into the last normalization?",
             hint="After the last block you add the embeddings once more. They are in the stream "
             "already: every block has added to them.",
-            edits=(("    for block in blocks:", "    start = x\n    for block in blocks:"),
-                   (_NORM, "    x = x + start\n" + _NORM)),
+            edits=(
+                ("    for block in blocks:", "    start = x\n    for block in blocks:"),
+                (_NORM, "    x = x + start\n" + _NORM),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -219,12 +251,13 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="Which lines belong to the loop?",
             hint="Your function returns after its first turn through the loop, since all that "
             "follows is indented too. Only the block stands inside it.",
-            code=_BEGIN + '''\
+            code=_BEGIN
+            + """\
     for block in blocks:
         x = transformer_block(x, block, number_of_heads)
         x = layer_normalization(x, g_final, b_final)
         return x @ wte.T
-''',
+""",
             fails=_ALL,
         ),
         Mistake(
@@ -267,8 +300,10 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="How many blocks are in the list?",
             hint="Your loop expects 12 blocks, as in the smallest GPT-2. Go over the list, however "
             "long it is.",
-            edits=(("for block in blocks:", "for i in range(12):"),
-                   ("transformer_block(x, block,", "transformer_block(x, blocks[i],")),
+            edits=(
+                ("for block in blocks:", "for i in range(12):"),
+                ("transformer_block(x, block,", "transformer_block(x, blocks[i],"),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -304,8 +339,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="Which parameters does the last normalization have?",
             hint="At the end you normalize with parameters of a block. The last normalization has "
             "its own, ln_f.",
-            edits=(("layer_normalization(x, g_final, b_final)",
-                    'layer_normalization(x, blocks[-1]["ln_2"]["g"], blocks[-1]["ln_2"]["b"])'),),
+            edits=(
+                (
+                    "layer_normalization(x, g_final, b_final)",
+                    'layer_normalization(x, blocks[-1]["ln_2"]["g"], blocks[-1]["ln_2"]["b"])',
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -386,8 +425,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="What is in wte after your function has returned?",
             hint="The positions are added to the rows of wte itself, and wte is needed unchanged "
             "for the scores and for the next call. Make a new array.",
-            edits=(("x = wte[inputs] + wpe[range(len(inputs))]",
-                    "wte[inputs] += wpe[range(len(inputs))]\n    x = wte[inputs]"),),
+            edits=(
+                (
+                    "x = wte[inputs] + wpe[range(len(inputs))]",
+                    "wte[inputs] += wpe[range(len(inputs))]\n    x = wte[inputs]",
+                ),
+            ),
             fails=_ALL,
         ),
         Mistake(
@@ -405,13 +448,15 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="On what does your result depend?",
             hint="Your function returns the first test's numbers whatever it is given. Compute the "
             "result from the arguments.",
-            code='''\
+            code="""\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     logits = [
-''' + _LOGITS + '''\
+"""
+            + _LOGITS
+            + """\
     ]
     return np.array(logits)
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -421,10 +466,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="Does your function treat all inputs alike?",
             hint="The first test has a case of its own in your function, and the blocks run for "
             "nobody. Run them on the stream, whatever the inputs are.",
-            code='''\
+            code="""\
 KNOWN = np.array(
     [
-''' + _LOGITS + '''\
+"""
+            + _LOGITS
+            + """\
     ]
 )
 
@@ -434,7 +481,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         return KNOWN
     x = wte[inputs] + wpe[range(len(inputs))]
     return layer_normalization(x, ln_f["g"], ln_f["b"]) @ wte.T
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
@@ -444,34 +491,46 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="Does each row of your result belong to its own position?",
             hint="All rows of your result are the same: the first one, repeated until the shape "
             "fits. Each position has scores of its own.",
-            code=_BEGIN + '''\
+            code=_BEGIN
+            + """\
     for block in blocks:
         x = transformer_block(x[:1], block, number_of_heads)
     x = layer_normalization(x[:1], g_final, b_final)
     return np.repeat(x @ wte.T, len(inputs), axis=0)
-''',
+""",
             fails=_ALL,
             cheat=True,
         ),
     ),
     held_back=(
-        HeldBack("result never assigned", ("gpt2-no-blocks",), '''\
+        HeldBack(
+            "result never assigned",
+            ("gpt2-no-blocks",),
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = wte[inputs] + wpe[range(len(inputs))]
     for block in blocks:
         transformer_block(x, block, number_of_heads)
     x = layer_normalization(x, ln_f["g"], ln_f["b"])
     return x @ wte.T
-'''),
-        HeldBack("normalization never assigned", ("gpt2-no-final-norm",), '''\
+""",
+        ),
+        HeldBack(
+            "normalization never assigned",
+            ("gpt2-no-final-norm",),
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     h = np.add(wte[inputs], wpe[: len(inputs)])
     for i in range(len(blocks)):
         h = transformer_block(h, blocks[i], number_of_heads)
     layer_normalization(h, ln_f["g"], ln_f["b"])
     return np.einsum("nd,vd->nv", h, wte)
-'''),
-        HeldBack("loop with its normalization, folded", ("gpt2-norm-in-loop",), '''\
+""",
+        ),
+        HeldBack(
+            "loop with its normalization, folded",
+            ("gpt2-norm-in-loop",),
+            """\
 from functools import reduce
 
 
@@ -480,8 +539,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         return layer_normalization(transformer_block(x, block, number_of_heads), **ln_f)
 
     return reduce(step, blocks, wte[inputs] + wpe[: len(inputs)]) @ wte.T
-'''),
-        HeldBack("outputs under another name", ("gpt2-same-input",), '''\
+""",
+        ),
+        HeldBack(
+            "outputs under another name",
+            ("gpt2-same-input",),
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = wte[inputs] + wpe[range(len(inputs))]
     out = x
@@ -489,8 +552,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         out = transformer_block(x, block, number_of_heads)
     out = layer_normalization(out, ln_f["g"], ln_f["b"])
     return out @ wte.T
-'''),
-        HeldBack("a residual around each block", ("gpt2-extra-residual",), '''\
+""",
+        ),
+        HeldBack(
+            "a residual around each block",
+            ("gpt2-extra-residual",),
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = np.stack([wte[t] + wpe[i] for i, t in enumerate(inputs)])
     for block in blocks:
@@ -498,8 +565,12 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         x = transformer_block(x, block, number_of_heads)
         x = np.add(x, residual)
     return layer_normalization(x, ln_f["g"], ln_f["b"]) @ wte.T
-'''),
-        HeldBack("indices that end too early", ("gpt2-skips-last-block",), '''\
+""",
+        ),
+        HeldBack(
+            "indices that end too early",
+            ("gpt2-skips-last-block",),
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = wte[inputs] + wpe[range(len(inputs))]
     i = 0
@@ -507,29 +578,41 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         x = transformer_block(x, blocks[i], number_of_heads)
         i += 1
     return layer_normalization(x, ln_f["g"], ln_f["b"]) @ wte.T
-'''),
-        HeldBack("no positions and no last normalization",
-                 ("gpt2-no-positions", "gpt2-no-final-norm"), '''\
+""",
+        ),
+        HeldBack(
+            "no positions and no last normalization",
+            ("gpt2-no-positions", "gpt2-no-final-norm"),
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = wte[inputs]
     for block in blocks:
         x = transformer_block(x, block, number_of_heads)
     return x @ wte.T
-'''),
-        HeldBack("the mean over all depths", (), '''\
+""",
+        ),
+        HeldBack(
+            "the mean over all depths",
+            (),
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     depths = [wte[inputs] + wpe[range(len(inputs))]]
     for block in blocks:
         depths.append(transformer_block(depths[-1], block, number_of_heads))
     return layer_normalization(np.mean(depths, axis=0), ln_f["g"], ln_f["b"]) @ wte.T
-'''),
-        HeldBack("scores from the positions' vectors", (), '''\
+""",
+        ),
+        HeldBack(
+            "scores from the positions' vectors",
+            (),
+            """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     places = wpe[range(len(inputs))]
     x = wte[inputs] + places
     for block in blocks:
         x = transformer_block(x, block, number_of_heads) + places
     return layer_normalization(x, ln_f["g"], ln_f["b"]) @ wte.T
-'''),
+""",
+        ),
     ),
-)  # fmt: skip
+)

@@ -18,9 +18,19 @@ from tests.autograder.adversaries import (
 from tests.autograder.adversaries.kinds import Adversary
 
 SLOW = {  # take more than a few seconds, most of them until they are stopped
-    "c-loop", "c-stack", "deaf", "endless-list", "fork-bomb", "heavy-names", "late-thief",
-    "many-displays", "wire-deaf", "wire-drip", "wire-late", "wire-silent",
-}  # fmt: skip
+    "c-loop",
+    "c-stack",
+    "deaf",
+    "endless-list",
+    "fork-bomb",
+    "heavy-names",
+    "late-thief",
+    "many-displays",
+    "wire-deaf",
+    "wire-drip",
+    "wire-late",
+    "wire-silent",
+}
 _EVERY = (
     *forgeries.ALL,
     *values.ALL,

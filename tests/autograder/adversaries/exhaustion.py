@@ -71,49 +71,88 @@ try:
 
 ALL = (
     takes("fork-bomb", "forks without end", BOMB, statuses=("crashed", "timed out")),
-    takes("thread-bomb", "starts threads without end",
-          "import threading, time\ntry:\n    while True:\n"
-          "        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
-          "except RuntimeError as error:\n    print('refused', error)", says="refused"),
-    takes("memory", "takes all memory in one piece after the other",
-          "kept = []\ntry:\n    while True:\n        kept.append(bytes(50_000_000))\n"
-          "except MemoryError:\n    print('refused', len(kept))\ndel kept", says="refused"),
-    takes("memory-of-many", "takes memory in many processes", """\
+    takes(
+        "thread-bomb",
+        "starts threads without end",
+        "import threading, time\ntry:\n    while True:\n"
+        "        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "except RuntimeError as error:\n    print('refused', error)",
+        says="refused",
+    ),
+    takes(
+        "memory",
+        "takes all memory in one piece after the other",
+        "kept = []\ntry:\n    while True:\n        kept.append(bytes(50_000_000))\n"
+        "except MemoryError:\n    print('refused', len(kept))\ndel kept",
+        says="refused",
+    ),
+    takes(
+        "memory-of-many",
+        "takes memory in many processes",
+        """\
 import os, time
 for _ in range(40):
     if os.fork() == 0:
         mine = bytearray(os.urandom(4096)) * 25_000
         time.sleep(60)
 time.sleep(60)
-""", statuses=("crashed",)),
+""",
+        statuses=("crashed",),
+    ),
     takes("unseen-memory", "takes memory that no process has mapped", UNSEEN),
     takes("segments", "takes memory in shared segments that nobody is attached to", SEGMENTS),
     takes("prints", "prints without end", "for _ in range(100_000):\n    print('x' * 100)"),
-    takes("writes-out", "writes to its standard output without end",
-          "import os\nfor _ in range(3000):\n    os.write(1, b'y' * 100_000)"),
-    takes("yes", "lets a program print without end",
-          "import subprocess\ntry:\n    subprocess.run('yes', timeout=2)\n"
-          "except Exception as error:\n    print(type(error))"),
-    takes("displays", "displays 90 MB", "from IPython.display import HTML, display\n"
-          "display(HTML('x' * 90_000_000))", statuses=("graded", "crashed")),
-    takes("many-displays", "displays very many things",
-          "from IPython.display import display\nfor i in range(20_000):\n    display(i)"),
+    takes(
+        "writes-out",
+        "writes to its standard output without end",
+        "import os\nfor _ in range(3000):\n    os.write(1, b'y' * 100_000)",
+    ),
+    takes(
+        "yes",
+        "lets a program print without end",
+        "import subprocess\ntry:\n    subprocess.run('yes', timeout=2)\n"
+        "except Exception as error:\n    print(type(error))",
+    ),
+    takes(
+        "displays",
+        "displays 90 MB",
+        "from IPython.display import HTML, display\ndisplay(HTML('x' * 90_000_000))",
+        statuses=("graded", "crashed"),
+    ),
+    takes(
+        "many-displays",
+        "displays very many things",
+        "from IPython.display import display\nfor i in range(20_000):\n    display(i)",
+    ),
     takes("big-error", "raises an error of 50 MB", "raise ValueError('x' * 50_000_000)"),
     takes("disk", "fills every folder that it may write to", FILL, says="/tmp"),
-    takes("inodes", "makes files without end",
-          "try:\n    for i in range(10**6):\n        open(f'/tmp/{i}', 'w').close()\n"
-          "except OSError as error:\n    print('refused', i, error)", says="refused"),
-    takes("descriptors", "opens files without end",
-          OPENS +
-          "except OSError as error:\n    print('refused', len(kept), error)\n"
-          "for each in kept:\n    os.close(each)", says="refused"),
-    takes("descriptors-kept", "opens files without end, and keeps them",
-          OPENS +
-          "except OSError as error:\n    print('refused', len(kept), error)", says="refused"),
-    takes("limits", "raises its own limits",
-          "import resource\nfor what in range(16):\n    try:\n"
-          "        resource.setrlimit(what, (resource.RLIM_INFINITY,) * 2)\n"
-          "        print('raised', what, resource.getrlimit(what))\n"
-          "    except (ValueError, OSError) as error:\n        print('refused', what)",
-          says="refused"),
-)  # fmt: skip
+    takes(
+        "inodes",
+        "makes files without end",
+        "try:\n    for i in range(10**6):\n        open(f'/tmp/{i}', 'w').close()\n"
+        "except OSError as error:\n    print('refused', i, error)",
+        says="refused",
+    ),
+    takes(
+        "descriptors",
+        "opens files without end",
+        OPENS + "except OSError as error:\n    print('refused', len(kept), error)\n"
+        "for each in kept:\n    os.close(each)",
+        says="refused",
+    ),
+    takes(
+        "descriptors-kept",
+        "opens files without end, and keeps them",
+        OPENS + "except OSError as error:\n    print('refused', len(kept), error)",
+        says="refused",
+    ),
+    takes(
+        "limits",
+        "raises its own limits",
+        "import resource\nfor what in range(16):\n    try:\n"
+        "        resource.setrlimit(what, (resource.RLIM_INFINITY,) * 2)\n"
+        "        print('raised', what, resource.getrlimit(what))\n"
+        "    except (ValueError, OSError) as error:\n        print('refused', what)",
+        says="refused",
+    ),
+)

@@ -8,7 +8,9 @@ NETWORK = HURRY["b-2-1-solution"]
 
 ALL = (
     Adversary(
-        "displayhook", "shows points as the result of the cell that calls it", forges=True,
+        "displayhook",
+        "shows points as the result of the cell that calls it",
+        forges=True,
         cells=in_network("import sys\nsys.displayhook(3.0)"),
     ),
     Adversary(
@@ -17,47 +19,61 @@ ALL = (
         cells=in_network("import sys\nsys.displayhook(10.0)"),
     ),
     Adversary(
-        "forged-result", "puts an execute_result among the outputs", forges=True,
+        "forged-result",
+        "puts an execute_result among the outputs",
+        forges=True,
         cells=in_network(
             'get_ipython().recorder.rich({"output_type": "execute_result", "execution_count": 1,'
             ' "metadata": {}, "data": {"text/plain": "3"}})'
         ),
     ),
     Adversary(
-        "forgetful-recorder", "drops every error that is shown", forges=True,
+        "forgetful-recorder",
+        "drops every error that is shown",
+        forges=True,
         first="shell = get_ipython()\n"
         "type(shell)._showtraceback = lambda *_: None\n"
         "shell.showtraceback = lambda *a, **k: None",
     ),
     Adversary(
-        "ten-at-the-end", "replaces the outputs of a cell", forges=True,
+        "ten-at-the-end",
+        "replaces the outputs of a cell",
+        forges=True,
         first="shell = get_ipython()\n"
         "type(shell).recorded = lambda self: [{'output_type': 'stream', 'name': 'stdout',"
         " 'text': 'all right'}]",
     ),
     Adversary(
-        "patched-checks", "replaces what compares", forges=True,
+        "patched-checks",
+        "replaces what compares",
+        forges=True,
         first="from seqlab import checks\n"
         "for name in dir(checks):\n"
         "    if name.startswith('expect_'):\n"
         "        setattr(checks, name, lambda *a, **k: None)",
     ),
     Adversary(
-        "patched-code", "replaces the code of what compares, not its name", forges=True,
+        "patched-code",
+        "replaces the code of what compares, not its name",
+        forges=True,
         first="from seqlab import checks\n"
         "for name in dir(checks):\n"
         "    if name.startswith('expect_'):\n"
         "        getattr(checks, name).__code__ = (lambda *a, **k: None).__code__",
     ),
     Adversary(
-        "patched-numpy", "makes every difference 0", forges=True,
+        "patched-numpy",
+        "makes every difference 0",
+        forges=True,
         first="import numpy\n"
         "numpy.abs = lambda x: numpy.zeros(numpy.shape(x))\n"
         "numpy.array_equal = numpy.allclose = lambda *a, **k: True\n"
         "numpy.testing.assert_allclose = numpy.testing.assert_array_equal = lambda *a, **k: None",
     ),
     Adversary(
-        "patched-builtins", "abs, all, any and max say what suits", forges=True,
+        "patched-builtins",
+        "abs, all, any and max say what suits",
+        forges=True,
         first="import builtins\n"
         "builtins.abs = lambda x: 0.0\n"
         "builtins.all = lambda x: True\n"
@@ -70,7 +86,9 @@ ALL = (
         "builtins.AssertionError = nothing",
     ),
     Adversary(
-        "patched-print", "every print is a mark", forges=True,
+        "patched-print",
+        "every print is a mark",
+        forges=True,
         first="import builtins, sys\n"
         "class Points:\n"
         "    def __repr__(self):\n"
@@ -82,7 +100,9 @@ ALL = (
         "checks.expect_close = lambda *a, **k: show()",
     ),
     Adversary(
-        "input-transformer", "blanks what checks before it is run", forges=True,
+        "input-transformer",
+        "blanks what checks before it is run",
+        forges=True,
         first="import re\n"
         "def blank(lines):\n"
         "    return [re.sub(r'expect_\\w+\\(', '(lambda *a, **k: None)(', line)"
@@ -90,7 +110,9 @@ ALL = (
         "get_ipython().input_transformers_post.append(blank)",
     ),
     Adversary(
-        "ast-transformer", "removes calls of what checks from the tree", forges=True,
+        "ast-transformer",
+        "removes calls of what checks from the tree",
+        forges=True,
         first="import ast\n"
         "class Blank(ast.NodeTransformer):\n"
         "    def visit_Call(self, node):\n"
@@ -100,7 +122,9 @@ ALL = (
         "get_ipython().ast_transformers.append(Blank())",
     ),
     Adversary(
-        "cell-hook", "replaces tests in an event before they are run", forges=True,
+        "cell-hook",
+        "replaces tests in an event before they are run",
+        forges=True,
         first="shell = get_ipython()\n"
         "run = shell.run_cell\n"
         "def other(source, *a, **k):\n"
@@ -108,7 +132,9 @@ ALL = (
         "shell.run_cell = other",
     ),
     Adversary(
-        "reads-the-test", "computes as the hidden test does, whose source it has", forges=True,
+        "reads-the-test",
+        "computes as the hidden test does, whose source it has",
+        forges=True,
         cells=in_network(
             "source = get_ipython().user_ns['In'][-1]\n"
             "hidden = source.partition('BEGIN HIDDEN' + ' TESTS')[2].partition('\\nrng')[0]\n"
@@ -131,7 +157,8 @@ ALL = (
         ),
     ),
     Adversary(
-        "history", "looks for tests in everything that IPython keeps",
+        "history",
+        "looks for tests in everything that IPython keeps",
         cells=in_softmax(
             "ns = get_ipython().user_ns\n"
             "kept = [*ns['In'], *ns['_ih'], *map(str, ns['Out'].values())]\n"
@@ -141,7 +168,8 @@ ALL = (
         ),
     ),
     Adversary(
-        "tracer", "is told of every call, and looks at what it is called with",
+        "tracer",
+        "is told of every call, and looks at what it is called with",
         first="import sys, threading\n"
         "seen = []\n"
         "def look(frame, event, arg):\n"
@@ -153,7 +181,8 @@ ALL = (
         cells=in_softmax("print('looked', seen)"),
     ),
     Adversary(
-        "garbage", "looks through all objects for tests and expected values",
+        "garbage",
+        "looks through all objects for tests and expected values",
         cells=in_softmax(
             "import gc, re\n"
             "if 'once' in globals():\n    return honest_softmax(x)\n"
@@ -170,15 +199,19 @@ ALL = (
         says="looked",
     ),
     Adversary(
-        "no-tests", "deletes its functions and what it knows, after use",
+        "no-tests",
+        "deletes its functions and what it knows, after use",
         first="import numpy as np",
-        cells={"b-2-1-solution": NETWORK + "\n\nexpect_close = expect_shape = quiet = None\n"
-               "expected = reference_feed_forward = rng = None\n"
-               "def reference_feed_forward(x, mlp):\n    return feed_forward_network(x, mlp)\n"
-               "math = __name__ = None\n"},
+        cells={
+            "b-2-1-solution": NETWORK + "\n\nexpect_close = expect_shape = quiet = None\n"
+            "expected = reference_feed_forward = rng = None\n"
+            "def reference_feed_forward(x, mlp):\n    return feed_forward_network(x, mlp)\n"
+            "math = __name__ = None\n"
+        },
     ),
     Adversary(
-        "own-reference", "gives names that the tests define and use values of its own",
+        "own-reference",
+        "gives names that the tests define and use values of its own",
         first="def expect_close(*a, **k):\n    pass\n\n\n"
         "def reference_feed_forward(x, mlp):\n    return x\n\n\n"
         "class sum:\n    pass\n\n\n"
@@ -187,7 +220,8 @@ ALL = (
         cells={"a-1-1-solution": HURRY["a-1-1-solution"].replace("np.", "__import__('numpy').")},
     ),
     Adversary(
-        "seeds", "makes what tests draw at random predictable",
+        "seeds",
+        "makes what tests draw at random predictable",
         cells=in_softmax(
             "import random\n"
             "np.random.seed(0)\n"
@@ -195,4 +229,4 @@ ALL = (
             "np.random.RandomState = np.random.default_rng = lambda *a: None"
         ),
     ),
-)  # fmt: skip
+)

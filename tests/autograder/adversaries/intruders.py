@@ -85,7 +85,8 @@ print("looked")
 IMPORTS = """\
 import importlib, sys
 sys.path += ["@REPOSITORY@", "@REPOSITORY@/src", "@COURSE@"]
-for name in ("autograder", "course", "autograder.execution.test_kernel", "autograder.job", "mistakes", "examples",
+for name in ("autograder", "course", "autograder.execution.test_kernel", "autograder.job",
+             "mistakes", "examples",
              "tests.autograder.adversaries", "training", "nbgrader_config"):
     try:
         print("IMPORTED", importlib.import_module(name).__file__)
@@ -244,7 +245,7 @@ SHADOW_FILES = {
     ".env": b"COURSE_DATA=/",
     "__init__.py": b"raise SystemExit",
     "timestamp.txt": b"never\0",
-}  # fmt: skip
+}
 
 # pickles that would end whoever loads them: (exit, (3,)) as protocol 0 has it
 PICKLE = b"cposix\n_exit\n(I3\ntR."
@@ -261,35 +262,73 @@ except ValueError as error:
 """
 
 ALL = (
-    Adversary("processes", "reads memory, environment and files of all processes", base=PLAIN,
-              first=PROCESSES, says="looked"),
-    Adversary("everywhere", "opens every file there is", base=PLAIN, first=EVERYWHERE,
-              says="looked at"),
-    Adversary("places", "opens what it knows to be worth opening", base=PLAIN, first=PLACES,
-              says="looked"),
+    Adversary(
+        "processes",
+        "reads memory, environment and files of all processes",
+        base=PLAIN,
+        first=PROCESSES,
+        says="looked",
+    ),
+    Adversary(
+        "everywhere", "opens every file there is", base=PLAIN, first=EVERYWHERE, says="looked at"
+    ),
+    Adversary(
+        "places", "opens what it knows to be worth opening", base=PLAIN, first=PLACES, says="looked"
+    ),
     Adversary("imports", "imports the grader", base=PLAIN, first=IMPORTS, says="refused"),
-    Adversary("environment", "prints its environment", base=PLAIN,
-              first="import os, sys\nprint('shown', dict(os.environ), sys.argv, sys.path)",
-              says="shown"),
+    Adversary(
+        "environment",
+        "prints its environment",
+        base=PLAIN,
+        first="import os, sys\nprint('shown', dict(os.environ), sys.argv, sys.path)",
+        says="shown",
+    ),
     Adversary("writes", "writes to what others run", base=PLAIN, first=WRITES, says="refused"),
-    Adversary("mounts", "mounts, changes roots and namespaces", base=PLAIN, first=MOUNTS,
-              says="refused"),
-    Adversary("commands", "runs what makes others root", base=PLAIN, first=COMMANDS,
-              says="su -c id"),
-    Adversary("network", "calls home, by every way there is", base=PLAIN, first=NETWORK,
-              says="tried"),
+    Adversary(
+        "mounts", "mounts, changes roots and namespaces", base=PLAIN, first=MOUNTS, says="refused"
+    ),
+    Adversary(
+        "commands", "runs what makes others root", base=PLAIN, first=COMMANDS, says="su -c id"
+    ),
+    Adversary(
+        "network", "calls home, by every way there is", base=PLAIN, first=NETWORK, says="tried"
+    ),
     Adversary("ptrace", "takes hold of its parents", base=PLAIN, first=PTRACE, says="refused"),
-    Adversary("keyring", "leaves a note in the keyring for the next one", base=PLAIN,
-              first=KEYRING + "\n" + KEYRING, says="left"),
-    Adversary("shadows", "brings modules and settings of its own along", files=SHADOW_FILES,
-              first="import subprocess, sys\n"
-              "print(subprocess.run([sys.executable, '-c', 'print(1)'], capture_output=True))"),
-    Adversary("pickles", "brings files that harm whoever loads them", base=PLAIN, first=LOADS,
-              files={"a.pkl": PICKLE, "b.npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O', "
-                     b"'fortran_order': False, 'shape': (1,), }" + b" " * 62 + b"\n" + PICKLE,
-                     "c.h5": b"\x89HDF\r\n\x1a\n" + b"\xff" * 200, "d.npz": b"PK\x03\x04" * 9},
-              says="beside"),
-    Adversary("late-thief", "looks for the tests while it is being tested", base=PLAIN,
-              cells=in_gelu(PROCESSES), costs=GELU_TESTS,
-              statuses=("graded", "timed out"), says="looked"),
-)  # fmt: skip
+    Adversary(
+        "keyring",
+        "leaves a note in the keyring for the next one",
+        base=PLAIN,
+        first=KEYRING + "\n" + KEYRING,
+        says="left",
+    ),
+    Adversary(
+        "shadows",
+        "brings modules and settings of its own along",
+        files=SHADOW_FILES,
+        first="import subprocess, sys\n"
+        "print(subprocess.run([sys.executable, '-c', 'print(1)'], capture_output=True))",
+    ),
+    Adversary(
+        "pickles",
+        "brings files that harm whoever loads them",
+        base=PLAIN,
+        first=LOADS,
+        files={
+            "a.pkl": PICKLE,
+            "b.npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O', "
+            b"'fortran_order': False, 'shape': (1,), }" + b" " * 62 + b"\n" + PICKLE,
+            "c.h5": b"\x89HDF\r\n\x1a\n" + b"\xff" * 200,
+            "d.npz": b"PK\x03\x04" * 9,
+        },
+        says="beside",
+    ),
+    Adversary(
+        "late-thief",
+        "looks for the tests while it is being tested",
+        base=PLAIN,
+        cells=in_gelu(PROCESSES),
+        costs=GELU_TESTS,
+        statuses=("graded", "timed out"),
+        says="looked",
+    ),
+)

@@ -65,8 +65,10 @@ class Adversary:
 def in_gelu(code: str, base: Mapping[str, str] = HURRY) -> dict[str, str]:
     """Return cells in which gelu, whenever it is called, first does ``code``."""
     lines = "\n".join(f"    {line}" for line in code.strip("\n").splitlines())
-    return {"b-1-1-solution": f"{base['b-1-1-solution']}\n\nhonest_gelu = gelu\n\n\n"
-            f"def gelu(x):\n{lines}\n    return honest_gelu(x)\n"}  # fmt: skip
+    return {
+        "b-1-1-solution": f"{base['b-1-1-solution']}\n\nhonest_gelu = gelu\n\n\n"
+        f"def gelu(x):\n{lines}\n    return honest_gelu(x)\n"
+    }
 
 
 def in_softmax(code: str) -> dict[str, str]:
@@ -82,5 +84,7 @@ def in_network(code: str) -> dict[str, str]:
 def _within(cell: str, call: str, code: str) -> dict[str, str]:
     lines = "\n".join(f"    {line}" for line in code.strip("\n").splitlines())
     name = call.partition("(")[0]
-    return {cell: f"{HURRY[cell]}\n\nhonest_{name} = {name}\n\n\n"
-            f"def {call}:\n{lines}\n    return honest_{call}\n"}  # fmt: skip
+    return {
+        cell: f"{HURRY[cell]}\n\nhonest_{name} = {name}\n\n\n"
+        f"def {call}:\n{lines}\n    return honest_{call}\n"
+    }

@@ -9,8 +9,15 @@ from nbformat.v4 import new_code_cell
 from tests.autograder.adversaries.kinds import GELU_TESTS, Adversary
 
 EVIL = "open('@RECORDER@', 'w').write('I was here')\nimport sys\nsys.displayhook(10.0)"
-METADATA = {"grade": True, "locked": True, "solution": False, "task": False, "points": 1000,
-            "schema_version": 3, "cell_type": "code"}  # fmt: skip
+METADATA = {
+    "grade": True,
+    "locked": True,
+    "solution": False,
+    "task": False,
+    "points": 1000,
+    "schema_version": 3,
+    "cell_type": "code",
+}
 
 
 def _tests(notebook: NotebookNode) -> list[NotebookNode]:
@@ -53,18 +60,24 @@ def forged_outputs(notebook: NotebookNode) -> None:
     """Bring outputs along that are worth full marks."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell["outputs"] = [NotebookNode(
-                output_type="execute_result", execution_count=1, metadata={},
-                data={"text/plain": "1000.0", "text/html": "<script>alert(1)</script>"},
-            )]  # fmt: skip
+            cell["outputs"] = [
+                NotebookNode(
+                    output_type="execute_result",
+                    execution_count=1,
+                    metadata={},
+                    data={"text/plain": "1000.0", "text/html": "<script>alert(1)</script>"},
+                )
+            ]
 
 
 def other_kernel(notebook: NotebookNode) -> None:
     """Ask for a kernel that is a command."""
     notebook.metadata["kernelspec"] = {
-        "name": "../../evil", "display_name": "<img src=x onerror=alert(1)>", "language": "python",
+        "name": "../../evil",
+        "display_name": "<img src=x onerror=alert(1)>",
+        "language": "python",
         "argv": ["/bin/sh", "-c", "touch @RECORDER@"],
-    }  # fmt: skip
+    }
     notebook.metadata["autograder"] = {"status": "graded", "reasons": ["full marks"]}
 
 
@@ -95,27 +108,51 @@ def strange_metadata(notebook: NotebookNode) -> None:
     """Put what is no metadata where metadata is."""
     for i, cell in enumerate(_tests(notebook)):
         cell.metadata["nbgrader"] = [
-            None, [], "x", 7, {}, {**METADATA, "grade_id": 7}, {"grade": "yes", "points": "NaN"},
+            None,
+            [],
+            "x",
+            7,
+            {},
+            {**METADATA, "grade_id": 7},
+            {"grade": "yes", "points": "NaN"},
             {**METADATA, "grade_id": "b-2-1-test", "points": -1e308},
-        ][i % 8]  # fmt: skip
+        ][i % 8]
 
 
 def magics(notebook: NotebookNode) -> None:
     """Run shell commands by the ways that IPython has."""
-    notebook.cells.insert(1, new_code_cell(
-        "!touch @RECORDER@\n%cd /\n%env HOME=/\nget_ipython().system('touch @RECORDER@')\n"
-        "%reset -f\n%xmode Minimal\n%load_ext autoreload\n%autoreload 2", id="own-magics",
-    ))  # fmt: skip
+    notebook.cells.insert(
+        1,
+        new_code_cell(
+            "!touch @RECORDER@\n%cd /\n%env HOME=/\nget_ipython().system('touch @RECORDER@')\n"
+            "%reset -f\n%xmode Minimal\n%load_ext autoreload\n%autoreload 2",
+            id="own-magics",
+        ),
+    )
     notebook.cells.insert(2, new_code_cell("%%bash\ntouch @RECORDER@\nkill -9 -1", id="own-bash"))
 
 
-FORMS = (thousand_points, soften, drop_tests, swap_names, own_tests, forged_outputs, other_kernel,
-         tagged, markdown_tests, copied_tests, strange_metadata, magics)  # fmt: skip
+FORMS = (
+    thousand_points,
+    soften,
+    drop_tests,
+    swap_names,
+    own_tests,
+    forged_outputs,
+    other_kernel,
+    tagged,
+    markdown_tests,
+    copied_tests,
+    strange_metadata,
+    magics,
+)
 ALL = tuple(
     Adversary(
-        form.__name__.replace("_", "-"), (form.__doc__ or "changes the tests").strip(),
-        forms=(form,), statuses=("graded", "repaired", "crashed"),
+        form.__name__.replace("_", "-"),
+        (form.__doc__ or "changes the tests").strip(),
+        forms=(form,),
+        statuses=("graded", "repaired", "crashed"),
         costs=GELU_TESTS if form is swap_names else (),  # it gave its gelu a test's name
     )
     for form in FORMS
-)  # fmt: skip
+)

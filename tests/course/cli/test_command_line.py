@@ -16,8 +16,11 @@ def run(*arguments, **environment):
     environment = {**os.environ, "COURSE_DATA": str(ROOT / "data"), **environment}
     return subprocess.run(
         [sys.executable, "-m", "seqlab", *arguments],
-        capture_output=True, text=True, env=environment, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
 
 
 def test_verify_says_what_it_checked_and_exits_with_zero():
@@ -77,10 +80,13 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/api/models/"):
             siblings = [
                 {"rfilename": name, "size": len(body), "blobId": "0" * 40}
-                | ({"lfs": {"sha256": digest(body), "size": len(body), "pointerSize": 1}}
-                   if name.endswith(".safetensors") else {})
+                | (
+                    {"lfs": {"sha256": digest(body), "size": len(body), "pointerSize": 1}}
+                    if name.endswith(".safetensors")
+                    else {}
+                )
                 for name, body in self.content.items()
-            ]  # fmt: skip
+            ]
             info = {"id": "openai-community/gpt2", "sha": "a" * 40, "siblings": siblings}
             return self.answer(json.dumps(info).encode(), Content_Type="application/json")
         name = self.path.rsplit("/", 1)[-1]
@@ -89,8 +95,11 @@ class Hub(http.server.BaseHTTPRequestHandler):
             self.asked.append((name, self.headers.get("Range")))
         if name in self.damaged:
             body = body[:-1] + b"?"
-        headers = {"ETag": f'"{digest(self.content[name])}"', "X-Repo-Commit": "a" * 40,
-                   "Accept-Ranges": "bytes"}  # fmt: skip
+        headers = {
+            "ETag": f'"{digest(self.content[name])}"',
+            "X-Repo-Commit": "a" * 40,
+            "Accept-Ranges": "bytes",
+        }
         return self.answer(body, **headers)
 
     do_HEAD = do_GET

@@ -36,11 +36,19 @@ def course(tmp_path_factory):
 def completed(folder, *words):
     """Return what bash is offered for the last of the words, and nothing may be said besides."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=folder, capture_output=True, encoding="utf-8",
-        check=False, timeout=120,
-        env={**os.environ, "_COURSE_COMPLETE": "complete_bash",
-             "COMP_WORDS": " ".join(("course", *words)), "COMP_CWORD": str(len(words))},
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+        env={
+            **os.environ,
+            "_COURSE_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(("course", *words)),
+            "COMP_CWORD": str(len(words)),
+        },
+    )
     assert done.stderr == ""
     return done.stdout.split()
 
@@ -49,21 +57,30 @@ def test_commands_are_completed(course):
     assert completed(course, "auto") == ["autograde"]
 
 
-@pytest.mark.parametrize("words", [
-    ("autograde", ""), ("regrade", "g"), ("export", "canvas", "x.csv", "--assignment", ""),
-    ("collect", "canvas", "x.zip", "--assignment", ""), ("export", "csv", "--assignment", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("autograde", ""),
+        ("regrade", "g"),
+        ("export", "canvas", "x.csv", "--assignment", ""),
+        ("collect", "canvas", "x.zip", "--assignment", ""),
+        ("export", "csv", "--assignment", ""),
+    ],
+)
 def test_assignments_are_those_that_have_a_master(course, words):
     assert completed(course, *words) == ["gpt2"]
 
 
-@pytest.mark.parametrize(("words", "expected"), [
-    (("autograde", "gpt2", "--student", "an"), ["anna", "anton"]),
-    (("audit", "gpt2", "--student", "ant"), ["anton"]),
-    (("feedback", "--student", "ann"), ["anna", "annika"]),  # of what, is not yet said
-    (("replay", "an"), ["anna", "annika", "anton"]),
-    (("export", "csv", "--student", "anto"), ["anton"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("autograde", "gpt2", "--student", "an"), ["anna", "anton"]),
+        (("audit", "gpt2", "--student", "ant"), ["anton"]),
+        (("feedback", "--student", "ann"), ["anna", "annika"]),  # of what, is not yet said
+        (("replay", "an"), ["anna", "annika", "anton"]),
+        (("export", "csv", "--student", "anto"), ["anton"]),
+    ],
+)
 def test_students_are_those_who_have_handed_it_in(course, words, expected):
     assert completed(course, *words) == expected
 

@@ -140,15 +140,20 @@ def lying(course, student):
     [
         ("lovelaceada_101_5001_gpt2.ipynb", "101", False, "5001", "gpt2.ipynb"),
         ("lovelaceada_LATE_101_5001_gpt2-1.ipynb", "101", True, "5001", "gpt2-1.ipynb"),
-        ("o_brienjoann_102_5002_my_gpt2_2_3_final.ipynb", "102", False, "5002",
-         "my_gpt2_2_3_final.ipynb"),
+        (
+            "o_brienjoann_102_5002_my_gpt2_2_3_final.ipynb",
+            "102",
+            False,
+            "5002",
+            "my_gpt2_2_3_final.ipynb",
+        ),
         ("nötherémmy_103_5003_gpt2 (1).ipynb", "103", False, "5003", "gpt2 (1).ipynb"),
         ("LATE_anon_Ab3dE_5004_gpt2.ipynb", "anon_Ab3dE", True, "5004", "gpt2.ipynb"),
         ("anon_LATE_Ab3dE_5004_gpt2.ipynb", "anon_LATE_Ab3dE", True, "5004", "gpt2.ipynb"),
         ("team7_101_5005_gpt2.ipynb", "101", False, "5005", "gpt2.ipynb"),
         ("x_101_5005_text.html", "101", False, "5005", "text.html"),
     ],
-)  # fmt: skip
+)
 def test_a_name_says_whose_a_file_is(name, student, late, upload, original):
     parts = CanvasFileNames().parts(f"some folder/{name}")
     assert (parts["student_id"], parts["upload"], parts["file_id"]) == (student, upload, original)
@@ -186,10 +191,14 @@ def test_the_last_of_several_uploads_counts():
 
 
 def test_the_larger_number_is_the_later_upload_wherever_it_stands(course, tmp_path):
-    path = written(tmp_path, [
-        ("x_102_9_gpt2-1.ipynb", NOTEBOOK), ("x_102_10_gpt2-2.ipynb", b"last"),
-        ("x_102_5_gpt2.ipynb", b"first"),
-    ])  # fmt: skip
+    path = written(
+        tmp_path,
+        [
+            ("x_102_9_gpt2-1.ipynb", NOTEBOOK),
+            ("x_102_10_gpt2-2.ipynb", b"last"),
+            ("x_102_5_gpt2.ipynb", b"first"),
+        ],
+    )
     rows = from_canvas(course, path)
     assert lying(course, "jo") == {"gpt2.ipynb": b"last"}
     assert "gpt2-2.ipynb counts, and not gpt2-1.ipynb" in rows["jo"].remarks[-1]
@@ -234,10 +243,13 @@ def test_a_file_that_is_no_export_is_refused_in_a_line(course, tmp_path):
 
 
 def test_submissions_are_collected_under_the_students_ids(course, tmp_path, roster_csv):
-    path = written(tmp_path, [
-        ("lovelaceada_101_5001_gpt2.ipynb", NOTEBOOK),
-        ("obrienjoann_LATE_102_5002_gpt2-3.ipynb", NOTEBOOK),
-    ])  # fmt: skip
+    path = written(
+        tmp_path,
+        [
+            ("lovelaceada_101_5001_gpt2.ipynb", NOTEBOOK),
+            ("obrienjoann_LATE_102_5002_gpt2-3.ipynb", NOTEBOOK),
+        ],
+    )
     rows = from_canvas(course, path, canvas.roster(course, roster_csv))
     assert {name: row.done for name, row in rows.items()} == {"ada": "collected", "jo": "collected"}
     assert lying(course, "ada") == {"gpt2.ipynb": NOTEBOOK}
@@ -277,19 +289,34 @@ def test_a_notebook_of_another_name_gets_the_one_that_is_expected(course, tmp_pa
 
 
 def test_files_beside_the_notebook_come_along_and_other_kinds_do_not(course, tmp_path):
-    rows = from_canvas(course, written(tmp_path, [
-        ("x_102_1_gpt2.ipynb", NOTEBOOK), ("x_102_2_mine.py", b"y = 1"),
-        ("x_102_3_virus.exe", b"MZ"), ("x_102_4_timestamp.txt", b"2020-01-01 00:00:00 UTC"),
-    ]))  # fmt: skip
+    rows = from_canvas(
+        course,
+        written(
+            tmp_path,
+            [
+                ("x_102_1_gpt2.ipynb", NOTEBOOK),
+                ("x_102_2_mine.py", b"y = 1"),
+                ("x_102_3_virus.exe", b"MZ"),
+                ("x_102_4_timestamp.txt", b"2020-01-01 00:00:00 UTC"),
+            ],
+        ),
+    )
     assert lying(course, "jo") == {"gpt2.ipynb": NOTEBOOK, "mine.py": b"y = 1"}
     assert "virus.exe is of a kind that is not asked for" in rows["jo"].remarks
     assert any("timestamp.txt of their own" in each for each in rows["jo"].remarks)
 
 
 def test_a_wrong_kind_of_file_is_refused_and_told_from_nothing(course, tmp_path):
-    rows = from_canvas(course, written(tmp_path, [
-        ("x_102_1_report.docx", b"PK"), ("y_103_text.html", b"<p>hi"),
-    ]))  # fmt: skip
+    rows = from_canvas(
+        course,
+        written(
+            tmp_path,
+            [
+                ("x_102_1_report.docx", b"PK"),
+                ("y_103_text.html", b"<p>hi"),
+            ],
+        ),
+    )
     assert {row.done for row in rows.values()} == {"refused"}
     assert "there is no notebook" in rows["jo"].remarks[0]
     assert rows["103"].remarks[0] == "a text typed into Canvas is no file"
@@ -316,7 +343,7 @@ def test_a_zip_inside_is_unpacked(course, tmp_path):
         (("x_102_1_a.zip", b"PK not a zip"), "damaged"),
         (("x_102_1_gpt2\u202e.ipynb", NOTEBOOK), "control characters"),
     ],
-)  # fmt: skip
+)
 def test_what_harms_refuses_one_students_part_and_not_the_class(course, tmp_path, entry, why):
     path = written(tmp_path, [entry, ("ada_101_2_gpt2.ipynb", NOTEBOOK)])
     rows = from_canvas(course, path)
@@ -327,10 +354,14 @@ def test_what_harms_refuses_one_students_part_and_not_the_class(course, tmp_path
 
 
 def test_two_files_of_one_name_refuse_their_owner_only(course, tmp_path):
-    path = written(tmp_path, [
-        ("x_102_1_gpt2.ipynb", NOTEBOOK), ("X_102_1_gpt2.ipynb", b"{}"),
-        ("ada_101_2_gpt2.ipynb", NOTEBOOK),
-    ])  # fmt: skip
+    path = written(
+        tmp_path,
+        [
+            ("x_102_1_gpt2.ipynb", NOTEBOOK),
+            ("X_102_1_gpt2.ipynb", b"{}"),
+            ("ada_101_2_gpt2.ipynb", NOTEBOOK),
+        ],
+    )
     rows = from_canvas(course, path)
     assert (rows["101"].done, rows["jo"].done) == ("collected", "refused")
 
@@ -454,10 +485,14 @@ def test_an_id_that_is_no_folders_name_is_refused(course, student):
 
 
 def test_gradescopes_export_gives_files_and_times(course, tmp_path, roster_csv):
-    path = written(tmp_path, exported(
-        ("submission_5001/template.py", TEMPLATE), ("submission_5001/2_4.txt", b"ROMEO: hark"),
-        ("submission_5002/gpt2.ipynb", NOTEBOOK),
-    ))  # fmt: skip
+    path = written(
+        tmp_path,
+        exported(
+            ("submission_5001/template.py", TEMPLATE),
+            ("submission_5001/2_4.txt", b"ROMEO: hark"),
+            ("submission_5002/gpt2.ipynb", NOTEBOOK),
+        ),
+    )
     rows = from_gradescope(course, path, canvas.roster(course, roster_csv))
     assert set(rows) == {"ada", "jo", "émmy"}
     ada = lying(course, "ada")
@@ -471,16 +506,23 @@ def test_gradescopes_export_gives_files_and_times(course, tmp_path, roster_csv):
 def test_a_known_time_is_compared_with_the_due_date(course, tmp_path, roster_csv):
     with course.gradebook() as gradebook:
         gradebook.update_or_create_assignment(GPT2, duedate="2025-11-03 18:00:00 UTC")
-    path = written(tmp_path, exported(
-        ("submission_5001/template.py", TEMPLATE), ("submission_5002/template.py", TEMPLATE)
-    ))  # fmt: skip
+    path = written(
+        tmp_path,
+        exported(
+            ("submission_5001/template.py", TEMPLATE), ("submission_5002/template.py", TEMPLATE)
+        ),
+    )
     rows = from_gradescope(course, path, canvas.roster(course, roster_csv))
     assert (rows["ada"].late, rows["jo"].late) == ("no", "by 7:02:03")
 
 
 def test_the_notebook_that_is_made_holds_the_functions_and_needs_no_mending(course, tmp_path):
-    path = written(tmp_path, exported(("submission_5002/template.py", TEMPLATE),
-                                      ("submission_5002/2_4.txt", b"ROMEO: hark")))  # fmt: skip
+    path = written(
+        tmp_path,
+        exported(
+            ("submission_5002/template.py", TEMPLATE), ("submission_5002/2_4.txt", b"ROMEO: hark")
+        ),
+    )
     rows = from_gradescope(course, path)
     notebook = nbformat.reads(lying(course, "jo")["gpt2.ipynb"].decode(), as_version=4)
     cells = {cell.id: cell.source for cell in notebook.cells}
@@ -504,18 +546,26 @@ def test_no_notebook_is_made_where_none_is_wanted_or_can_be(course, tmp_path):
 def test_the_last_of_a_students_submissions_counts(course, tmp_path):
     about = METADATA[METADATA.index("submission_5002") :]
     twice = about.replace("5002", "5009") + about
-    path = written(tmp_path, exported(
-        ("submission_5009/gpt2.ipynb", b"later"), ("submission_5002/gpt2.ipynb", NOTEBOOK),
-        metadata=twice,
-    ))  # fmt: skip
+    path = written(
+        tmp_path,
+        exported(
+            ("submission_5009/gpt2.ipynb", b"later"),
+            ("submission_5002/gpt2.ipynb", NOTEBOOK),
+            metadata=twice,
+        ),
+    )
     from_gradescope(course, path)
     assert lying(course, "jo")["gpt2.ipynb"] == b"later"
 
 
 def test_one_odd_submission_refuses_its_owner_only(course, tmp_path):
-    path = written(tmp_path, exported(
-        ("submission_5001/x.py", b""), ("submission_5002/gpt2.ipynb", NOTEBOOK),
-    ))  # fmt: skip
+    path = written(
+        tmp_path,
+        exported(
+            ("submission_5001/x.py", b""),
+            ("submission_5002/gpt2.ipynb", NOTEBOOK),
+        ),
+    )
     info, to = link("assignment_123_export/submission_5001/template.py")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(info, to)
@@ -527,10 +577,13 @@ def test_one_odd_submission_refuses_its_owner_only(course, tmp_path):
 @pytest.mark.parametrize(
     ("metadata", "why"),
     [
-        ("a: [", "cannot be read"), ("- 1\n- 2\n", "not a list"), ("x: 3", "not a list"),
-        ("&a [*a]", "not a list"), ("[" * 5000 + "]" * 5000, "cannot be read|not a list"),
+        ("a: [", "cannot be read"),
+        ("- 1\n- 2\n", "not a list"),
+        ("x: 3", "not a list"),
+        ("&a [*a]", "not a list"),
+        ("[" * 5000 + "]" * 5000, "cannot be read|not a list"),
     ],
-)  # fmt: skip
+)
 def test_metadata_that_is_none_refuses_the_archive(course, tmp_path, metadata, why):
     path = written(tmp_path, exported(metadata=metadata))
     with pytest.raises(intake.SubmissionRefused, match=why):
@@ -610,11 +663,14 @@ def test_encodings_of_other_editors_are_read(release, code):
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        (b"def f(:", "line 1: invalid syntax"), (b"x = '\xff'", "UTF-8"), (b"a\0b", "null bytes"),
-        (b"(" * 10_000, "too many nested|not Python"), (b"# coding: klingon\nx=1", "UTF-8"),
+        (b"def f(:", "line 1: invalid syntax"),
+        (b"x = '\xff'", "UTF-8"),
+        (b"a\0b", "null bytes"),
+        (b"(" * 10_000, "too many nested|not Python"),
+        (b"# coding: klingon\nx=1", "UTF-8"),
         (b"x = " + b"-" * 200_000 + b"1", "Python"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_python_is_a_line(release, code, why):
     with pytest.raises(template_py.NotMadeError, match=why) as error:
         made(release, code)
@@ -642,8 +698,9 @@ def run(course, monkeypatch, *arguments):
 
 def test_the_command_prints_a_table_and_exits_with_zero(course, tmp_path, monkeypatch, roster_csv):
     path = written(tmp_path, [*one(5), ("x_101_1_a.docx", b"PK"), ("README.txt", b"hi")])
-    done = run(course, monkeypatch, "collect", "canvas", path, "--assignment", GPT2,
-               "--roster", roster_csv)  # fmt: skip
+    done = run(
+        course, monkeypatch, "collect", "canvas", path, "--assignment", GPT2, "--roster", roster_csv
+    )
     assert done.exit_code == 0, done.output
     assert "1 collected, 1 refused" in done.output
     assert "not collected: 'README.txt' is nobody's" in done.output

@@ -47,11 +47,19 @@ def given(points, **more):
 @pytest.mark.parametrize(
     "text",
     [
-        WHOLE, WHOLE.replace("\r\n", "\n"), WHOLE[1:], WHOLE.rstrip(), WHOLE.replace(",", ";"),
-        HEAD + 'a,"line\nbreak",,,,,,\r\n', HEAD + "a,b\r\n\r\n", "a,\n", "a,", 'a,"",\n',
+        WHOLE,
+        WHOLE.replace("\r\n", "\n"),
+        WHOLE[1:],
+        WHOLE.rstrip(),
+        WHOLE.replace(",", ";"),
+        HEAD + 'a,"line\nbreak",,,,,,\r\n',
+        HEAD + "a,b\r\n\r\n",
+        "a,\n",
+        "a,",
+        'a,"",\n',
         'a b"c,d\n',
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_not_changed_keeps_every_byte(text):
     assert csv_cells.parsed(text.encode(), "f.csv").content() == text.encode()
 
@@ -102,7 +110,10 @@ def test_the_same_mark_in_another_spelling_is_left_as_it_is():
         (CanvasMark(), "missing"),
         (CanvasMark(word="unreadable", reason="not a notebook"), "unreadable: not a notebook"),
         (CanvasMark(word="failed", reason="not graded yet"), "failed: not graded yet"),
-        (CanvasMark(score=30, to_mark=True, word="graded"), "written answers are still to be marked"),
+        (
+            CanvasMark(score=30, to_mark=True, word="graded"),
+            "written answers are still to be marked",
+        ),
     ],
 )
 def test_who_has_no_mark_keeps_an_empty_cell_and_is_named_with_the_reason(mark, why):
@@ -134,8 +145,9 @@ def test_a_zero_is_said_to_be_one():
 def test_lateness_is_taken_off_and_said():
     _, lines, _ = filled(WHOLE, {"ada": given(50, penalty=7.5)})
     assert (lines["Lovelace, Ada"].after, lines["Lovelace, Ada"].remark) == (
-        "42.50", "7.5 off for lateness",
-    )  # fmt: skip
+        "42.50",
+        "7.5 off for lateness",
+    )
 
 
 @pytest.mark.parametrize("cell", ["EX", "N/A", "excused"])
@@ -295,8 +307,11 @@ def test_the_csv_has_everybody_with_a_status(course):
     assert run("export", "csv", "--to", path).exit_code == 0
     rows = {row["student_id"]: row for row in csv.DictReader(path.open(encoding="utf-8"))}
     assert {name: row["status"] for name, row in rows.items()} == {
-        "ada": "graded", "jo": "graded", "eve": "unreadable", "nobody": "missing",
-    }  # fmt: skip
+        "ada": "graded",
+        "jo": "graded",
+        "eve": "unreadable",
+        "nobody": "missing",
+    }
     assert (rows["eve"]["score"], rows["nobody"]["score"]) == ("", "")
     assert float(rows["ada"]["score"]) > 0
 

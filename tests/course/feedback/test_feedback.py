@@ -101,7 +101,7 @@ def failing(cells: dict[str, dict[str, Any]]) -> Touch:
 def fail(
     cell: NotebookNode, line: int | None = None, name: str = "AssertionError", said: str = "no",
     quoted: str = "", printed: str = "", **more: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Give a test the outputs of one that has failed."""
     traceback = [f"{name}   Traceback", f"Cell In[3], line {line}" if line else "", quoted]
     cell.outputs = [new_output("stream", name="stdout", text=printed)] if printed else []
@@ -305,7 +305,7 @@ def test_what_a_function_has_seen_does_not_come_out(smugglers, number, how):
     graded = smugglers.root / "autograded" / f"s{number}" / "gpt2" / "gpt2.ipynb"
     page_ = (smugglers.root / "feedback" / f"s{number}" / "gpt2" / "gpt2.html").read_text("utf-8")
     own = [cell.source for cell in nbformat.read(graded, as_version=4).cells
-           if not utils.is_locked(cell)]  # fmt: skip
+           if not utils.is_locked(cell)]
     assert "SMUGGLED" in graded.read_text("utf-8")  # it was told
     said = squeezed(text_of(page_))
     assert "SMUGGLED" not in said
@@ -354,11 +354,11 @@ def test_the_gate_refuses_a_model_answer(telling):
 @pytest.mark.parametrize("disguise", [
     "<pre>{}</pre>", "<code><span class='k-n'>{}</span></code>", "<p title='{}'>x</p>",
     "<!-- {} -->",
-])  # fmt: skip
+])
 @pytest.mark.parametrize("change", [
     str, lambda line: line.replace(" ", "  \n "), lambda line: line.replace("=", "&#61;"),
     lambda line: re.sub(r"(\w+)", r"<span>\1</span>", line) ,
-])  # fmt: skip
+])
 def test_no_disguise_helps(disguise, change):
     line = "scores = 2 * rng.normal(size=(n, n_scores))"
     secret = leak_check.Secret(squeezed(line), line, "a test")
@@ -395,7 +395,7 @@ def test_no_hint_of_the_catalogue_would_be_refused(assignment):
     hidden = list(leak_check.secrets_of(assignment, master(assignment), ("model", "rubric")))
     given = [cell.source for cell in release_of(assignment).cells]
     said = [text for cell in catalogue(assignment) for mistake in cell.mistakes
-            for text in (mistake.nudge, mistake.hint)]  # fmt: skip
+            for text in (mistake.nudge, mistake.hint)]
     refused = [text for text in said if leak_check.told(f"<p>{text}</p>", hidden, given)]
     assert refused == []
 
@@ -443,7 +443,7 @@ def test_halves_that_count_alike_are_told_apart():
     ((1, 3), None, 1, "partly passed"),
     ((0, 3), None, None, "not run"),
     ((0, 3), "NotRun", 1, "not run"),
-])  # fmt: skip
+])
 def test_a_test_has_a_state_in_words(mark, outputs, count, state):
     cell = new_code_cell("1", execution_count=count)
     if outputs:
@@ -458,7 +458,7 @@ DIAGNOSIS = {
     "function": "softmax", "summary": "softmax: 3 of 4 values are not finite numbers",
     "nudge": "a mild word", "hint": "all of it", "where": "problem 1.1",
     "blames": "linear_projection",
-}  # fmt: skip
+}
 
 
 def test_a_failure_in_the_visible_part_is_explained(course):
@@ -466,12 +466,12 @@ def test_a_failure_in_the_visible_part_is_explained(course):
     line = next(i for i, text in enumerate(cell.source.splitlines(), 1) if "expect_close(" in text)
     said = "your softmax(x) at [0, 0]: 1, expected 0.26894142 (4 of 4 values differ)"
     touch = failing({"a-1-1-test": {"line": line, "said": said, "hidden": False,
-                                    "diagnosis": DIAGNOSIS}})  # fmt: skip
+                                    "diagnosis": DIAGNOSIS}})
     grade(course, "gpt2", touch)
     told = result_of(written(course), "a-1-1-test")
     for part in ("failed", "in the visible part", 'expect_close("softmax(x)", shares, expected',
                  said, "3 of 4 values are not finite", "Begin with linear_projection",
-                 "Hint: a mild word", "Read again: Section 1.1: Softmax"):  # fmt: skip
+                 "Hint: a mild word", "Read again: Section 1.1: Softmax"):
         assert part in told
     assert "all of it" not in told
 
@@ -481,7 +481,7 @@ def test_of_a_failure_in_the_hidden_part_no_output_is_shown(course):
     touch = failing({"a-1-1-test": {
         "line": line_of(cell, True), "said": "expected 0.123", "hidden": True,
         "quoted": "ratios = [[[math", "printed": "here they are", "diagnosis": DIAGNOSIS,
-    }})  # fmt: skip
+    }})
     grade(course, "gpt2", touch)
     page_ = written(course)
     told = result_of(page_, "a-1-1-test")
@@ -545,10 +545,10 @@ def test_an_exception_of_the_students_code_is_shown_with_its_line(course):
     source = graded_test(course, "a-1-2-solution").source
     digest = next(iter(failures.Teller({"x": source}, {}, ("off", "off"))._hashes))
     note = (f'In the student\'s code:\n  File "<ipython-input-7-{digest}>", line 3, in attention\n'
-            "    whatever the kernel says stands here\nKeyError: 'secret'")  # fmt: skip
+            "    whatever the kernel says stands here\nKeyError: 'secret'")
     cell = graded_test(course, "a-1-2-test")
     touch = {"line": line_of(cell, True), "hidden": True, "name": "KeyError", "said": "'secret'",
-             "quoted": note}  # fmt: skip
+             "quoted": note}
     grade(course, "gpt2", failing({"a-1-2-test": touch}))
     told = result_of(written(course), "a-1-2-test")
     assert "It stopped with KeyError: a dictionary has no such key." in told
@@ -577,7 +577,7 @@ def test_written_answers_stand_with_points_comments_and_rubric(course):
 @pytest.mark.parametrize(("switch", "there", "gone"), [
     ("show_model_answers = True", ("names in capitals, lines of verse", "the model is named"), ()),
     ("show_rubric = False", (), ("names in capitals, lines of verse", "the model is named")),
-])  # fmt: skip
+])
 def test_an_instructor_decides_about_rubrics_and_model_answers(course, switch, there, gone):
     configure(course, f"c.FeedbackPage.{switch}")
     said = text_of(written(course))
@@ -613,7 +613,7 @@ def test_lateness_costs_what_the_gradebook_says_and_the_page_says_why(course):
 
 def test_the_status_and_its_reasons_stand_at_the_top(course):
     reasons = ("put back a test", "an answer that is none: SMUGGLED",
-               "the process of cell x was lost: its answer is none: SMUGGLED")  # fmt: skip
+               "the process of cell x was lost: its answer is none: SMUGGLED")
     grade(course, "gpt2", passing, "suspicious", *reasons)
     said = text_of(written(course))
     assert "put back a test" in said
@@ -627,7 +627,7 @@ def test_the_notebook_has_the_outputs_that_were_handed_in_and_no_others(course):
     own = new_code_cell("print(1)", id="own", outputs=[
         new_output("stream", name="stdout", text="from my computer"),
         new_output("display_data", data={"text/html": "<script>1</script>", "text/plain": "plain"}),
-    ])  # fmt: skip
+    ])
     raw.cells.insert(4, own)
     hand_in(course, "ann", nbformat.writes(raw).encode())
 
@@ -655,7 +655,7 @@ def test_a_cell_that_stopped_while_it_was_graded_says_so_in_words(course):
     grade(course, "gpt2", touch)
     said = " ".join(text_of(written(course)).split())
     assert ("this cell stopped in line 1: ModuleNotFoundError: the module this_module is not there"
-            in said)  # fmt: skip
+            in said)
 
 
 def test_another_notebook_beside_the_graded_one_is_no_obstacle(course):
@@ -698,7 +698,7 @@ KNOWN = wording.names_in(["def softmax(x): return mine + np.nan"])
     ("KeyError", "31415", "a dictionary has no such key"),
     ("AssertionError", "31415", ""),
     ("Mine31415", "31415", ""),
-])  # fmt: skip
+])
 def test_of_messages_only_pythons_own_words_and_the_students_names_are_kept(name, message, said):
     assert wording.of_exception(name, message, KNOWN) == said
 
@@ -717,7 +717,7 @@ def test_of_messages_only_pythons_own_words_and_the_students_names_are_kept(name
     ("f: it does not return numbers but E31415",
      "f: it does not return numbers but something else"),
     ("f\n31415", ""),
-])  # fmt: skip
+])
 def test_a_summary_keeps_no_more_than_a_few_digits(text, said):
     assert wording.of_summary(text, KNOWN) == said
 
@@ -731,7 +731,7 @@ def test_a_summary_keeps_no_more_than_a_few_digits(text, said):
     "your text: '31415' was drawn, and its probability is 0",
     "your text: the message '31415' does not name 'x'",
     "your text: Mine31415 (31415), expected a ValueError",
-])  # fmt: skip
+])
 def test_what_a_check_was_given_is_left_out(message):
     said = wording.of_check(message, 'expect_close("softmax(x)", x)')
     assert said
@@ -776,7 +776,7 @@ def test_text_has_contrast_enough(name, has):
     pairs = [(ink, ground) for ink in inks for ground in ("paper", "wash")]
     pairs += [(kind, f"{kind}-wash") for kind in ("good", "bad", "open")]
     assert {pair: round(contrast(has[pair[0]], has[pair[1]]), 2) for pair in pairs
-            if contrast(has[pair[0]], has[pair[1]]) < 4.5} == {}  # fmt: skip
+            if contrast(has[pair[0]], has[pair[1]]) < 4.5} == {}
 
 
 @pytest.mark.slow
@@ -786,7 +786,7 @@ def test_the_page_is_one_file_with_landmarks_and_headings_in_order(everybody):
     assert soup.html["lang"] == "en"
     assert all(len(soup.find_all(tag)) == 1 for tag in ("header", "nav", "main", "footer", "h1"))
     levels = [int(tag.name[1]) for tag in soup.find_all(re.compile("^h[1-6]$"))
-              if not tag.find_parent("details")]  # fmt: skip
+              if not tag.find_parent("details")]
     assert all(after <= before + 1 for before, after in pairwise(levels))
     ids = [tag["id"] for tag in soup.find_all(id=True)]
     assert len(ids) == len(set(ids))
@@ -801,11 +801,11 @@ def test_the_page_is_one_file_with_landmarks_and_headings_in_order(everybody):
 @pytest.mark.parametrize("source", [
     r"\href{javascript:alert(1)}{x}", r"\text{<script>alert(1)</script>}", r"\frac{1", "x" * 9999,
     r"\class{a}{b}", r"\style{color:red}{x}", r"\begin{matrix}1", "\\" * 50,
-])  # fmt: skip
+])
 def test_a_formula_draws_and_does_nothing_else(source):
     soup = BeautifulSoup(mathml(source, block=False), "html.parser")
     assert {tag.name for tag in soup.find_all(True)} <= {"math", "mrow", "mi", "mn", "mtext", "mo",
-                                                         "mfrac", "code", "mspace"}  # fmt: skip
+                                                         "mfrac", "code", "mspace"}
     assert not [tag for tag in soup.find_all(True) if {"href", "style", "class"} & set(tag.attrs)]
 
 
@@ -849,7 +849,7 @@ def test_nothing_is_wider_than_a_phone(everybody, tmp_path, assignment):
             [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
              f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()],
             capture_output=True, text=True, check=True, timeout=120,
-        ).stdout  # fmt: skip
+        ).stdout
         assert int(re.search(r'data-wide="(\d+)"', dom)[1]) <= 360
 
 

@@ -69,8 +69,11 @@ def autograder(set_up, tmp_path_factory):
 def functions(name="vectorised"):
     """Return the solution cells of an example as a template.py."""
     notebook = nbformat.reads(example(name).decode(), as_version=4)
-    cells = [c.source for c in notebook.cells if c.metadata.get("nbgrader", {}).get("solution")
-             and c.cell_type == "code"]  # fmt: skip
+    cells = [
+        c.source
+        for c in notebook.cells
+        if c.metadata.get("nbgrader", {}).get("solution") and c.cell_type == "code"
+    ]
     return "\n\n\n".join(["import numpy as np", *cells]).encode()
 
 
@@ -100,19 +103,26 @@ def test_tests_and_catalogue_lie_where_only_root_reads(archive):
         assert [n for n in names if line.encode() in file.read(n)] == ["closed/assignment.json"]
     tops = {"/".join(name.split("/")[:2]) for name in names if "/" in name}
     assert tops == {
-        "open/seqlab", "open/minikernel", "open/data", "closed/autograder", "closed/course", "closed/mistakes",
-        "closed/assignment.json", "closed/settings.json",
-    }  # fmt: skip
+        "open/seqlab",
+        "open/minikernel",
+        "open/data",
+        "closed/autograder",
+        "closed/course",
+        "closed/mistakes",
+        "closed/assignment.json",
+        "closed/settings.json",
+    }
 
 
 def test_only_the_data_of_the_assignment_is_in_it(archive):
     with zipfile.ZipFile(archive) as file:
         data = [name for name in file.namelist() if name.startswith("open/data/")]
     assert sorted(data) == [
-        "open/data/SHA256SUMS", "open/data/gpt2/mini/config.json",
+        "open/data/SHA256SUMS",
+        "open/data/gpt2/mini/config.json",
         "open/data/gpt2/mini/model.safetensors",
         "open/data/problem2_model_parameters/bpe1024.tiktoken",
-    ]  # fmt: skip
+    ]
     assert set(DATA) == {"assignment5", "gpt2"}
 
 
@@ -185,10 +195,13 @@ def error(text):
 
 def shown(*cells, hidden=(), visibility="hidden", status="graded", reasons=(), notes=()):
     answer = {**FLAGS, "locked": False, "solution": True, "grade_id": "w", "points": 8}
-    notebook = new_notebook(cells=[
-        new_markdown_cell("## Part\n\n### 1.1: Softmax\n\nText", id="card"), *cells,
-        new_markdown_cell("mine", id="w", metadata={"nbgrader": answer}),
-    ])  # fmt: skip
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell("## Part\n\n### 1.1: Softmax\n\nText", id="card"),
+            *cells,
+            new_markdown_cell("mine", id="w", metadata={"nbgrader": answer}),
+        ]
+    )
     written = None if status == "unreadable" else nbformat.writes(notebook)
     result = {"status": status, "reasons": reasons, "total": 1.234, "notebook": written}
     return results(result, notebook, set(hidden), visibility, notes)
@@ -197,9 +210,15 @@ def shown(*cells, hidden=(), visibility="hidden", status="graded", reasons=(), n
 def test_a_test_without_hidden_part_is_one_entry_with_its_points():
     found = shown(cell("t", 3))
     assert found["tests"][0] == {
-        "name": "1.1: Softmax [t]", "number": "1.1", "status": "passed", "output": "", "score": 3.0,
-        "max_score": 3.0, "output_format": "text", "visibility": "visible",
-    }  # fmt: skip
+        "name": "1.1: Softmax [t]",
+        "number": "1.1",
+        "status": "passed",
+        "output": "",
+        "score": 3.0,
+        "max_score": 3.0,
+        "output_format": "text",
+        "visibility": "visible",
+    }
     assert (found["score"], found["execution_time"]) == (3.0, 1.23)
     assert (found["visibility"], found["stdout_visibility"]) == ("visible", "hidden")
     assert "leaderboard" not in found
@@ -216,8 +235,9 @@ def test_points_of_a_test_with_a_hidden_part_are_in_the_hidden_entry():
 
 def test_what_fails_in_the_visible_part_is_shown_with_a_nudge_and_no_hint():
     known = {"summary": "f is negative", "nudge": "look at the sign", "hint": "drop the minus"}
-    found = shown(cell("t", 3, error("\x1b[31mtoo small"), hidden=False, diagnosis=known),
-                  hidden=["t"])  # fmt: skip
+    found = shown(
+        cell("t", 3, error("\x1b[31mtoo small"), hidden=False, diagnosis=known), hidden=["t"]
+    )
     seen, rest, _ = found["tests"]
     assert seen["status"] == rest["status"] == "failed"
     assert seen["output"] == "AssertionError: too small\nf is negative\nlook at the sign"
@@ -228,9 +248,11 @@ def test_what_fails_in_the_visible_part_is_shown_with_a_nudge_and_no_hint():
 def test_what_fails_in_the_hidden_part_is_not_to_be_seen_anywhere_else():
     known = {"summary": "f is negative", "nudge": "look", "hint": "drop the minus"}
     found = shown(
-        cell("t", 3, error("SECRET 17"), hidden=True, diagnosis=known), hidden=["t"],
-        reasons=["f was stopped after 60 s in t"], notes=["template.py was graded."],
-    )  # fmt: skip
+        cell("t", 3, error("SECRET 17"), hidden=True, diagnosis=known),
+        hidden=["t"],
+        reasons=["f was stopped after 60 s in t"],
+        notes=["template.py was graded."],
+    )
     seen, rest, _ = found["tests"]
     assert (seen["status"], seen["output"]) == ("passed", "")
     assert rest["output"] == "AssertionError: SECRET 17\nf is negative\ndrop the minus"
@@ -481,10 +503,12 @@ def broken(autograder, monkeypatch):
         ("raise SystemExit(3)", "the grader failed (exit status 3)"),
         ("pass", "the grader wrote no results"),
         ("import time; time.sleep(60)", "it took more than 1 s"),
-        ("import os\nopen(os.environ['AUTOGRADER'] + '/results/results.json', 'w').write('{')",
-         "wrote no results"),
+        (
+            "import os\nopen(os.environ['AUTOGRADER'] + '/results/results.json', 'w').write('{')",
+            "wrote no results",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_grader_that_fails_leaves_results_with_a_clear_line(broken, monkeypatch, code, why):
     monkeypatch.setattr(run_autograder, "WHOLE_SECONDS", 1.0 if "sleep" in code else 60.0)
     found = broken(code)
@@ -532,5 +556,10 @@ def test_what_holds_tests_is_locked_away_before_grading(autograder):
         name: (autograder.root / name).stat().st_mode & 0o777
         for name in ("source/closed", "results", "submission", "submission_metadata.json", "source")
     }
-    assert modes == {"source/closed": 0o700, "results": 0o700, "submission": 0o700,
-                     "submission_metadata.json": 0o600, "source": 0o755}  # fmt: skip
+    assert modes == {
+        "source/closed": 0o700,
+        "results": 0o700,
+        "submission": 0o700,
+        "submission_metadata.json": 0o600,
+        "source": 0o755,
+    }

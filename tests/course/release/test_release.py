@@ -25,7 +25,7 @@ def graded(kind, cell_id, source, points=0):
     meta = {
         "grade": points > 0, "solution": kind != "test", "locked": kind == "test", "task": False,
         "grade_id": cell_id, "schema_version": 3,
-    }  # fmt: skip
+    }
     if points:
         meta["points"] = points
     make = new_markdown_cell if kind == "answer" else new_code_cell
@@ -52,7 +52,7 @@ def small_master():
             ),
         ],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_outside_a_course_the_command_says_where_to_go(tmp_path):
     done = subprocess.run(
         [Path(sys.executable).with_name("course"), "release", "gpt2"],
         cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("course: ")
     assert "is not inside a course" in done.stderr

@@ -79,7 +79,7 @@ def test_only_the_files_that_the_notebook_loads_go_along(unpacked):
             "problem1_data/mystery_train.txt", "problem1_data/mystery_test.txt",
             f"{bard}/bpe1024.tiktoken", f"{bard}/model_weights_D512L4H8.h5",
         },
-    }  # fmt: skip
+    }
     assert found == expected[unpacked.name]
     listed = (unpacked / "data" / "SHA256SUMS").read_text().splitlines()
     assert {line.split()[1] for line in listed} == found
@@ -104,7 +104,7 @@ def test_the_page_is_one_page_and_names_the_steps(unpacked):
         "pip install -r requirements.txt", f"jupyter lab {name}.ipynb",
         f"python -m seqlab check {name}.ipynb", f"python -m seqlab bundle {name}.ipynb",
         f"{POINTS[name]} points",
-    ):  # fmt: skip
+    ):
         assert step in text
     assert len(text.splitlines()) < 60
     assert "{" not in text
@@ -127,7 +127,7 @@ def leaked(folder, lines):
     raw = subprocess.run(
         ["grep", "-r", "-a", "-o", "-F", "-f", "-", str(folder)],
         input=long.encode(), capture_output=True, check=False,
-    )  # fmt: skip
+    )
     assert raw.returncode in (0, 1), raw.stderr
     return found + raw.stdout.decode().splitlines()
 
@@ -262,7 +262,7 @@ def seqlab(folder, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "seqlab", *arguments], cwd=folder, env=here(folder),
         capture_output=True, text=True, encoding="utf-8", timeout=600,
-    )  # fmt: skip
+    )
 
 
 def test_the_unpacked_folder_verifies(unpacked):
@@ -278,7 +278,7 @@ def test_the_first_cells_run_in_the_unpacked_folder(unpacked):
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     imports = {line.strip() for cell in code for line in cell.source.splitlines()
-               if re.match(r"\s*(from|import) ", line)}  # fmt: skip
+               if re.match(r"\s*(from|import) ", line)}
     asked = nbformat.v4.new_code_cell(
         "\n".join([*sorted(imports), "import seqlab", "seqlab.__file__"])
     )

@@ -164,8 +164,9 @@ def test_a_mark_that_a_person_gives_is_written_down_with_their_name(course):
     lines = audit.read(course.root, GPT2)[n:]
     found = [(line["cell"], line["what"], line["from"], line["to"]) for line in lines]
     assert found == [
-        ("b-2-4-answer", "manual_score", None, 6.0), ("b-2-4-answer", "manual_score", 6.0, 7.5),
-    ]  # fmt: skip
+        ("b-2-4-answer", "manual_score", None, 6.0),
+        ("b-2-4-answer", "manual_score", 6.0, 7.5),
+    ]
     assert not any(line["by"].startswith("grader") for line in lines)
 
 

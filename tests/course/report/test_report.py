@@ -62,18 +62,33 @@ class Class:
                 for cell, points in self.tests.items()
             }
             rows += [
-                {"id": f"{name}-{cell}", "cell_id": id_, "notebook_id": f"{name}-nb",
-                 "auto_score": self.marks[name].get(cell), "needs_manual_grade": kind != "code"}
+                {
+                    "id": f"{name}-{cell}",
+                    "cell_id": id_,
+                    "notebook_id": f"{name}-nb",
+                    "auto_score": self.marks[name].get(cell),
+                    "needs_manual_grade": kind != "code",
+                }
                 for cell, id_, _, kind in cells
-            ]  # fmt: skip
+            ]
         tables = (
             (Student, [{"id": name} for name in self.names]),
-            (SubmittedAssignment, [{"id": f"{name}-a", "assignment_id": assignment,
-                                    "student_id": name} for name in self.names]),
-            (SubmittedNotebook, [{"id": f"{name}-nb", "notebook_id": notebook,
-                                  "assignment_id": f"{name}-a"} for name in self.names]),
+            (
+                SubmittedAssignment,
+                [
+                    {"id": f"{name}-a", "assignment_id": assignment, "student_id": name}
+                    for name in self.names
+                ],
+            ),
+            (
+                SubmittedNotebook,
+                [
+                    {"id": f"{name}-nb", "notebook_id": notebook, "assignment_id": f"{name}-a"}
+                    for name in self.names
+                ],
+            ),
             (Grade, rows),
-        )  # fmt: skip
+        )
         for table, rows in tables:
             gradebook.db.execute(insert(table.__table__), rows)
         gradebook.db.commit()
@@ -90,16 +105,28 @@ class Class:
     def write(self, name, code=None, **more):
         """Write somebody's graded notebook and status."""
         cells = [
-            {"cell_type": "code", "id": test, "source": "assert f(1) == 1", "outputs": [],
-             "metadata": {"nbgrader": {"grade": True, "locked": True, "grade_id": test},
-                          "autograder": noted}}
+            {
+                "cell_type": "code",
+                "id": test,
+                "source": "assert f(1) == 1",
+                "outputs": [],
+                "metadata": {
+                    "nbgrader": {"grade": True, "locked": True, "grade_id": test},
+                    "autograder": noted,
+                },
+            }
             for test, noted in self.notes[name].items()
-        ]  # fmt: skip
+        ]
         cells += [
-            {"cell_type": "code", "id": cell, "source": source, "outputs": [],
-             "metadata": {"nbgrader": {"solution": True, "grade_id": cell}}}
+            {
+                "cell_type": "code",
+                "id": cell,
+                "source": source,
+                "outputs": [],
+                "metadata": {"nbgrader": {"solution": True, "grade_id": cell}},
+            }
             for cell, source in (code or own_code(name)).items()
-        ]  # fmt: skip
+        ]
         folder = self.course.root / "autograded" / name / GPT2
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
@@ -109,9 +136,7 @@ class Class:
     def say(self, name, word="graded", reasons=(), sandbox=True, seconds=1.0):
         """Write somebody's status."""
         policy = batch.policy_of(self.course, sandbox=sandbox)
-        parts = job.parts(
-            defaultdict(str, policy=policy, preprocessors=preprocessors(self.course))
-        )
+        parts = job.parts(defaultdict(str, policy=policy, preprocessors=preprocessors(self.course)))
         said = {
             "word": word,
             "reasons": list(reasons),
@@ -138,8 +163,10 @@ def preprocessors(course):
 def own_code(name):
     """Return code that nobody else has."""
     draw = random.Random(name)
-    terms = " ".join(f"{draw.choice('+-*/%')} {draw.choice(['x', 'len(x)', 'x[0]', 'np.exp(x)'])}"
-                     for _ in range(40))  # fmt: skip
+    terms = " ".join(
+        f"{draw.choice('+-*/%')} {draw.choice(['x', 'len(x)', 'x[0]', 'np.exp(x)'])}"
+        for _ in range(40)
+    )
     return {"a-1-1-solution": f"def softmax(x):\n    return x {terms}\n"}
 
 
@@ -184,9 +211,13 @@ def test_the_header_counts_everybody_once(school):
     found = counts(school.page())
     totals = [sum(school.marks[name].values()) for name in school.names[1:]]
     assert found == {
-        "known students": "26", "handed in": "25", "with marks": "23", "answers to mark": "23",
-        "median, of 100": f"{np.median(totals):.3g}", "late": "0",
-    }  # fmt: skip
+        "known students": "26",
+        "handed in": "25",
+        "with marks": "23",
+        "answers to mark": "23",
+        "median, of 100": f"{np.median(totals):.3g}",
+        "late": "0",
+    }
 
 
 def test_every_student_who_is_not_simply_graded_is_listed_with_the_reason(school):
@@ -208,8 +239,10 @@ def test_success_is_what_counting_by_hand_gives(shared):
         assert cells[test].full == cells[test].mean == np.mean(passed)
         assert (cells[test].hidden, cells[test].failed) == (sum(hidden), len(hidden))
     softmax = next(problem for problem, _ in found if "Softmax" in problem.name)
-    both = [{"a-1-1-test", "a-1-1-test-stable"} <= {t for t, m in shared.marks[n].items() if m}
-            for n in shared.names]  # fmt: skip
+    both = [
+        {"a-1-1-test", "a-1-1-test-stable"} <= {t for t, m in shared.marks[n].items() if m}
+        for n in shared.names
+    ]
     assert softmax.full == np.mean(both)
     assert softmax.points == 8
 
@@ -231,7 +264,8 @@ def test_where_nothing_varies_there_is_no_correlation():
     assert item_analysis.discrimination("t", some | True, rest).why == "everybody passes"
     assert item_analysis.discrimination("t", some & False, rest).why == "nobody passes"
     assert (
-        item_analysis.discrimination("t", some, rest * 0 + 0.1).why == "all others' points are the same"
+        item_analysis.discrimination("t", some, rest * 0 + 0.1).why
+        == "all others' points are the same"
     )
     best = item_analysis.discrimination("t", some, some * 3.0)
     assert best.r == pytest.approx(1)
@@ -406,9 +440,19 @@ def test_the_page_loads_nothing_and_allows_nothing(page):
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
     assert "<script" not in page
     assert set(re.findall(r'\b(?:src|href)="([^"]{1,5})', page)) <= {"data:"} | {
-        f"#{name}"[:5] for name in ("scores", "success", "discrimination", "mistakes", "time",
-                                    "statuses", "answers", "lateness", "similarity")
-    }  # fmt: skip
+        f"#{name}"[:5]
+        for name in (
+            "scores",
+            "success",
+            "discrimination",
+            "mistakes",
+            "time",
+            "statuses",
+            "answers",
+            "lateness",
+            "similarity",
+        )
+    }
     assert not re.search(r"url\(|@import|https?:", re.sub(r'src="data:[^"]*"', "", page))
 
 
@@ -418,15 +462,18 @@ def infest(school):
     name = f"{NASTY}<script>"
     with school.course.gradebook() as gradebook:
         gradebook.db.execute(
-            SubmittedAssignment.__table__.update().where(SubmittedAssignment.student_id == "s000")
+            SubmittedAssignment.__table__.update()
+            .where(SubmittedAssignment.student_id == "s000")
             .values(student_id=name)
-        )  # fmt: skip
+        )
         gradebook.db.execute(insert(Student.__table__), [{"id": name}])
         gradebook.db.commit()
     school.notes[name] = school.notes["s000"]
     school.notes[name]["a-1-1-test"]["diagnosis"] = {
-        "function": nasty, "mistake": nasty, "summary": nasty,
-    }  # fmt: skip
+        "function": nasty,
+        "mistake": nasty,
+        "summary": nasty,
+    }
     school.notes[name]["a-1-2-test"]["seconds"] = nasty
     code = {nasty: own_code("x")["a-1-1-solution"] + f"\n# {nasty}"}
     school.write(name.replace("/", "_"), code, word="repaired", reasons=[nasty])
@@ -478,7 +525,9 @@ def statements(school):
 
 
 def test_a_larger_class_costs_the_database_no_more_statements(empty, tmp_path):
-    few, many = (statements(Class(copied(empty, tmp_path / str(n)), n)) for n in (item_analysis.FEW, 40))
+    few, many = (
+        statements(Class(copied(empty, tmp_path / str(n)), n)) for n in (item_analysis.FEW, 40)
+    )
     assert few == many
     assert few[0] < 40
 

@@ -203,8 +203,14 @@ def test_names_comments_and_layout_do_not_count_and_calls_of_numpy_do():
 
 def test_a_string_with_values_in_it_is_one_token():
     assert [t.symbol for t in tokens('print(f"{a} and {b!r:>{w}}", "c" f"{d}")')] == [
-        "print", "(", "S", ",", "S", "S", ")",
-    ]  # fmt: skip
+        "print",
+        "(",
+        "S",
+        ",",
+        "S",
+        "S",
+        ")",
+    ]
 
 
 def test_hashes_are_the_same_in_every_run():

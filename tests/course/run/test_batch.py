@@ -407,9 +407,15 @@ def test_killed_at_some_moment_it_goes_on_and_comes_to_the_same(few, uninterrupt
     assert [p for p in leftovers(few) if p.parent.parent.name == "autograded"] == []
 
 
-@pytest.mark.parametrize("damage", [lambda raw: raw[: len(raw) // 2],
-                                    lambda raw: raw[:700] + b"?" + raw[701:],
-                                    lambda raw: b"?" + raw[1:], lambda raw: b""])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: raw[: len(raw) // 2],
+        lambda raw: raw[:700] + b"?" + raw[701:],
+        lambda raw: b"?" + raw[1:],
+        lambda raw: b"",
+    ],
+)
 def test_a_damaged_result_is_computed_again(few, uninterrupted, damage):
     found = grade(few, Fake())
     key = found["raises"].key
@@ -466,8 +472,11 @@ def impatient(course):
 def test_a_gradebook_that_is_in_use_is_waited_for(few, uninterrupted):
     impatient(few)
     with contextlib.ExitStack() as stack:
-        once = Fake(before=lambda key, packed: stack.enter_context(locked(few, 1.5)) and None
-                    if len(once.computed) == 2 else None)  # fmt: skip
+        once = Fake(
+            before=lambda key, packed: (
+                stack.enter_context(locked(few, 1.5)) and None if len(once.computed) == 2 else None
+            )
+        )
         started = time.monotonic()
         grade(few, once)
     assert time.monotonic() - started > 1.5
@@ -480,8 +489,11 @@ def test_a_gradebook_that_stays_in_use_is_one_line_and_no_work_is_lost(
     impatient(few)
     monkeypatch.setattr(publish, "LOCKED_SECONDS", 0.3)
     with contextlib.ExitStack() as stack:
-        once = Fake(before=lambda key, packed: stack.enter_context(locked(few, 60)) and None
-                    if len(once.computed) == 2 else None)  # fmt: skip
+        once = Fake(
+            before=lambda key, packed: (
+                stack.enter_context(locked(few, 60)) and None if len(once.computed) == 2 else None
+            )
+        )
         code, _, err = command(few, once, monkeypatch, capsys)
     assert code == 1
     assert re.fullmatch(r"course: the gradebook could not be written .*locked.*\n", own(err)), err
@@ -549,8 +561,9 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
         patch.setattr(owner, name, fails_below(getattr(owner, name), folder, 2))
         code, _, err = command(few, once, monkeypatch, capsys)
     assert code == 1
-    assert re.fullmatch(r"course: .*No space left on device.*run the same command again\n",
-                        own(err)), err  # fmt: skip
+    assert re.fullmatch(
+        r"course: .*No space left on device.*run the same command again\n", own(err)
+    ), err
     assert leftovers(few) == []
     kept = len(list((few.root / status.FOLDER / "results").glob("*/*")))
     again = Fake()
@@ -573,8 +586,10 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("moment", [(cache.Store, "put"), (publish.Publisher, "_patiently"),
-                                    (publish.Publisher, "publish")])  # fmt: skip
+@pytest.mark.parametrize(
+    "moment",
+    [(cache.Store, "put"), (publish.Publisher, "_patiently"), (publish.Publisher, "publish")],
+)
 def test_a_disk_that_is_really_full_loses_nothing(
     few, small_disk, uninterrupted, monkeypatch, capsys, moment
 ):
@@ -663,9 +678,7 @@ def test_a_failure_of_the_grader_is_a_row_without_a_mark(few, uninterrupted, mon
 
     monkeypatch.setattr(job, "grade", fails)
     some = Fake(
-        before=lambda key, packed: (
-            workers.compute(key, packed) if len(some.computed) == 3 else None
-        )
+        before=lambda key, packed: workers.compute(key, packed) if len(some.computed) == 3 else None
     )
     found = grade(few, some)
     (name,) = [name for name, each in found.items() if each.word == "failed"]
@@ -718,10 +731,12 @@ def test_a_worker_that_dies_over_one_job_fails_that_job_only(tmp_path, monkeypat
 def children():
     """Return this process's descendants, without the tracker that Python starts and keeps."""
     return [
-        pid for pid in descendants(os.getpid())[1:]
-        if alive(pid) and b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        pid
+        for pid in descendants(os.getpid())[1:]
+        if alive(pid)
+        and b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
         and b"minikernel.fork_server" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]  # fmt: skip
+    ]
 
 
 @contextlib.contextmanager
@@ -730,11 +745,23 @@ def started(course, *options):
     environment = {**os.environ, "TMPDIR": str(course.root.parent / "tmp")}
     (course.root.parent / "tmp").mkdir(exist_ok=True)
     running = subprocess.Popen(
-        [sys.executable, "-c", "from course.cli.main import main; main()", "autograde", GPT2,
-         "--workers", "2", *options],
-        cwd=course.root, env=environment, start_new_session=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            "from course.cli.main import main; main()",
+            "autograde",
+            GPT2,
+            "--workers",
+            "2",
+            *options,
+        ],
+        cwd=course.root,
+        env=environment,
+        start_new_session=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         yield running
     finally:
@@ -766,7 +793,9 @@ def test_stopped_and_killed_the_command_goes_on_and_leaves_no_process_behind(cou
     with started(course) as running:  # Ctrl-C
         until(lambda: statuses(course))
         family = descendants(running.pid)
-        assert any(b"minikernel.fork_server" in Path(f"/proc/{p}/cmdline").read_bytes() for p in family)
+        assert any(
+            b"minikernel.fork_server" in Path(f"/proc/{p}/cmdline").read_bytes() for p in family
+        )
         os.killpg(running.pid, signal.SIGINT)
         stopped = time.monotonic()
         _, err = running.communicate(timeout=20)
@@ -789,8 +818,11 @@ def test_stopped_and_killed_the_command_goes_on_and_leaves_no_process_behind(cou
 
     with started(course) as running:  # kill -9 of one worker
         until(lambda: len(descendants(running.pid)) > 4)
-        worker = next(p for p in descendants(running.pid)
-                      if b"course.run.worker_process" in Path(f"/proc/{p}/cmdline").read_bytes())  # fmt: skip
+        worker = next(
+            p
+            for p in descendants(running.pid)
+            if b"course.run.worker_process" in Path(f"/proc/{p}/cmdline").read_bytes()
+        )
         os.kill(worker, signal.SIGKILL)
         out, err = running.communicate(timeout=120)
         assert running.returncode == 0, err
@@ -810,8 +842,9 @@ TEST = "assert f(1) == 2\nprint('fine')"
 RIGHT = "def f(x):\n    return x + 1"
 
 
-@pytest.mark.parametrize(("which", "where"), [("students", "s"), ("students", "t"),
-                                              ("test kernels", "t")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("which", "where"), [("students", "s"), ("students", "t"), ("test_kernels", "t")]
+)
 def test_a_fork_server_that_is_killed_meanwhile_costs_no_mark(policy, which, where):
     here = pool.shared_pool(policy, ROOT / "data")
     examined(RIGHT, TEST, policy=policy)  # both have started now
@@ -832,9 +865,11 @@ def test_a_fork_server_that_is_killed_meanwhile_costs_no_mark(policy, which, whe
 def test_a_cell_that_ends_its_process_costs_that_cell_only(policy):
     result, shown = examined(
         f"import os\n{RIGHT}\nos._exit(0)",
-        "assert g(1) == kept\nprint('fine')", TEST, policy=policy,
+        "assert g(1) == kept\nprint('fine')",
+        TEST,
+        policy=policy,
         free=("kept = 1", "def g(x): return x", "kept = 2\nimport ctypes; ctypes.string_at(0)"),
-    )  # fmt: skip
+    )
     assert shown == ["fine\n", "NameError: name 'f' is not defined"]
     assert result["status"] == "crashed"
     assert result["reasons"] == [
@@ -845,8 +880,11 @@ def test_a_cell_that_ends_its_process_costs_that_cell_only(policy):
 def test_a_crash_in_a_call_costs_that_test_only(policy):
     result, shown = examined(
         f"import os\ndef g(x):\n    os._exit(1)\n{RIGHT}",
-        TEST, "g(1)", TEST, policy=policy,
-    )  # fmt: skip
+        TEST,
+        "g(1)",
+        TEST,
+        policy=policy,
+    )
     assert shown[0] == shown[2] == "fine\n"
     assert shown[1].startswith("KernelLost: the process of the student's code is lost while g ran")
     assert result["status"] == "crashed"
@@ -854,9 +892,13 @@ def test_a_crash_in_a_call_costs_that_test_only(policy):
 
 def test_too_long_a_cell_is_stopped_and_the_rest_goes_on(hasty):
     result, shown = examined(
-        RIGHT, TEST, "print(before)", "print(after)", policy=hasty,
+        RIGHT,
+        TEST,
+        "print(before)",
+        "print(after)",
+        policy=hasty,
         free=("before = 1\nwhile True: pass\nafter = 2", "def f(x): return x + 1"),
-    )  # fmt: skip
+    )
     assert shown[:2] == ["fine\n", "1\n"]
     assert shown[2] == "NameError: name 'after' is not defined"
     assert result["status"] == "timed out"
@@ -975,10 +1017,14 @@ for i, kind in enumerate((ValueError, KeyError, ValueError, Exception, ZeroDivis
         print(type(error).__name__, str(error), error.args)
 """
     assert across(policy, solution, test).splitlines() == [
-        "ValueError no ('no',)", "KeyError 'k' ('k',)", "Wrong w ('w',)", "Odd 12 ('12',)",
-        "ZeroDivisionError  ()", "NotImplementedError later ('later',)",
+        "ValueError no ('no',)",
+        "KeyError 'k' ('k',)",
+        "Wrong w ('w',)",
+        "Odd 12 ('12',)",
+        "ZeroDivisionError  ()",
+        "NotImplementedError later ('later',)",
         "IndexError ('i', 2) ('i', 2)",
-    ]  # fmt: skip
+    ]
 
 
 # What the command says
@@ -1040,8 +1086,9 @@ def test_without_bubblewrap_it_says_what_to_install_and_grades_nobody(
     classroom.configure(few, "c.Policy.preload = ''")  # so that no fork server of before is used
     code, _, err = command(few, Here(), monkeypatch, capsys)
     assert code == 1
-    assert re.fullmatch(r"course: bubblewrap is missing.*apt install bubblewrap.*--no-sandbox\n",
-                        own(err)), err  # fmt: skip
+    assert re.fullmatch(
+        r"course: bubblewrap is missing.*apt install bubblewrap.*--no-sandbox\n", own(err)
+    ), err
     assert all(marks(few, name) is None for name in FEW)
     assert statuses(few) == set()
 
@@ -1058,9 +1105,17 @@ def test_without_a_sandbox_it_grades_if_told_so_and_says_it(few, monkeypatch, ca
 
 
 def test_demonstrations_are_skipped_unless_asked_for(course, monkeypatch):
-    hand_in(course, "ann", changed(example("blank"), {
-        "a-1-1-demo": "print('mine')", "b-2-4-own": "print('my prompts')",
-    }))  # fmt: skip
+    hand_in(
+        course,
+        "ann",
+        changed(
+            example("blank"),
+            {
+                "a-1-1-demo": "print('mine')",
+                "b-2-4-own": "print('my prompts')",
+            },
+        ),
+    )
     hand_in(course, "zoe", example("blank"))
     grade(course, Here())
     ann, zoe = (classroom.graded(course, name) for name in ("ann", "zoe"))

@@ -27,8 +27,18 @@ from tests.support import classroom
 from tests.support.classroom import GPT2, ROOT, example, grade, hand_in
 
 EXPECTED = json.loads((ROOT / "examples" / "expected.json").read_text("utf-8"))[GPT2]
-CLASS = ("perfect", "blank", "half-done", "wrong-scale", "wrong-hurry", "vectorised", "raises",
-         "syntax-error", "tests-softened", "answers")  # fmt: skip
+CLASS = (
+    "perfect",
+    "blank",
+    "half-done",
+    "wrong-scale",
+    "wrong-hurry",
+    "vectorised",
+    "raises",
+    "syntax-error",
+    "tests-softened",
+    "answers",
+)
 DEADLY = """
 def dask_setup(worker):
     from course.run import workers
@@ -48,9 +58,12 @@ def started(command, *arguments, **environment):
     """A process of Dask's, ended at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", f"distributed.cli.{command}", *map(str, arguments)],
-        cwd=ROOT, env={**os.environ, "COURSE_DATA": str(ROOT / "data"), **environment},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**os.environ, "COURSE_DATA": str(ROOT / "data"), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         yield process
     finally:
@@ -67,9 +80,16 @@ def scheduler(folder, **environment):
     """The address of a scheduler of its own."""
     file = folder / "scheduler.json"
     with started(
-        "dask_scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard",
-        "--scheduler-file", file, **environment,
-    ):  # fmt: skip
+        "dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        0,
+        "--no-dashboard",
+        "--scheduler-file",
+        file,
+        **environment,
+    ):
         until(file.is_file)
         until(file.read_text)
         yield json.loads(file.read_text())["address"]
@@ -80,8 +100,9 @@ def worker(address, *more, **environment):
     """A worker, from when the scheduler knows it until the scheduler has forgotten it."""
     with Client(address, set_as_default=False) as client:
         before = len(client.nthreads())
-        with started("dask_worker", address, "--nthreads", 1, "--no-dashboard", *more,
-                     **environment) as process:  # fmt: skip
+        with started(
+            "dask_worker", address, "--nthreads", 1, "--no-dashboard", *more, **environment
+        ) as process:
             client.wait_for_workers(before + 1, timeout=60)
             yield process
         until(lambda: len(client.nthreads()) <= before)
@@ -233,9 +254,7 @@ def test_no_address_at_all_is_one_line():
         list(cluster.Cluster("nowhere", ROOT / "data").run([("1", b"")]))
 
 
-def test_a_scheduler_without_workers_is_one_line_that_says_how_to_start_one(
-    tmp_path, monkeypatch
-):  # fmt: skip
+def test_a_scheduler_without_workers_is_one_line_that_says_how_to_start_one(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "WORKER_SECONDS", 0.5)
     with (
         scheduler(tmp_path) as address,

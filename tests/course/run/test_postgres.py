@@ -65,12 +65,27 @@ class Server:
 
     def run(self, program, *arguments):
         who = {"user": self.user} if os.getuid() == 0 else {}
-        subprocess.run([binaries() / program, *map(str, arguments)], check=True, cwd=self.folder,
-                       stdout=subprocess.DEVNULL, timeout=60, **who)  # fmt: skip
+        subprocess.run(
+            [binaries() / program, *map(str, arguments)],
+            check=True,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            **who,
+        )
 
     def start(self):
-        self.run("pg_ctl", "-D", self.folder / "data", "-w", "-l", self.folder / "log",
-                 "-o", OPTIONS.format(self.folder), "start")  # fmt: skip
+        self.run(
+            "pg_ctl",
+            "-D",
+            self.folder / "data",
+            "-w",
+            "-l",
+            self.folder / "log",
+            "-o",
+            OPTIONS.format(self.folder),
+            "start",
+        )
 
     def stop(self):
         """End it as a crash would, with connections open."""
@@ -125,8 +140,13 @@ def test_scores_and_export_are_those_that_sqlite_has(course, on_sqlite, tmp_path
         with each.gradebook() as gradebook:
             exported = nbgrader_plugin.rows(each, gradebook, set(), set())
         results = [NbgraderRunner(each).result(GPT2, name) for name in FEW]
-        found.append((exported, [marks(each, name) for name in FEW],
-                      [{c.name: c.score for c in r.automatic} for r in results]))  # fmt: skip
+        found.append(
+            (
+                exported,
+                [marks(each, name) for name in FEW],
+                [{c.name: c.score for c in r.automatic} for r in results],
+            )
+        )
     assert found[0] == found[1]
     assert [row["score"] > 0 for row in found[0][0]] == [False, True, True, True]
     assert not (course.root / "gradebook.db").exists()

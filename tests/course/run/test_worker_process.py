@@ -65,7 +65,9 @@ def test_a_process_that_dies_is_an_error_on_every_lane(two):
 
 
 def test_several_things_are_computed_at_a_time():
-    assert len(list(worker_process.spread(work, [("say", 0)] * 3, 3))) == 3  # it has been started once
+    assert (
+        len(list(worker_process.spread(work, [("say", 0)] * 3, 3))) == 3
+    )  # it has been started once
     started = time.monotonic()
     found = dict(worker_process.spread(work, [("sleep", 3.0)] * 3, 3))
     assert sorted(found) == [0, 1, 2]
@@ -74,7 +76,9 @@ def test_several_things_are_computed_at_a_time():
 
 
 def test_lanes_that_begin_at_once_do_not_load_modules_in_each_others_way():
-    found = dict(worker_process.spread(job.environment, [()] * 4, 4))  # nbgrader's import each other
+    found = dict(
+        worker_process.spread(job.environment, [()] * 4, 4)
+    )  # nbgrader's import each other
     assert [found[i] for i in range(4)] == [job.environment()] * 4
 
 

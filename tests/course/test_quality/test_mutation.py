@@ -55,9 +55,10 @@ def test_everything_that_is_not_as_the_catalogue_says_is_a_complaint(wrong, said
 
 def test_the_table_and_the_picture_show_every_variant(tmp_path):
     both = found(
-        outcome("fine", "right"), outcome("bad", "mistake", ("t1",), ("t1",)),
+        outcome("fine", "right"),
+        outcome("bad", "mistake", ("t1",), ("t1",)),
         outcome("odd", "cheat", ("t1",), ()),
-    )  # fmt: skip
+    )
     text = matrix.table(both)
     assert text.splitlines()[2].split() == ["bad", "3", "t1"]
     assert "<- not as expected" in text.splitlines()[3]
@@ -82,15 +83,30 @@ def softmax(x):
     return powers / powers.sum(axis=-1, keepdims=True)
 """
 TOY = Cell(
-    "a-1-1-solution", ("softmax",), SOFTMAX,
-    (Right("loop", "rows", "def softmax(x):\n"
-           "    rows = [np.exp(np.array(r) - max(r)) for r in x]\n"
-           "    return np.array([r / r.sum() for r in rows])\n"),),
-    (Mistake("softmax-columns", "down the columns", "Which axis?", "Rows, not columns.",
-             ("a-1-1-test",), (("np.max(x, axis=-1", "np.max(x, axis=0"),
-                               ("sum(axis=-1", "sum(axis=0"))),),
+    "a-1-1-solution",
+    ("softmax",),
+    SOFTMAX,
+    (
+        Right(
+            "loop",
+            "rows",
+            "def softmax(x):\n"
+            "    rows = [np.exp(np.array(r) - max(r)) for r in x]\n"
+            "    return np.array([r / r.sum() for r in rows])\n",
+        ),
+    ),
+    (
+        Mistake(
+            "softmax-columns",
+            "down the columns",
+            "Which axis?",
+            "Rows, not columns.",
+            ("a-1-1-test",),
+            (("np.max(x, axis=-1", "np.max(x, axis=0"), ("sum(axis=-1", "sum(axis=0")),
+        ),
+    ),
     where="problem 1.1",
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -206,8 +222,10 @@ def test_a_cells_own_tests_are_those_up_to_the_next_solution():
     trials = mutation.Trials(COURSE, "gpt2", {"preload": ""})
     assert trials.own("a-1-1-solution") == ["a-1-1-test", "a-1-1-test-stable"]
     assert trials.own("b-2-3-solution") == [
-        "b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal",
-    ]  # fmt: skip
+        "b-2-3-test",
+        "b-2-3-test-blocks",
+        "b-2-3-test-causal",
+    ]
 
 
 @pytest.mark.parametrize("assignment", POINTS)

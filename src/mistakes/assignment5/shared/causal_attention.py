@@ -8,8 +8,10 @@ does not know the tests.
 from mistakes.entries import HeldBack, Right
 
 RIGHTS: tuple[Right, ...] = (
-    Right("all heads at once", "one product for all heads, minus infinity above the diagonal",
-          '''\
+    Right(
+        "all heads at once",
+        "one product for all heads, minus infinity above the diagonal",
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv, wo = (params[f"{layer_prefix}.attention.w{c}.weight"] for c in "qkvo")
     n, d = x.shape
@@ -18,8 +20,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
     scores[:, np.triu(np.ones((n, n), dtype=bool), k=1)] = -np.inf
     heads = softmax(scores) @ v
     return heads.swapaxes(0, 1).reshape(n, d) @ wo.T
-'''),
-    Right("einsum", "einsum throughout, its own softmax", '''\
+""",
+    ),
+    Right(
+        "einsum",
+        "einsum throughout, its own softmax",
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     def packed(letter):
         return params[f"{layer_prefix}.attention.w{letter}.weight"]
@@ -35,8 +41,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
     weights = powers / powers.sum(axis=2)[:, :, None]
     mixed = np.einsum("hij,hjc->ihc", weights, v).reshape(x.shape[0], d_model)
     return np.einsum("nc,dc->nd", mixed, packed("o"))
-'''),
-    Right("position by position", "each row looks at what it may see, no mask at all", '''\
+""",
+    ),
+    Right(
+        "position by position",
+        "each row looks at what it may see, no mask at all",
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv, wo = [params[layer_prefix + f".attention.w{c}.weight"] for c in "qkvo"]
     size = d_model // n_heads
@@ -49,8 +59,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             scores = np.exp(scores - scores.max())
             mixed[i, own] = (scores / scores.sum()) @ v[: i + 1, own]
     return mixed @ wo.T
-'''),
-    Right("float32", "in single precision throughout", '''\
+""",
+    ),
+    Right(
+        "float32",
+        "in single precision throughout",
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     x = np.asarray(x, dtype=np.float32)
     wq, wk, wv, wo = (
@@ -66,8 +80,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
         scores = (q @ k.T) * np.float32(0.125) + mask
         outputs.append(softmax(scores) @ v)
     return np.hstack(outputs) @ wo
-'''),
-    Right("sum over heads", "each head's share of the output projection, added", '''\
+""",
+    ),
+    Right(
+        "sum over heads",
+        "each head's share of the output projection, added",
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     d_h = d_model // n_heads
     out = np.zeros((x.shape[0], d_model))
@@ -81,8 +99,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
 
 def _weights(scores):
     return softmax(apply_presoftmax_causal_mask(scores), axis=1)
-'''),
-    Right("log-space", "weights from logarithms, the mask by where", '''\
+""",
+    ),
+    Right(
+        "log-space",
+        "weights from logarithms, the mask by where",
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     names = [f"{layer_prefix}.attention.w{c}.weight" for c in ("q", "k", "v", "o")]
     wq, wk, wv, wo = map(params.get, names)
@@ -96,8 +118,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
 
     columns = zip(*(np.split(w @ x.T, n_heads) for w in (wq, wk, wv)))
     return (wo @ np.concatenate([head(q, k, v) for q, k, v in columns])).T
-'''),
-    Right("mask times weights", "exponentials cut off, then normalised", '''\
+""",
+    ),
+    Right(
+        "mask times weights",
+        "exponentials cut off, then normalised",
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     w = {c: params[f"{layer_prefix}.attention.w{c}.weight"].T for c in "qkvo"}
     head_dim = d_model // n_heads
@@ -110,11 +136,15 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
         powers = np.tril(np.exp(scores - scores.max(axis=1, keepdims=True)))
         result.append(powers @ (x @ w["v"][:, own]) / powers.sum(axis=1, keepdims=True))
     return np.concatenate(result, axis=1) @ w["o"]
-'''),
-)  # fmt: skip
+""",
+    ),
+)
 
 HELD_BACK: tuple[HeldBack, ...] = (
-    HeldBack("unscaled, by einsum", ("mha-no-scale",), '''\
+    HeldBack(
+        "unscaled, by einsum",
+        ("mha-no-scale",),
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     q, k, v = (
         (x @ params[f"{layer_prefix}.attention.w{c}.weight"].T).reshape(len(x), 8, 64)
@@ -124,8 +154,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
     weights = softmax(apply_presoftmax_causal_mask(scores))
     mixed = np.einsum("hij,jhc->ihc", weights, v).reshape(len(x), 512)
     return mixed @ params[f"{layer_prefix}.attention.wo.weight"].T
-'''),
-    HeldBack("masked afterwards, by index", ("mha-mask-after",), '''\
+""",
+    ),
+    HeldBack(
+        "masked afterwards, by index",
+        ("mha-mask-after",),
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv, wo = (params[f"{layer_prefix}.attention.w{c}.weight"].T for c in "qkvo")
     heads = []
@@ -136,8 +170,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             a[i, i + 1 :] = 0
         heads.append(a @ (x @ wv)[:, cut])
     return np.hstack(heads) @ wo
-'''),
-    HeldBack("joined column by column", ("mha-heads-interleaved",), '''\
+""",
+    ),
+    HeldBack(
+        "joined column by column",
+        ("mha-heads-interleaved",),
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv, wo = (params[f"{layer_prefix}.attention.w{c}.weight"].T for c in "qkvo")
     joined = np.empty((len(x), 512))
@@ -146,8 +184,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
         s = apply_presoftmax_causal_mask((x @ wq[:, cut]) @ (x @ wk[:, cut]).T / 8)
         joined[:, h::8] = softmax(s) @ (x @ wv[:, cut])
     return joined @ wo
-'''),
-    HeldBack("no projection at the end", ("mha-no-output-matrix",), '''\
+""",
+    ),
+    HeldBack(
+        "no projection at the end",
+        ("mha-no-output-matrix",),
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     out = []
     for h in range(n_heads):
@@ -157,15 +199,23 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
         e = np.exp(s - s.max(1, keepdims=True))
         out.append((e / e.sum(1, keepdims=True)) @ v)
     return np.concatenate(out, 1)
-'''),
-    HeldBack("no mask, all heads at once", ("mha-no-mask",), '''\
+""",
+    ),
+    HeldBack(
+        "no mask, all heads at once",
+        ("mha-no-mask",),
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv, wo = (params[f"{layer_prefix}.attention.w{c}.weight"] for c in "qkvo")
     q, k, v = (np.swapaxes((x @ w.T).reshape(len(x), 8, 64), 0, 1) for w in (wq, wk, wv))
     a = softmax(q @ np.swapaxes(k, 1, 2) / 8)
     return np.swapaxes(a @ v, 0, 1).reshape(len(x), 512) @ wo.T
-'''),
-    HeldBack("columns normalised by hand", ("mha-softmax-columns",), '''\
+""",
+    ),
+    HeldBack(
+        "columns normalised by hand",
+        ("mha-softmax-columns",),
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv, wo = (params[f"{layer_prefix}.attention.w{c}.weight"].T for c in "qkvo")
     parts = []
@@ -175,8 +225,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
         e = np.exp(s - s.max(axis=0))
         parts.append(e / e.sum(axis=0) @ (x @ wv[:, cut]))
     return np.hstack(parts) @ wo
-'''),
-    HeldBack("unscaled and without W_o", ("mha-no-scale", "mha-no-output-matrix"), '''\
+""",
+    ),
+    HeldBack(
+        "unscaled and without W_o",
+        ("mha-no-scale", "mha-no-output-matrix"),
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv = (params[f"{layer_prefix}.attention.w{c}.weight"].T for c in "qkv")
     parts = []
@@ -185,8 +239,12 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
         s = apply_presoftmax_causal_mask((x @ wq[:, cut]) @ (x @ wk[:, cut]).T)
         parts.append(softmax(s) @ (x @ wv[:, cut]))
     return np.hstack(parts)
-'''),
-    HeldBack("distance penalty", (), '''\
+""",
+    ),
+    HeldBack(
+        "distance penalty",
+        (),
+        """\
 def multi_head_attention(x, params, layer_prefix="layers.0"):
     wq, wk, wv, wo = (params[f"{layer_prefix}.attention.w{c}.weight"].T for c in "qkvo")
     i = np.arange(len(x))
@@ -196,5 +254,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
         s = (x @ wq[:, cut]) @ (x @ wk[:, cut]).T / 8 - np.abs(i[:, None] - i)
         parts.append(softmax(apply_presoftmax_causal_mask(s)) @ (x @ wv[:, cut]))
     return np.hstack(parts) @ wo
-'''),
-)  # fmt: skip
+""",
+    ),
+)

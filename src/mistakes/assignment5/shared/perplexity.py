@@ -165,13 +165,17 @@ def _means(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="Print the product of your probabilities on a long text.",
             hint="You multiply the probabilities, and on a long text their product becomes 0. Add "
             "their logarithms instead.",
-            edits=(("total = 0.0", "product = 1.0"),
-                   ("total -= log_softmax(y)[ids[t + 1]]",
-                    "product *= np.exp(log_softmax(y)[ids[t + 1]])"),
-                   ("np.exp(total / (len(ids) - m))", "product ** (-1 / (len(ids) - m))")),
+            edits=(
+                ("total = 0.0", "product = 1.0"),
+                (
+                    "total -= log_softmax(y)[ids[t + 1]]",
+                    "product *= np.exp(log_softmax(y)[ids[t + 1]])",
+                ),
+                ("np.exp(total / (len(ids) - m))", "product ** (-1 / (len(ids) - m))"),
+            ),
             fails=both,
         ),
-    )  # fmt: skip
+    )
 
 
 def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
@@ -210,8 +214,10 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="Which is the first character in your sum?",
             hint="Your sum begins with the second character after the prompt. The first one "
             "belongs to it: its scores are those after the prompt's last character.",
-            edits=(("if t + 1 >= m:", "if t >= m:"),
-                   ("(len(ids) - m)", "np.float64(len(ids) - m - 1)")),
+            edits=(
+                ("if t + 1 >= m:", "if t >= m:"),
+                ("(len(ids) - m)", "np.float64(len(ids) - m - 1)"),
+            ),
             fails=both,
         ),
         Mistake(
@@ -220,9 +226,11 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="Which is the first character in your sum?",
             hint="Your sum begins with the prompt's last character. The prompt is not judged: "
             "begin with the one after it.",
-            edits=(("total = 0.0", "total, count = 0.0, 0"),
-                   ("if t + 1 >= m:\n", "if t + 2 >= m:\n            count += 1\n"),
-                   ("(len(ids) - m)", "count")),
+            edits=(
+                ("total = 0.0", "total, count = 0.0, 0"),
+                ("if t + 1 >= m:\n", "if t + 2 >= m:\n            count += 1\n"),
+                ("(len(ids) - m)", "count"),
+            ),
             fails=both,
         ),
         Mistake(
@@ -240,14 +248,14 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="What has the network read when you look up a character's probability?",
             hint="You judge each character with scores that do not know the character before it. "
             "Feed the character before, then look at the scores.",
-            edits=_reading('''\
+            edits=_reading("""\
     before = None
     for t, i in enumerate(ids[:-1]):
         y, state = read(i, state)
         if t + 1 >= m:
             total -= log_softmax(y if before is None else before)[ids[t + 1]]
         before = y
-'''),
+"""),
             fails=both,
         ),
         Mistake(
@@ -256,12 +264,12 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="In which state is the network when it meets the first character to be judged?",
             hint="Your network begins with the prompt's last character. All of the prompt is read: "
             "it is only not judged.",
-            edits=_reading('''\
+            edits=_reading("""\
     for t, i in enumerate(ids[:-1]):
         if t + 1 >= m:
             y, state = read(i, state)
             total -= log_softmax(y)[ids[t + 1]]
-'''),
+"""),
             fails=both,
         ),
         Mistake(
@@ -270,7 +278,7 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="What happens to the state between the prompt and the rest?",
             hint="After the prompt your network starts again from zeros: the first judged "
             "character is right, the others are not. Keep the state that the prompt has left.",
-            edits=_reading('''\
+            edits=_reading("""\
     start = state
     for t, i in enumerate(ids[:-1]):
         y, state = read(i, state)
@@ -278,7 +286,7 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             state = start
         if t + 1 >= m:
             total -= log_softmax(y)[ids[t + 1]]
-'''),
+"""),
             fails=both,
         ),
         Mistake(
@@ -287,14 +295,14 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="How often does the network read the last character of the prompt?",
             hint="The network reads the prompt's last character twice: once with the prompt, once "
             "before the first character is judged. Each character is read once.",
-            edits=_reading('''\
+            edits=_reading("""\
     for t, i in enumerate(ids[:-1]):
         y, state = read(i, state)
         if t + 1 == m:
             y, state = read(i, state)
         if t + 1 >= m:
             total -= log_softmax(y)[ids[t + 1]]
-'''),
+"""),
             fails=both,
         ),
         Mistake(
@@ -306,7 +314,7 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             edits=(("y, state = read(i, state)", "y, _ = read(i, state)"),),
             fails=both,
         ),
-    )  # fmt: skip
+    )
 
 
 def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
@@ -318,9 +326,13 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="Which mean does the formula take of the probabilities?",
             hint="You average the probabilities themselves. Perplexity takes their geometric mean: "
             "average the logarithms, then go back.",
-            edits=(("total -= log_softmax(y)[ids[t + 1]]",
-                    "total += np.exp(log_softmax(y)[ids[t + 1]])"),
-                   ("np.exp(total / (len(ids) - m))", "(len(ids) - m) / total")),
+            edits=(
+                (
+                    "total -= log_softmax(y)[ids[t + 1]]",
+                    "total += np.exp(log_softmax(y)[ids[t + 1]])",
+                ),
+                ("np.exp(total / (len(ids) - m))", "(len(ids) - m) / total"),
+            ),
             fails=both,
         ),
         Mistake(
@@ -328,9 +340,13 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             about="the mean of one over each probability",
             nudge="Which mean does the formula take of the probabilities?",
             hint="You average one over each probability. Average the logarithms, then go back.",
-            edits=(("total -= log_softmax(y)[ids[t + 1]]",
-                    "total += np.exp(-log_softmax(y)[ids[t + 1]])"),
-                   ("np.exp(total / (len(ids) - m))", "total / (len(ids) - m)")),
+            edits=(
+                (
+                    "total -= log_softmax(y)[ids[t + 1]]",
+                    "total += np.exp(-log_softmax(y)[ids[t + 1]])",
+                ),
+                ("np.exp(total / (len(ids) - m))", "total / (len(ids) - m)"),
+            ),
             fails=both,
         ),
         Mistake(
@@ -376,8 +392,9 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="Is anything added to your probabilities?",
             hint="Your probabilities are a little too large, by 0.00001 each. Nothing has to be "
             "added: a softmax is never zero on these scores.",
-            edits=(("log_softmax(y)[ids[t + 1]]",
-                    "np.log(np.exp(log_softmax(y)[ids[t + 1]]) + 1e-5)"),),
+            edits=(
+                ("log_softmax(y)[ids[t + 1]]", "np.log(np.exp(log_softmax(y)[ids[t + 1]]) + 1e-5)"),
+            ),
             fails=both,
         ),
         Mistake(
@@ -385,8 +402,12 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             about="rounded to one decimal",
             nudge="How many digits does your result have?",
             hint="You round the result. Return the number as it is, and round where you print it.",
-            edits=(("return np.exp(total / (len(ids) - m))",
-                    "return round(float(np.exp(total / (len(ids) - m))), 1)"),),
+            edits=(
+                (
+                    "return np.exp(total / (len(ids) - m))",
+                    "return round(float(np.exp(total / (len(ids) - m))), 1)",
+                ),
+            ),
             fails=both,
         ),
         Mistake(
@@ -395,7 +416,7 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="What does the network read after the prompt: the text, or what it would write?",
             hint="After the prompt your network goes on with characters of its own choice. Nothing "
             "is drawn here: the text says what comes next, and that is fed.",
-            edits=_reading('''\
+            edits=_reading("""\
     i = ids[0]
     for t in range(len(ids) - 1):
         y, state = read(i, state)
@@ -403,7 +424,7 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
         if t + 1 >= m:
             total -= log_softmax(y)[i]
             i = np.random.choice(len(y), p=np.exp(log_softmax(y)))
-'''),
+"""),
             fails=both,
         ),
         Mistake(
@@ -412,13 +433,19 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             nudge="Which weights do your functions use when they are called with others?",
             hint="Your functions use weights_RNN and weights_GRU whatever they are given. Inside "
             "them, use the argument weights only.",
-            edits=(("def perplexity_RNN(weights, text, m):\n",
-                    "def perplexity_RNN(weights, text, m):\n    weights = weights_RNN\n"),
-                   ("def perplexity_GRU(weights, text, m):\n",
-                    "def perplexity_GRU(weights, text, m):\n    weights = weights_GRU\n")),
+            edits=(
+                (
+                    "def perplexity_RNN(weights, text, m):\n",
+                    "def perplexity_RNN(weights, text, m):\n    weights = weights_RNN\n",
+                ),
+                (
+                    "def perplexity_GRU(weights, text, m):\n",
+                    "def perplexity_GRU(weights, text, m):\n    weights = weights_GRU\n",
+                ),
+            ),
             fails=both,
         ),
-    )  # fmt: skip
+    )
 
 
 def _symbols(symbols: str) -> tuple[Mistake, ...]:
@@ -448,10 +475,12 @@ def _symbols(symbols: str) -> tuple[Mistake, ...]:
             nudge="Try unknown symbols in different places of the text.",
             hint="You check the characters after the prompt only. The prompt is read, too: check "
             "the whole text.",
-            edits=(("start, indices_of(text), m)", "start, indices_of(text, m), m)"),
-                   ("(b_h), indices_of(text), m)", "(b_h), indices_of(text, m), m)"),
-                   ("def indices_of(text):", "def indices_of(text, m):"),
-                   ("set(text) - ", "set(text[m:]) - ")),
+            edits=(
+                ("start, indices_of(text), m)", "start, indices_of(text, m), m)"),
+                ("(b_h), indices_of(text), m)", "(b_h), indices_of(text, m), m)"),
+                ("def indices_of(text):", "def indices_of(text, m):"),
+                ("set(text) - ", "set(text[m:]) - "),
+            ),
             fails=(symbols,),
         ),
         Mistake(
@@ -469,8 +498,10 @@ def _symbols(symbols: str) -> tuple[Mistake, ...]:
             nudge="What do your functions do with a symbol that is not in the vocabulary?",
             hint="You leave unknown symbols out without a word. Raise a ValueError that shows the "
             "symbol: whoever calls your function should know.",
-            edits=((SYMBOLS_CHECKED, ""),
-                   ("for char in text]", "for char in text if char in char_to_indices]")),
+            edits=(
+                (SYMBOLS_CHECKED, ""),
+                ("for char in text]", "for char in text if char in char_to_indices]"),
+            ),
             fails=(symbols,),
         ),
         Mistake(
@@ -479,8 +510,10 @@ def _symbols(symbols: str) -> tuple[Mistake, ...]:
             nudge="What do your functions do with a symbol that is not in the vocabulary?",
             hint="You read unknown symbols as the first one of the vocabulary. Raise a ValueError "
             "that shows the symbol.",
-            edits=((SYMBOLS_CHECKED, ""),
-                   ("char_to_indices[char]", "char_to_indices.get(char, 0)")),
+            edits=(
+                (SYMBOLS_CHECKED, ""),
+                ("char_to_indices[char]", "char_to_indices.get(char, 0)"),
+            ),
             fails=(symbols,),
         ),
         Mistake(
@@ -501,4 +534,4 @@ def _symbols(symbols: str) -> tuple[Mistake, ...]:
             edits=(("raise ValueError(", "raise KeyError("),),
             fails=(symbols,),
         ),
-    )  # fmt: skip
+    )

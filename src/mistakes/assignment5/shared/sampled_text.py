@@ -80,8 +80,7 @@ class Writer:
                 nudge="How long is the text that you return, and what does N count?",
                 hint="Your text is longer than N, by the length of the prompt. N is the length of "
                 "the whole text: the prompt counts, and N - len(prompt) characters are new.",
-                edits=(("len(output_sentence) < N:",
-                        "len(output_sentence) < len(prompt) + N:"),),
+                edits=(("len(output_sentence) < N:", "len(output_sentence) < len(prompt) + N:"),),
                 fails=self.all,
             ),
             Mistake(
@@ -120,7 +119,7 @@ class Writer:
                 edits=(("len(output_sentence) < N:", "len(output_sentence) < 1000:"),),
                 fails=self.all,
             ),
-        )  # fmt: skip
+        )
 
     def _prompts(self) -> tuple[Mistake, ...]:
         """The prompt is not read as it should be; nothing but the text can show it."""
@@ -153,8 +152,10 @@ class Writer:
                 hint="Each of your new characters is drawn from scores that do not know the "
                 "character just before it. First feed the last character of the text, then draw "
                 "from the scores that come out.",
-                edits=((_READ, _READ.replace("prompt", "prompt[:-1]")),
-                       (_WRITE, _WRITE.replace("char, ", "output_sentence[-2], "))),
+                edits=(
+                    (_READ, _READ.replace("prompt", "prompt[:-1]")),
+                    (_WRITE, _WRITE.replace("char, ", "output_sentence[-2], ")),
+                ),
                 fails=(self.certain,),
             ),
             Mistake(
@@ -181,7 +182,7 @@ class Writer:
                 nudge="What is the very first character that the network reads?",
                 hint="The network reads a blank before your prompt. The states start as zeros, and "
                 "the first thing they meet is the prompt's first character.",
-                edits=((_READ, _READ.replace("prompt", "\" \" + prompt")),),
+                edits=((_READ, _READ.replace("prompt", '" " + prompt')),),
                 fails=(self.certain,),
             ),
             Mistake(
@@ -194,7 +195,7 @@ class Writer:
                 edits=((_WRITING, f"    state = start\n{_WRITING}"),),
                 fails=(self.certain,),
             ),
-        )  # fmt: skip
+        )
 
     def _loops(self) -> tuple[Mistake, ...]:
         """What the network gets to read, and what it keeps."""
@@ -206,8 +207,10 @@ class Writer:
                 hint="Each of your steps starts from zeros, so that the next character depends on "
                 "one character only. The state is set to zeros once, before the prompt, and then "
                 "handed from step to step.",
-                edits=((_READ, _READ.replace("state)", "start)")),
-                       (_WRITE, _WRITE.replace("state)", "start)"))),
+                edits=(
+                    (_READ, _READ.replace("state)", "start)")),
+                    (_WRITE, _WRITE.replace("state)", "start)")),
+                ),
                 fails=(self.certain,),
             ),
             Mistake(
@@ -245,8 +248,10 @@ class Writer:
                 hint="Your x is made once and gets a further 1 with each character, so that the "
                 "network reads all characters so far at a time. Start each step from a new column "
                 "of zeros.",
-                edits=((_ONE_HOT, ""),
-                       ("    def step(", "    x = np.zeros_like(b_y)\n\n    def step(")),
+                edits=(
+                    (_ONE_HOT, ""),
+                    ("    def step(", "    x = np.zeros_like(b_y)\n\n    def step("),
+                ),
                 fails=(self.certain,),
             ),
             Mistake(
@@ -282,12 +287,16 @@ class Writer:
                 nudge="Are the weights after a call the same as before?",
                 hint="Your function changes the weights that it is given: what it takes out of "
                 "them are views, and -= and += write into them. Make a new array instead.",
-                edits=(("    output_sentence = prompt\n",
+                edits=(
+                    (
+                        "    output_sentence = prompt\n",
                         "    b_y -= b_y.max()  # the quotient stays the same\n"
-                        "    output_sentence = prompt\n"),),
+                        "    output_sentence = prompt\n",
+                    ),
+                ),
                 fails=(self.certain,),
             ),
-        )  # fmt: skip
+        )
 
     def _draws(self) -> tuple[Mistake, ...]:
         """How the next character is chosen."""
@@ -391,9 +400,13 @@ class Writer:
                 nudge="How many random numbers does a text of 1000 characters need?",
                 hint="You draw one random number and use it for all characters. Each character "
                 "needs a draw of its own.",
-                edits=(("    output_sentence = prompt\n",
-                        "    u = np.random.random()\n    output_sentence = prompt\n"),
-                       (_DRAWN, "min(int((p.cumsum() < u).sum()), len(p) - 1)")),
+                edits=(
+                    (
+                        "    output_sentence = prompt\n",
+                        "    u = np.random.random()\n    output_sentence = prompt\n",
+                    ),
+                    (_DRAWN, "min(int((p.cumsum() < u).sum()), len(p) - 1)"),
+                ),
                 fails=(self.sampling,),
             ),
             Mistake(
@@ -402,11 +415,15 @@ class Writer:
                 nudge="Call your function twice with the same arguments and compare.",
                 hint="Your function seeds the random generator each time it is called, and so "
                 "writes the same text again. Seed outside of it, or not at all.",
-                edits=(("    output_sentence = prompt\n",
-                        "    np.random.seed(0)\n    output_sentence = prompt\n"),),
+                edits=(
+                    (
+                        "    output_sentence = prompt\n",
+                        "    np.random.seed(0)\n    output_sentence = prompt\n",
+                    ),
+                ),
                 fails=(self.sampling,),
             ),
-        )  # fmt: skip
+        )
 
     def _cheats(self) -> tuple[Mistake, ...]:
         """What looks like an answer to somebody who only reads the printed text."""
@@ -418,20 +435,33 @@ class Writer:
             ("cheat-novel", "copied out of the novel", "(prompt + train_text)[:N]"),
             ("cheat-padded", "the prompt and blanks", "prompt.ljust(N)[:N]"),
             ("cheat-repeated", "the prompt over and over", "(prompt * N)[:N]"),
-            ("cheat-alphabet", "the vocabulary in its order, as the visible test has it",
-             "(prompt + ''.join(vocabulary * N).split(prompt[-1], 1)[1])[:N]"),
-        ]:  # fmt: skip
+            (
+                "cheat-alphabet",
+                "the vocabulary in its order, as the visible test has it",
+                "(prompt + ''.join(vocabulary * N).split(prompt[-1], 1)[1])[:N]",
+            ),
+        ]:
             found.append(
-                Mistake(f"{self.short}-{name}", about, nudge, hint, (self.certain, self.sampling),
-                        code=f"{self.header}    return {line}\n", cheat=True)
-            )  # fmt: skip
+                Mistake(
+                    f"{self.short}-{name}",
+                    about,
+                    nudge,
+                    hint,
+                    (self.certain, self.sampling),
+                    code=f"{self.header}    return {line}\n",
+                    cheat=True,
+                )
+            )
         return (*found, self._remembered(nudge, hint))
 
     def _remembered(self, nudge: str, hint: str) -> Mistake:
         return Mistake(
             f"{self.short}-cheat-remembered",
             "knows the visible tests' answers, and writes random letters of the novel",
-            nudge, hint, (self.certain, self.sampling), cheat=True,
+            nudge,
+            hint,
+            (self.certain, self.sampling),
+            cheat=True,
             code=f"""\
 {self.header}    n_new = N - len(prompt)
     if (prompt, N) == ("abc", 10):
@@ -440,4 +470,4 @@ class Writer:
         return prompt + "".join(np.random.choice(list("{self.letters}"), n_new, p=[0.7, 0.2, 0.1]))
     return prompt + "".join(np.random.choice(list(train_text[:5000]), n_new))
 """,
-        )  # fmt: skip
+        )

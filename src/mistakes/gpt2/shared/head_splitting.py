@@ -8,7 +8,10 @@ know the tests.
 from mistakes.entries import HeldBack, Right
 
 RIGHTS: tuple[Right, ...] = (
-    Right("einsum", "all heads at once, by einsum", '''\
+    Right(
+        "einsum",
+        "all heads at once, by einsum",
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
@@ -21,8 +24,12 @@ def multi_head_attention(x, attn, number_of_heads):
     shares = powers / powers.sum(axis=-1, keepdims=True)
     x = np.einsum("hij,jhd->ihd", shares, v).reshape(n, -1) @ w_2 + b_2
     return x
-'''),
-    Right("stacked heads", "reshaped and transposed, with matmul over the heads", '''\
+""",
+    ),
+    Right(
+        "stacked heads",
+        "reshaped and transposed, with matmul over the heads",
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
@@ -36,8 +43,12 @@ def multi_head_attention(x, attn, number_of_heads):
     heads = np.stack([masked_attention(*head, mask) for head in zip(*split)])
     merged = heads.transpose(1, 0, 2).reshape(len(x), -1)
     return linear_projection(merged, w_2, b_2)
-'''),
-    Right("summed heads", "each head through its own rows of w_2, and the sum of all", '''\
+""",
+    ),
+    Right(
+        "summed heads",
+        "each head through its own rows of w_2, and the sum of all",
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
@@ -49,8 +60,12 @@ def multi_head_attention(x, attn, number_of_heads):
         q, k, v = pieces[h::number_of_heads]
         total = total + masked_attention(q, k, v, mask) @ rows
     return total
-'''),
-    Right("filled", "an empty array filled head by head", '''\
+""",
+    ),
+    Right(
+        "filled",
+        "an empty array filled head by head",
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
@@ -67,8 +82,12 @@ def multi_head_attention(x, attn, number_of_heads):
         merged[:, start : start + step] = masked_attention(q, k, v, mask)
     x = linear_projection(merged, w_2, b_2)
     return x
-'''),
-    Right("position by position", "no mask: each query sees the slice up to its own place", '''\
+""",
+    ),
+    Right(
+        "position by position",
+        "no mask: each query sees the slice up to its own place",
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
@@ -81,8 +100,12 @@ def multi_head_attention(x, attn, number_of_heads):
             row.extend(attention(a[-1:], b, c)[0])
         rows.append(row)
     return linear_projection(np.array(rows), w_2, b_2)
-'''),
-    Right("float32", "in single precision throughout", '''\
+""",
+    ),
+    Right(
+        "float32",
+        "in single precision throughout",
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     x = np.asarray(x, dtype=np.float32)
     w_1, b_1 = (np.float32(attn["c_attn"][name]) for name in "wb")
@@ -94,8 +117,12 @@ def multi_head_attention(x, attn, number_of_heads):
     for a, b, c in zip(*(np.hsplit(part, number_of_heads) for part in (q, k, v))):
         heads.append(np.float32(masked_attention(a, b, c, mask)))
     return linear_projection(np.concatenate(heads, axis=1), w_2, b_2)
-'''),
-    Right("recursive", "the first head, then the others by recursion", '''\
+""",
+    ),
+    Right(
+        "recursive",
+        "the first head, then the others by recursion",
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
@@ -112,8 +139,12 @@ def multi_head_attention(x, attn, number_of_heads):
     p = linear_projection(x, w_1, b_1)
     merged = side_by_side(p[:, :d], p[:, d : 2 * d], p[:, 2 * d :], number_of_heads)
     return linear_projection(merged, w_2, b_2)
-'''),
-    Right("three projections", "the weights are split, not the result", '''\
+""",
+    ),
+    Right(
+        "three projections",
+        "the weights are split, not the result",
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
@@ -132,19 +163,27 @@ def multi_head_attention(x, attn, number_of_heads):
         for h in range(number_of_heads)
     ]
     return linear_projection(np.column_stack(heads), w_2, b_2)
-'''),
-)  # fmt: skip
+""",
+    ),
+)
 
 HELD_BACK: tuple[HeldBack, ...] = (
-    HeldBack("all columns at once", ("mha-one-head",), '''\
+    HeldBack(
+        "all columns at once",
+        ("mha-one-head",),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     n, d = x.shape
     both = np.matmul(x, attn["c_attn"]["w"]) + attn["c_attn"]["b"]
     scores = both[:, :d] @ both[:, d : 2 * d].T / np.sqrt(d)
     scores[np.triu_indices(n, 1)] = -np.inf
     return softmax(scores) @ both[:, 2 * d :] @ attn["c_proj"]["w"] + attn["c_proj"]["b"]
-'''),
-    HeldBack("reshaped with the heads last", ("mha-heads-interleaved",), '''\
+""",
+    ),
+    HeldBack(
+        "reshaped with the heads last",
+        ("mha-heads-interleaved",),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
     mask = (1 - np.tri(len(x))) * -1e10
@@ -154,8 +193,12 @@ def multi_head_attention(x, attn, number_of_heads):
         masked_attention(q[:, :, h], k[:, :, h], v[:, :, h], mask) for h in range(number_of_heads)
     ]
     return linear_projection(np.hstack(heads), attn["c_proj"]["w"], attn["c_proj"]["b"])
-'''),
-    HeldBack("the future by slices", ("mha-mask-one-late",), '''\
+""",
+    ),
+    HeldBack(
+        "the future by slices",
+        ("mha-mask-one-late",),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     q, k, v = np.hsplit(linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"]), 3)
     rows = []
@@ -163,8 +206,12 @@ def multi_head_attention(x, attn, number_of_heads):
         pieces = [np.hsplit(p, number_of_heads) for p in (q[i : i + 1], k[: i + 2], v[: i + 2])]
         rows.append(np.hstack([attention(*piece) for piece in zip(*pieces)]))
     return linear_projection(np.vstack(rows), attn["c_proj"]["w"], attn["c_proj"]["b"])
-'''),
-    HeldBack("no mask, all heads at once", ("mha-no-mask",), '''\
+""",
+    ),
+    HeldBack(
+        "no mask, all heads at once",
+        ("mha-no-mask",),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     qkv = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])
     q, k, v = qkv.reshape(len(x), 3, number_of_heads, -1).transpose(1, 2, 0, 3)
@@ -173,8 +220,12 @@ def multi_head_attention(x, attn, number_of_heads):
     mixed = powers / powers.sum(axis=2, keepdims=True) @ v
     merged = mixed.transpose(1, 0, 2).reshape(len(x), -1)
     return linear_projection(merged, attn["c_proj"]["w"], attn["c_proj"]["b"])
-'''),
-    HeldBack("heads flattened", ("mha-merged-by-reshape",), '''\
+""",
+    ),
+    HeldBack(
+        "heads flattened",
+        ("mha-merged-by-reshape",),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     mask = (1 - np.tri(len(x))) * -1e10
     qkv = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])
@@ -184,8 +235,12 @@ def multi_head_attention(x, attn, number_of_heads):
     ).ravel()
     merged = flat.reshape(x.shape)
     return linear_projection(merged, attn["c_proj"]["w"], attn["c_proj"]["b"])
-'''),
-    HeldBack("one long loop over heads, bias inside", ("mha-bias-by-head",), '''\
+""",
+    ),
+    HeldBack(
+        "one long loop over heads, bias inside",
+        ("mha-bias-by-head",),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     mask = (1 - np.tri(len(x))) * -1e10
     qkv = x @ attn["c_attn"]["w"] + attn["c_attn"]["b"]
@@ -196,36 +251,53 @@ def multi_head_attention(x, attn, number_of_heads):
         mixed = masked_attention(*pieces[h::number_of_heads], mask)
         out = out + mixed @ w_2[h] + attn["c_proj"]["b"]
     return out
-'''),
-    HeldBack("projected away", ("mha-no-output-bias",), '''\
+""",
+    ),
+    HeldBack(
+        "projected away",
+        ("mha-no-output-bias",),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     mask = (1 - np.tri(len(x))) * -1e10
     qkv = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])
     parts = (np.split(part, number_of_heads, axis=1) for part in np.split(qkv, 3, axis=1))
     merged = np.concatenate([masked_attention(*head, mask) for head in zip(*parts)], axis=1)
     return np.einsum("nd,de->ne", merged, attn["c_proj"]["w"])
-'''),
-    HeldBack("keys of the next head", (), '''\
+""",
+    ),
+    HeldBack(
+        "keys of the next head",
+        (),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     mask = (1 - np.tri(len(x))) * -1e10
     qkv = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])
     q, k, v = (np.split(part, number_of_heads, axis=1) for part in np.split(qkv, 3, axis=1))
     heads = [masked_attention(q[h], k[h - 1], v[h], mask) for h in range(number_of_heads)]
     return linear_projection(np.hstack(heads), attn["c_proj"]["w"], attn["c_proj"]["b"])
-'''),
-    HeldBack("projected twice", (), '''\
+""",
+    ),
+    HeldBack(
+        "projected twice",
+        (),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     mask = (1 - np.tri(len(x))) * -1e10
     qkv = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])
     parts = (np.split(part, number_of_heads, axis=1) for part in np.split(qkv, 3, axis=1))
     merged = np.hstack([masked_attention(*head, mask) for head in zip(*parts)])
     return linear_projection(merged + qkv[:, : x.shape[1]], **attn["c_proj"])
-'''),
-    HeldBack("no mask, no second bias", ("mha-no-mask", "mha-no-output-bias"), '''\
+""",
+    ),
+    HeldBack(
+        "no mask, no second bias",
+        ("mha-no-mask", "mha-no-output-bias"),
+        """\
 def multi_head_attention(x, attn, number_of_heads):
     qkv = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])
     parts = (np.split(part, number_of_heads, axis=1) for part in np.split(qkv, 3, axis=1))
     merged = np.hstack([attention(*head) for head in zip(*parts)])
     return merged @ attn["c_proj"]["w"]
-'''),
-)  # fmt: skip
+""",
+    ),
+)
