@@ -32,6 +32,7 @@ ETC = (
 HIDDEN = (
     "autograder",
     "course",
+    "hidden_tests",
     "mistakes",
 )  # packages of ours that may be installed beside the student's
 FIRST_UID = 61_001  # of users that own nothing; each fork server of root's becomes one of them

@@ -18,6 +18,7 @@ from typing import Any
 
 import autograder
 import course as course_package
+import hidden_tests
 import minikernel
 import mistakes
 import seqlab
@@ -106,7 +107,7 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     for folder, packages in (
         ("open", (seqlab, minikernel)),
-        ("closed", (autograder, course_package, mistakes)),
+        ("closed", (autograder, course_package, hidden_tests, mistakes)),
     ):
         for package in packages:
             yield from _tree(Path(package.__file__ or "").parent, f"{folder}/{package.__name__}")

@@ -86,7 +86,7 @@ IMPORTS = """\
 import importlib, sys
 sys.path += ["@REPOSITORY@", "@REPOSITORY@/src", "@COURSE@"]
 for name in ("autograder", "course", "autograder.execution.test_kernel", "autograder.job",
-             "mistakes", "examples",
+             "hidden_tests", "hidden_tests.assignment5", "mistakes", "examples",
              "tests.autograder.adversaries", "training", "nbgrader_config"):
     try:
         print("IMPORTED", importlib.import_module(name).__file__)

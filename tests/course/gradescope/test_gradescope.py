@@ -108,6 +108,7 @@ def test_tests_and_catalogue_lie_where_only_root_reads(archive):
         "open/data",
         "closed/autograder",
         "closed/course",
+        "closed/hidden_tests",
         "closed/mistakes",
         "closed/assignment.json",
         "closed/settings.json",

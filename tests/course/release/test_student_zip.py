@@ -166,11 +166,11 @@ def test_a_secret_in_any_file_is_found(without_weights):
 def test_nothing_of_the_staffs_is_in_it(unpacked):
     names = [path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*")]
     assert not [
-        n for n in names if re.search(r"autograder|course|mistakes|source|solution|examples|minikernel", n)
+        n for n in names if re.search(r"autograder|course|hidden_tests|mistakes|source|solution|examples|minikernel", n)
     ]
     for path in unpacked.rglob("*.py"):
         imports = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE)
-        assert not {"autograder", "course", "minikernel", "mistakes", "training", "examples", "nbgrader"} & {*imports}
+        assert not {"autograder", "course", "hidden_tests", "minikernel", "mistakes", "training", "examples", "nbgrader"} & {*imports}
 
 
 def test_a_handout_with_a_secret_is_refused_and_the_old_one_stays(course, packed, monkeypatch):
