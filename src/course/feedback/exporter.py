@@ -23,9 +23,9 @@ from autograder.submission import intake, reader, repair
 from course.directory import Course
 from course.feedback import leak_check
 from course.feedback.leak_check import PageRefused, Secret
-from course.feedback.marks import Book, Marks
-from course.feedback.page import Page, GradedSubmission, Switches
 from course.feedback.mark_scheme import Scheme, scheme
+from course.feedback.marks import Book, Marks
+from course.feedback.page import GradedSubmission, Page, Switches
 
 NOT_GRADED = "This file lay beside the notebook that was graded. It is not part of the assignment."
 HINTS = ("off", "mild", "full")
@@ -65,7 +65,9 @@ class FeedbackPage(Exporter):
             course = Course.find(Path(resources["metadata"]["path"]).resolve())
             return self._page(nb, about, course.root), resources
         except Exception as error:
-            said = str(error) if isinstance(error, PageRefused) else f"{type(error).__name__}: {error}"
+            said = (
+                str(error) if isinstance(error, PageRefused) else f"{type(error).__name__}: {error}"
+            )
             self.refused[about["student"]] = said
             self.log.error("no feedback for %s: %s", about["student"], said)
             raise
@@ -85,7 +87,10 @@ class FeedbackPage(Exporter):
         return Switches(**{name: getattr(self, name) for name in Switches.__dataclass_fields__})
 
     def _submission(
-        self, notebook: NotebookNode, about: Mapping[str, str], root: Path,
+        self,
+        notebook: NotebookNode,
+        about: Mapping[str, str],
+        root: Path,
         masters: Mapping[str, NotebookNode],
     ) -> GradedSubmission:
         name = about["assignment"]
@@ -93,8 +98,12 @@ class FeedbackPage(Exporter):
         master = masters.get(name)
         schemes = {cell.id: scheme(cell.source) for cell in master.cells} if master else {}
         return GradedSubmission(
-            course=self.course_id, assignment=name, student=about["student"], notebook=notebook,
-            release=release, marks=self._marks(about),
+            course=self.course_id,
+            assignment=name,
+            student=about["student"],
+            notebook=notebook,
+            release=release,
+            marks=self._marks(about),
             handed_in=outputs_of(root, about, notebook, release),
             schemes={key: found for key, found in schemes.items() if found != Scheme()},
         )

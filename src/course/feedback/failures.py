@@ -19,8 +19,8 @@ from typing import Any, Literal
 from nbconvert.filters.ansi import strip_ansi
 from nbformat import NotebookNode
 
-from course.feedback import wording
 from autograder.execution.session import HIDDEN
+from course.feedback import wording
 
 Hints = Literal["off", "mild", "full"]
 IN_TEST = re.compile(r"^(?:Cell In\s*\[\d+\]|Input In \[\d+\]).*?line (\d+)", re.MULTILINE)

@@ -14,18 +14,57 @@ from latex2mathml.converter import convert_to_element
 
 LONGEST = 2000  # characters
 DRAWING = {
-    "math", "mrow", "mi", "mo", "mn", "mtext", "mspace", "ms", "msub", "msup", "msubsup", "mfrac",
-    "msqrt", "mroot", "mover", "munder", "munderover", "mtable", "mtr", "mtd", "mstyle", "mpadded",
-    "mphantom", "menclose", "mmultiscripts", "mprescripts", "none",
+    "math",
+    "mrow",
+    "mi",
+    "mo",
+    "mn",
+    "mtext",
+    "mspace",
+    "ms",
+    "msub",
+    "msup",
+    "msubsup",
+    "mfrac",
+    "msqrt",
+    "mroot",
+    "mover",
+    "munder",
+    "munderover",
+    "mtable",
+    "mtr",
+    "mtd",
+    "mstyle",
+    "mpadded",
+    "mphantom",
+    "menclose",
+    "mmultiscripts",
+    "mprescripts",
+    "none",
 }
 ATTRIBUTES = {
-    "display", "mathvariant", "stretchy", "fence", "form", "width", "displaystyle", "columnalign",
-    "accent", "linethickness", "minsize", "maxsize", "lspace", "rspace", "notation",
+    "display",
+    "mathvariant",
+    "stretchy",
+    "fence",
+    "form",
+    "width",
+    "displaystyle",
+    "columnalign",
+    "accent",
+    "linethickness",
+    "minsize",
+    "maxsize",
+    "lspace",
+    "rspace",
+    "notation",
 }
 VALUE = re.compile(r"[A-Za-z0-9. %-]{1,20}")
 UNKNOWN = {  # to latex2mathml, in words that it knows
-    r"\arg": r"\operatorname{arg}", r"\begin{aligned}": r"\begin{align*}",
-    r"\end{aligned}": r"\end{align*}", r"\begin{gathered}": r"\begin{gather*}",
+    r"\arg": r"\operatorname{arg}",
+    r"\begin{aligned}": r"\begin{align*}",
+    r"\end{aligned}": r"\end{align*}",
+    r"\begin{gathered}": r"\begin{gather*}",
     r"\end{gathered}": r"\end{gather*}",
 }
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
@@ -58,10 +97,14 @@ def _known(latex: str) -> str:
 def _kept(element: ET.Element) -> ET.Element:
     """Return an element with what is below it, as far as it draws."""
     name = element.tag if element.tag in DRAWING else "mrow"
-    kept = ET.Element(name, {
-        key: value for key, value in element.attrib.items()
-        if key in ATTRIBUTES and VALUE.fullmatch(value)
-    })
+    kept = ET.Element(
+        name,
+        {
+            key: value
+            for key, value in element.attrib.items()
+            if key in ATTRIBUTES and VALUE.fullmatch(value)
+        },
+    )
     kept.text = _styled(html.unescape(element.text or ""), kept)
     kept.extend(_kept(child) for child in element)
     return kept

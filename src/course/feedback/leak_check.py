@@ -14,15 +14,53 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from course.release import leaks
 from course.feedback.mark_scheme import scheme
+from course.release import leaks
 
-BLOCKS = frozenset({
-    "address", "article", "aside", "blockquote", "body", "br", "dd", "details", "div", "dl", "dt",
-    "footer", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "img", "li",
-    "main", "nav", "ol", "p", "pre", "section", "style", "summary", "table", "tbody", "td", "th",
-    "thead", "title", "tr", "ul",
-})
+BLOCKS = frozenset(
+    {
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "br",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "head",
+        "header",
+        "hr",
+        "html",
+        "img",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "style",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "title",
+        "tr",
+        "ul",
+    }
+)
 BETWEEN = re.compile(r"\$[^$]*\$|[*_`#|]+|\[|\]\([^)]*\)|(?<=[.!?])\s+")
 SENTENCE = 40  # characters; shorter pieces of prose come together by chance
 TAG = re.compile(

@@ -100,7 +100,10 @@ class Book:
 
 def _mark(grade: Any) -> Mark:
     return Mark(
-        name=grade.name, points=grade.score or 0.0, possible=grade.max_score,
-        extra=grade.extra_credit or 0.0, by_person=grade.manual_score is not None,
+        name=grade.name,
+        points=grade.score or 0.0,
+        possible=grade.max_score,
+        extra=grade.extra_credit or 0.0,
+        by_person=grade.manual_score is not None,
         waits=bool(grade.needs_manual_grade),
     )

@@ -19,8 +19,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from autograder.execution import outputs
-from course.feedback.formulas import mathml
 from autograder.submission.sanitize import TAGS
+from course.feedback.formulas import mathml
 
 ATTRIBUTES = {"a": ["href", "title"], "abbr": ["title"], "ol": ["start"], "span": ["class"]}
 MARKS = "\ue000", "\ue001"  # around the number of a formula while its text is being cleaned

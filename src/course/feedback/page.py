@@ -17,12 +17,17 @@ from nbgrader import utils
 
 from course.feedback import failures, markup, wording
 from course.feedback.failures import Failure, Hints, Teller
+from course.feedback.mark_scheme import Scheme
 from course.feedback.marks import Mark, Marks
 from course.feedback.problems import Outline, Problem, headings, outline, without
-from course.feedback.mark_scheme import Scheme
 
 PASSED, FAILED, PARTLY, NOT_RUN, WAITS, MARKED = STATES = (
-    "passed", "failed", "partly passed", "not run", "waits for a person", "marked",
+    "passed",
+    "failed",
+    "partly passed",
+    "not run",
+    "waits for a person",
+    "marked",
 )
 SIGNS = dict(zip(STATES, "✓✗◐–…●", strict=True))
 NOT_RUN_ERROR = "NotRun"  # see autograder.execution.session
@@ -259,14 +264,20 @@ class Page:
             yield self._test(name, cell, mark, was_hidden)
             was_hidden = was_hidden or (cell is not None and _has_run_hidden(cell))
 
-    def _test(self, name: str, cell: NotebookNode | None, mark: Mark, was_hidden: bool) -> TestResult:
+    def _test(
+        self, name: str, cell: NotebookNode | None, mark: Mark, was_hidden: bool
+    ) -> TestResult:
         state, failure = _state(cell, mark), None
         wrong = state in (FAILED, PARTLY) or (cell is not None and failures.error_of(cell))
         if cell is not None and wrong and state != NOT_RUN:
             failure = self._teller.tell(cell, was_hidden)
         return TestResult(
-            anchor=self._anchors.get(name, ""), title=self._title(name), state=state, mark=mark,
-            failure=failure, read_on=self._read_on(name, failure),
+            anchor=self._anchors.get(name, ""),
+            title=self._title(name),
+            state=state,
+            mark=mark,
+            failure=failure,
+            read_on=self._read_on(name, failure),
         )
 
     def _answer(self, cell: NotebookNode, mark: Mark) -> TestResult:
@@ -275,8 +286,12 @@ class Page:
         rubric = scheme.rubric if self.switches.show_rubric else ""
         model = scheme.model if self.switches.show_model_answers else ""
         return TestResult(
-            anchor=self._anchors[cell.id], title="Your answer", state=state, mark=mark,
-            answer=_written(cell), rubric=markup.markdown(rubric, below=4),
+            anchor=self._anchors[cell.id],
+            title="Your answer",
+            state=state,
+            mark=mark,
+            answer=_written(cell),
+            rubric=markup.markdown(rubric, below=4),
             model=markup.markdown(model, below=4),
         )
 
@@ -295,9 +310,11 @@ class Page:
         text = self.marks.comments.get(name, "")
         if not text:
             return None
-        body = Markup("<p>{}</p>").format(
-            "This cell is as it was handed out."
-        ) if text == SILENT else markup.markdown(text, below=4)
+        body = (
+            Markup("<p>{}</p>").format("This cell is as it was handed out.")
+            if text == SILENT
+            else markup.markdown(text, below=4)
+        )
         return Comment(self._anchors.get(name, ""), name, body)
 
     # Cells
@@ -315,17 +332,24 @@ class Page:
         if cell.cell_type != "code":
             body = markup.markdown(cell.source, below=3)
             return Shown(
-                anchor=self._anchors[cell.id], kind="text", title="Your text", body=body,
-                comment=self._comment(cell.id), result=self.results.get(cell.id),
+                anchor=self._anchors[cell.id],
+                kind="text",
+                title="Your text",
+                body=body,
+                comment=self._comment(cell.id),
+                result=self.results.get(cell.id),
             )
         said, line = self._teller.own_failure(cell)
         where = f" in line {line}" if line else ""
         return Shown(
-            anchor=self._anchors[cell.id], kind="code", title="Your code",
+            anchor=self._anchors[cell.id],
+            kind="code",
+            title="Your code",
             body=_block(cell.source),
             outputs=self.outputs(cell),
             note=f"When it was graded, this cell stopped{where}: {said}." if said else "",
-            comment=self._comment(cell.id), result=self.results.get(cell.id),
+            comment=self._comment(cell.id),
+            result=self.results.get(cell.id),
         )
 
     def _given_cell(self, cell: NotebookNode) -> Shown:
@@ -407,8 +431,11 @@ def when(time: datetime | None) -> str:
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_file), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(_file),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "share": share, "when": when}
     return environment.get_template("page.html.j2")
@@ -419,4 +446,4 @@ def _file(name: str) -> str:
     return files("course.feedback").joinpath(name).read_text("utf-8")
 
 
-__all__ = ["Page", "GradedSubmission", "Switches", "duration"]
+__all__ = ["GradedSubmission", "Page", "Switches", "duration"]

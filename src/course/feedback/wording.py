@@ -16,80 +16,141 @@ from functools import lru_cache
 
 LONGEST_NAME = 60
 KINDS = frozenset(
-    name for name, value in vars(builtins).items()
+    name
+    for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 ) | {"LinAlgError", "AxisError", "TokenError"}
-TYPES = frozenset(
-    name for name, value in vars(builtins).items() if isinstance(value, type)
-) | {"NoneType", "function", "module", "ndarray", "numpy.ndarray", "numpy", "np", "float64",
-     "numpy.float64", "float32", "numpy.float32", "int64", "numpy.int64", "generator",
-     "builtin_function_or_method", "Opaque"}
+TYPES = frozenset(name for name, value in vars(builtins).items() if isinstance(value, type)) | {
+    "NoneType",
+    "function",
+    "module",
+    "ndarray",
+    "numpy.ndarray",
+    "numpy",
+    "np",
+    "float64",
+    "numpy.float64",
+    "float32",
+    "numpy.float32",
+    "int64",
+    "numpy.int64",
+    "generator",
+    "builtin_function_or_method",
+    "Opaque",
+}
 
 # Python's and numpy's own messages: the class, a pattern for all of the message, and what is said.
 # Groups are names; all else in the message, as a key, a size or a shape, could be a test's data.
 OWN_MESSAGES = (
     ("NameError", r"name '(\w+)' is not defined", "the name {} is not defined"),
     ("NameError", r"cannot access free variable '(\w+)' .*", "{} has no value yet"),
-    ("UnboundLocalError", r"cannot access local variable '(\w+)' .*",
-     "{} is used before it has a value"),
+    (
+        "UnboundLocalError",
+        r"cannot access local variable '(\w+)' .*",
+        "{} is used before it has a value",
+    ),
     ("AttributeError", r"'([\w.]+)' object has no attribute '(\w+)'.*", "{} has no attribute {}"),
     ("AttributeError", r"module '([\w.]+)' has no attribute '(\w+)'.*", "{} has no attribute {}"),
-    ("TypeError", r"(?:\w+\.)*(\w+)\(\) missing \d+ required .*",
-     "{} was called with fewer arguments than it asks for"),
-    ("TypeError", r"(?:\w+\.)*(\w+)\(\) takes .*\d+ positional arguments? but .*",
-     "{} was called with more arguments than it takes"),
-    ("TypeError", r"(?:\w+\.)*(\w+)\(\) got an unexpected keyword argument '(\w+)'.*",
-     "{} does not know the argument {}"),
-    ("TypeError", r"unsupported operand type\(s\) for .{1,12}: '([\w.]+)' and '([\w.]+)'",
-     "an operator does not work between {} and {}"),
+    (
+        "TypeError",
+        r"(?:\w+\.)*(\w+)\(\) missing \d+ required .*",
+        "{} was called with fewer arguments than it asks for",
+    ),
+    (
+        "TypeError",
+        r"(?:\w+\.)*(\w+)\(\) takes .*\d+ positional arguments? but .*",
+        "{} was called with more arguments than it takes",
+    ),
+    (
+        "TypeError",
+        r"(?:\w+\.)*(\w+)\(\) got an unexpected keyword argument '(\w+)'.*",
+        "{} does not know the argument {}",
+    ),
+    (
+        "TypeError",
+        r"unsupported operand type\(s\) for .{1,12}: '([\w.]+)' and '([\w.]+)'",
+        "an operator does not work between {} and {}",
+    ),
     ("TypeError", r"bad operand type for unary .: '([\w.]+)'", "an operator does not work on {}"),
     ("TypeError", r"'([\w.]+)' object is not subscriptable", "{} has no elements: [...] fails"),
     ("TypeError", r"'([\w.]+)' object is not callable", "{} cannot be called: (...) fails"),
     ("TypeError", r"'([\w.]+)' object is not iterable", "{} cannot be iterated over"),
     ("TypeError", r"cannot unpack non-iterable ([\w.]+) object", "{} cannot be unpacked"),
-    ("TypeError", r"'([\w.]+)' object does not support item assignment",
-     "elements of {} cannot be assigned to"),
-    ("TypeError", r"'([\w.]+)' object cannot be interpreted as an integer",
-     "{} stands where an integer is needed"),
-    ("TypeError", r"(?:list|tuple|string) indices must be integers.*",
-     "an index that is no integer"),
-    ("TypeError", r"only .* can be converted to .*",
-     "an array of several numbers stands where one number is needed"),
-    ("IndexError", r"(?:list|tuple|string)(?: assignment)? index out of range",
-     "an index beyond the end"),
+    (
+        "TypeError",
+        r"'([\w.]+)' object does not support item assignment",
+        "elements of {} cannot be assigned to",
+    ),
+    (
+        "TypeError",
+        r"'([\w.]+)' object cannot be interpreted as an integer",
+        "{} stands where an integer is needed",
+    ),
+    (
+        "TypeError",
+        r"(?:list|tuple|string) indices must be integers.*",
+        "an index that is no integer",
+    ),
+    (
+        "TypeError",
+        r"only .* can be converted to .*",
+        "an array of several numbers stands where one number is needed",
+    ),
+    (
+        "IndexError",
+        r"(?:list|tuple|string)(?: assignment)? index out of range",
+        "an index beyond the end",
+    ),
     ("IndexError", r"index .* is out of bounds .*", "an index outside of an array"),
     ("IndexError", r"too many indices for array.*", "more indices than the array has dimensions"),
     ("IndexError", r"only integers, slices .*", "an index that is none"),
     ("IndexError", r"boolean index did not match .*", "a mask of another shape than the array"),
     ("IndexError", r"shape mismatch.*", "indices whose shapes do not go together"),
     ("AxisError", r"axis .* is out of bounds .*", "an axis that the array does not have"),
-    ("ValueError", r"operands could not be broadcast together.*",
-     "arrays whose shapes do not go together"),
-    ("ValueError", r"non-broadcastable output operand.*",
-     "arrays whose shapes do not go together"),
-    ("ValueError", r"could not broadcast input array.*",
-     "an array is assigned to a place of another shape"),
+    (
+        "ValueError",
+        r"operands could not be broadcast together.*",
+        "arrays whose shapes do not go together",
+    ),
+    ("ValueError", r"non-broadcastable output operand.*", "arrays whose shapes do not go together"),
+    (
+        "ValueError",
+        r"could not broadcast input array.*",
+        "an array is assigned to a place of another shape",
+    ),
     ("ValueError", r"matmul: .*", "a matrix product whose inner dimensions differ"),
     ("ValueError", r"shapes .* not aligned.*", "a matrix product whose inner dimensions differ"),
-    ("ValueError", r"The truth value of an array .*",
-     "an array of several numbers stands as a condition"),
+    (
+        "ValueError",
+        r"The truth value of an array .*",
+        "an array of several numbers stands as a condition",
+    ),
     ("ValueError", r"cannot reshape array .*", "reshape to another number of elements"),
     ("ValueError", r"all the input array.*", "arrays that cannot be joined: their shapes differ"),
-    ("ValueError", r"(?:not enough|too many) values to unpack.*",
-     "another number of values than there are names for"),
+    (
+        "ValueError",
+        r"(?:not enough|too many) values to unpack.*",
+        "another number of values than there are names for",
+    ),
     ("ValueError", r"axes don't match array", "transpose with another number of axes"),
     ("ValueError", r"setting an array element with a sequence.*", "rows of different lengths"),
     ("ValueError", r"assignment destination is read-only", "an argument is changed in place"),
     ("ValueError", r"math domain error", "a function outside of its domain"),
-    ("ValueError", r"array split does not result in an equal division",
-     "a split into parts that are not equal"),
+    (
+        "ValueError",
+        r"array split does not result in an equal division",
+        "a split into parts that are not equal",
+    ),
     ("KeyError", r"(?s).*", "a dictionary has no such key"),
     ("ZeroDivisionError", r"(?s).*", "a division by zero"),
     ("OverflowError", r"(?s).*", "a number is too large"),
     ("RecursionError", r"(?s).*", "a function calls itself without end"),
     ("MemoryError", r"(?s).*", "more memory than there is"),
-    ("ModuleNotFoundError", r"No module named '([\w.]+)'",
-     "the module {} is not there where assignments are graded"),
+    (
+        "ModuleNotFoundError",
+        r"No module named '([\w.]+)'",
+        "the module {} is not there where assignments are graded",
+    ),
     ("FileNotFoundError", r"(?s).*", "a file is not there where assignments are graded"),
     ("TimeoutError", r"(\w+) did not return within .*", "{} did not return in time"),
     ("NotImplementedError", r"(?s).*", "it is not written yet"),
@@ -97,17 +158,24 @@ OWN_MESSAGES = (
 
 # What seqlab.checks says, for a test's visible part: {} is a text of the test, or a place.
 CHECK_MESSAGES = (
-    (r"your (.+): nothing \(None\)\..*",
-     "your {}: nothing (None). Does the function return its result?"),
+    (
+        r"your (.+): nothing \(None\)\..*",
+        "your {}: nothing (None). Does the function return its result?",
+    ),
     (r"your (.+): still the three dots .*", "your {}: still the three dots of the starter code"),
     (r"your (.+): not an array of numbers but .*", "your {}: not an array of numbers"),
     (r"your (.+): the shape is .*", "your {}: another shape than expected"),
     (r"your (.+): an array of shape .*", "your {}: an array, and one number is expected"),
-    (r"your (.+) at (\[\d{1,4}(?:, \d{1,4}){0,3}\]): (?:nan|-?inf), expected [^(]*"
-     r"( \(\d{1,7} of \d{1,7} values differ\))?", "your {} at {}: not a finite number{}"),
-    (r"your (.+) at (\[\d{1,4}(?:, \d{1,4}){0,3}\]): .*, expected [^(]*"
-     r"( \(\d{1,7} of \d{1,7} values differ\))?",
-     "your {} at {}: another number than expected{}"),
+    (
+        r"your (.+) at (\[\d{1,4}(?:, \d{1,4}){0,3}\]): (?:nan|-?inf), expected [^(]*"
+        r"( \(\d{1,7} of \d{1,7} values differ\))?",
+        "your {} at {}: not a finite number{}",
+    ),
+    (
+        r"your (.+) at (\[\d{1,4}(?:, \d{1,4}){0,3}\]): .*, expected [^(]*"
+        r"( \(\d{1,7} of \d{1,7} values differ\))?",
+        "your {} at {}: another number than expected{}",
+    ),
     (r"your (.+): (?:nan|-?inf), expected .*", "your {}: not a finite number"),
     (r"your (.+): \S+, expected \S+", "your {}: another number than expected"),
     (r"your (.+) has .* as character .*", "your {}: another character than expected"),
@@ -116,12 +184,18 @@ CHECK_MESSAGES = (
     (r"your (.+) begins with .*", "your {}: it does not begin with the prompt"),
     (r"your (.+): .* was drawn, .*", "your {}: something was drawn whose probability is 0"),
     (r"your (.+): .* makes up .*", "your {}: something is drawn too often or too rarely"),
-    (r"your function changes its argument (.+): .*",
-     "your function changes its argument {}: work on a copy"),
-    (r"your (.+): the message .* does not name .*",
-     "your {}: the exception's message does not name what is wrong"),
-    (r"your (.+): expected a \w+, and it returned .*",
-     "your {}: an exception is expected, and it returned something"),
+    (
+        r"your function changes its argument (.+): .*",
+        "your function changes its argument {}: work on a copy",
+    ),
+    (
+        r"your (.+): the message .* does not name .*",
+        "your {}: the exception's message does not name what is wrong",
+    ),
+    (
+        r"your (.+): expected a \w+, and it returned .*",
+        "your {}: an exception is expected, and it returned something",
+    ),
     (r"your (.+): \w+ \(.*\), expected a \w+", "your {}: another exception than expected"),
 )
 
@@ -177,8 +251,11 @@ def of_summary(text: str, known: frozenset[str]) -> str:
     if len(text) > LONGEST_SUMMARY or not text.isprintable():
         return ""
     text = re.sub(r"\braises (\w+)", lambda m: f"raises {kind(m[1], known)}", text)
-    text = re.sub(r"(not return (?:numbers|a text) but )(\w+)",
-                  lambda m: m[1] + (m[2] if m[2] in TYPES else "something else"), text)
+    text = re.sub(
+        r"(not return (?:numbers|a text) but )(\w+)",
+        lambda m: m[1] + (m[2] if m[2] in TYPES else "something else"),
+        text,
+    )
     text = re.sub(r"the shape (\([\d, ]*\)), and (\([\d, ]*\)) is right", _shapes, text)
     return NUMBER.sub(_rounded, text)
 

@@ -32,8 +32,10 @@ class Converter(GenerateFeedback):  # type: ignore[misc]
         """Find what was graded of these students."""
         super().init_notebooks()
         about = self.coursedir
-        wanted = {os.path.normpath(self._format_source(about.assignment_id, name))
-                  for name in self._students}
+        wanted = {
+            os.path.normpath(self._format_source(about.assignment_id, name))
+            for name in self._students
+        }
         for folder in list(self.assignments):
             if os.path.normpath(folder) not in wanted:
                 del self.assignments[folder]

@@ -18,8 +18,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 
+from course.directory import CONFIG, POINTS, Course, CourseError
 from course.release import leaks, solutions
-from course.directory import CONFIG, Course, CourseError, POINTS
 from course.run.scores import CellScore, NbgraderRunner
 from course.test_quality import gate
 

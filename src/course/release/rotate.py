@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from course.directory import POINTS, Course, CourseError
 from course.release import generate, solutions
 from course.run import secret
-from course.directory import Course, CourseError, POINTS
 from seqlab import data_files, verify
 
 SHORTEST = 50_000  # characters of a text that two models can learn from

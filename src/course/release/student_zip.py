@@ -15,8 +15,8 @@ import nbformat
 from nbformat import NotebookNode
 
 import seqlab
+from course.directory import POINTS, Course, CourseError
 from course.release import leaks
-from course.directory import Course, CourseError, POINTS
 from seqlab import data_files, notebooks
 
 # What the loaders of seqlab read, below data/

@@ -19,16 +19,16 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader import utils
 
-from course.run import batch, workers
 from autograder import job
-from course.release import generate, leaks
 from course.directory import CONFIG, Course, CourseError
 from course.feedback import failures, leak_check, markup, page, wording
 from course.feedback import marks as marks_module
 from course.feedback.exporter import FeedbackPage
 from course.feedback.formulas import mathml
-from course.feedback.problems import outline
 from course.feedback.mark_scheme import scheme
+from course.feedback.problems import outline
+from course.release import generate, leaks
+from course.run import batch, workers
 from course.run.scores import NbgraderRunner
 from examples import build
 from examples.roster import CLASS
@@ -99,8 +99,13 @@ def failing(cells: dict[str, dict[str, Any]]) -> Touch:
 
 
 def fail(
-    cell: NotebookNode, line: int | None = None, name: str = "AssertionError", said: str = "no",
-    quoted: str = "", printed: str = "", **more: Any,
+    cell: NotebookNode,
+    line: int | None = None,
+    name: str = "AssertionError",
+    said: str = "no",
+    quoted: str = "",
+    printed: str = "",
+    **more: Any,
 ) -> None:
     """Give a test the outputs of one that has failed."""
     traceback = [f"{name}   Traceback", f"Cell In[3], line {line}" if line else "", quoted]
@@ -304,8 +309,11 @@ def smugglers(tmp_path_factory):
 def test_what_a_function_has_seen_does_not_come_out(smugglers, number, how):
     graded = smugglers.root / "autograded" / f"s{number}" / "gpt2" / "gpt2.ipynb"
     page_ = (smugglers.root / "feedback" / f"s{number}" / "gpt2" / "gpt2.html").read_text("utf-8")
-    own = [cell.source for cell in nbformat.read(graded, as_version=4).cells
-           if not utils.is_locked(cell)]
+    own = [
+        cell.source
+        for cell in nbformat.read(graded, as_version=4).cells
+        if not utils.is_locked(cell)
+    ]
     assert "SMUGGLED" in graded.read_text("utf-8")  # it was told
     said = squeezed(text_of(page_))
     assert "SMUGGLED" not in said
@@ -351,14 +359,24 @@ def test_the_gate_refuses_a_model_answer(telling):
         telling(text.splitlines()[-1])
 
 
-@pytest.mark.parametrize("disguise", [
-    "<pre>{}</pre>", "<code><span class='k-n'>{}</span></code>", "<p title='{}'>x</p>",
-    "<!-- {} -->",
-])
-@pytest.mark.parametrize("change", [
-    str, lambda line: line.replace(" ", "  \n "), lambda line: line.replace("=", "&#61;"),
-    lambda line: re.sub(r"(\w+)", r"<span>\1</span>", line) ,
-])
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        "<pre>{}</pre>",
+        "<code><span class='k-n'>{}</span></code>",
+        "<p title='{}'>x</p>",
+        "<!-- {} -->",
+    ],
+)
+@pytest.mark.parametrize(
+    "change",
+    [
+        str,
+        lambda line: line.replace(" ", "  \n "),
+        lambda line: line.replace("=", "&#61;"),
+        lambda line: re.sub(r"(\w+)", r"<span>\1</span>", line),
+    ],
+)
 def test_no_disguise_helps(disguise, change):
     line = "scores = 2 * rng.normal(size=(n, n_scores))"
     secret = leak_check.Secret(squeezed(line), line, "a test")
@@ -394,8 +412,12 @@ def test_no_page_is_written_without_a_master_to_check_it_against(course):
 def test_no_hint_of_the_catalogue_would_be_refused(assignment):
     hidden = list(leak_check.secrets_of(assignment, master(assignment), ("model", "rubric")))
     given = [cell.source for cell in release_of(assignment).cells]
-    said = [text for cell in catalogue(assignment) for mistake in cell.mistakes
-            for text in (mistake.nudge, mistake.hint)]
+    said = [
+        text
+        for cell in catalogue(assignment)
+        for mistake in cell.mistakes
+        for text in (mistake.nudge, mistake.hint)
+    ]
     refused = [text for text in said if leak_check.told(f"<p>{text}</p>", hidden, given)]
     assert refused == []
 
@@ -437,13 +459,16 @@ def test_halves_that_count_alike_are_told_apart():
         assert found.find("problem 1.1", before=found.of_cell[cell]).title == title
 
 
-@pytest.mark.parametrize(("mark", "outputs", "count", "state"), [
-    ((3, 3), None, 1, "passed"),
-    ((0, 3), "AssertionError", 1, "failed"),
-    ((1, 3), None, 1, "partly passed"),
-    ((0, 3), None, None, "not run"),
-    ((0, 3), "NotRun", 1, "not run"),
-])
+@pytest.mark.parametrize(
+    ("mark", "outputs", "count", "state"),
+    [
+        ((3, 3), None, 1, "passed"),
+        ((0, 3), "AssertionError", 1, "failed"),
+        ((1, 3), None, 1, "partly passed"),
+        ((0, 3), None, None, "not run"),
+        ((0, 3), "NotRun", 1, "not run"),
+    ],
+)
 def test_a_test_has_a_state_in_words(mark, outputs, count, state):
     cell = new_code_cell("1", execution_count=count)
     if outputs:
@@ -455,8 +480,11 @@ def test_a_test_has_a_state_in_words(mark, outputs, count, state):
 
 
 DIAGNOSIS = {
-    "function": "softmax", "summary": "softmax: 3 of 4 values are not finite numbers",
-    "nudge": "a mild word", "hint": "all of it", "where": "problem 1.1",
+    "function": "softmax",
+    "summary": "softmax: 3 of 4 values are not finite numbers",
+    "nudge": "a mild word",
+    "hint": "all of it",
+    "where": "problem 1.1",
     "blames": "linear_projection",
 }
 
@@ -465,23 +493,39 @@ def test_a_failure_in_the_visible_part_is_explained(course):
     cell = graded_test(course, "a-1-1-test")
     line = next(i for i, text in enumerate(cell.source.splitlines(), 1) if "expect_close(" in text)
     said = "your softmax(x) at [0, 0]: 1, expected 0.26894142 (4 of 4 values differ)"
-    touch = failing({"a-1-1-test": {"line": line, "said": said, "hidden": False,
-                                    "diagnosis": DIAGNOSIS}})
+    touch = failing(
+        {"a-1-1-test": {"line": line, "said": said, "hidden": False, "diagnosis": DIAGNOSIS}}
+    )
     grade(course, "gpt2", touch)
     told = result_of(written(course), "a-1-1-test")
-    for part in ("failed", "in the visible part", 'expect_close("softmax(x)", shares, expected',
-                 said, "3 of 4 values are not finite", "Begin with linear_projection",
-                 "Hint: a mild word", "Read again: Section 1.1: Softmax"):
+    for part in (
+        "failed",
+        "in the visible part",
+        'expect_close("softmax(x)", shares, expected',
+        said,
+        "3 of 4 values are not finite",
+        "Begin with linear_projection",
+        "Hint: a mild word",
+        "Read again: Section 1.1: Softmax",
+    ):
         assert part in told
     assert "all of it" not in told
 
 
 def test_of_a_failure_in_the_hidden_part_no_output_is_shown(course):
     cell = graded_test(course, "a-1-1-test")
-    touch = failing({"a-1-1-test": {
-        "line": line_of(cell, True), "said": "expected 0.123", "hidden": True,
-        "quoted": "ratios = [[[math", "printed": "here they are", "diagnosis": DIAGNOSIS,
-    }})
+    touch = failing(
+        {
+            "a-1-1-test": {
+                "line": line_of(cell, True),
+                "said": "expected 0.123",
+                "hidden": True,
+                "quoted": "ratios = [[[math",
+                "printed": "here they are",
+                "diagnosis": DIAGNOSIS,
+            }
+        }
+    )
     grade(course, "gpt2", touch)
     page_ = written(course)
     told = result_of(page_, "a-1-1-test")
@@ -544,11 +588,18 @@ def test_an_instructor_decides_how_much_is_hinted(course, how, told, hidden):
 def test_an_exception_of_the_students_code_is_shown_with_its_line(course):
     source = graded_test(course, "a-1-2-solution").source
     digest = next(iter(failures.Teller({"x": source}, {}, ("off", "off"))._hashes))
-    note = (f'In the student\'s code:\n  File "<ipython-input-7-{digest}>", line 3, in attention\n'
-            "    whatever the kernel says stands here\nKeyError: 'secret'")
+    note = (
+        f'In the student\'s code:\n  File "<ipython-input-7-{digest}>", line 3, in attention\n'
+        "    whatever the kernel says stands here\nKeyError: 'secret'"
+    )
     cell = graded_test(course, "a-1-2-test")
-    touch = {"line": line_of(cell, True), "hidden": True, "name": "KeyError", "said": "'secret'",
-             "quoted": note}
+    touch = {
+        "line": line_of(cell, True),
+        "hidden": True,
+        "name": "KeyError",
+        "said": "'secret'",
+        "quoted": note,
+    }
     grade(course, "gpt2", failing({"a-1-2-test": touch}))
     told = result_of(written(course), "a-1-2-test")
     assert "It stopped with KeyError: a dictionary has no such key." in told
@@ -574,10 +625,17 @@ def test_written_answers_stand_with_points_comments_and_rubric(course):
     assert "Score: 99.0 / 100.0" in page_
 
 
-@pytest.mark.parametrize(("switch", "there", "gone"), [
-    ("show_model_answers = True", ("names in capitals, lines of verse", "the model is named"), ()),
-    ("show_rubric = False", (), ("names in capitals, lines of verse", "the model is named")),
-])
+@pytest.mark.parametrize(
+    ("switch", "there", "gone"),
+    [
+        (
+            "show_model_answers = True",
+            ("names in capitals, lines of verse", "the model is named"),
+            (),
+        ),
+        ("show_rubric = False", (), ("names in capitals, lines of verse", "the model is named")),
+    ],
+)
 def test_an_instructor_decides_about_rubrics_and_model_answers(course, switch, there, gone):
     configure(course, f"c.FeedbackPage.{switch}")
     said = text_of(written(course))
@@ -612,8 +670,11 @@ def test_lateness_costs_what_the_gradebook_says_and_the_page_says_why(course):
 
 
 def test_the_status_and_its_reasons_stand_at_the_top(course):
-    reasons = ("put back a test", "an answer that is none: SMUGGLED",
-               "the process of cell x was lost: its answer is none: SMUGGLED")
+    reasons = (
+        "put back a test",
+        "an answer that is none: SMUGGLED",
+        "the process of cell x was lost: its answer is none: SMUGGLED",
+    )
     grade(course, "gpt2", passing, "suspicious", *reasons)
     said = text_of(written(course))
     assert "put back a test" in said
@@ -624,10 +685,16 @@ def test_the_status_and_its_reasons_stand_at_the_top(course):
 
 def test_the_notebook_has_the_outputs_that_were_handed_in_and_no_others(course):
     raw = nbformat.reads(example("half-done").decode(), as_version=4)
-    own = new_code_cell("print(1)", id="own", outputs=[
-        new_output("stream", name="stdout", text="from my computer"),
-        new_output("display_data", data={"text/html": "<script>1</script>", "text/plain": "plain"}),
-    ])
+    own = new_code_cell(
+        "print(1)",
+        id="own",
+        outputs=[
+            new_output("stream", name="stdout", text="from my computer"),
+            new_output(
+                "display_data", data={"text/html": "<script>1</script>", "text/plain": "plain"}
+            ),
+        ],
+    )
     raw.cells.insert(4, own)
     hand_in(course, "ann", nbformat.writes(raw).encode())
 
@@ -654,8 +721,10 @@ def test_a_cell_that_stopped_while_it_was_graded_says_so_in_words(course):
 
     grade(course, "gpt2", touch)
     said = " ".join(text_of(written(course)).split())
-    assert ("this cell stopped in line 1: ModuleNotFoundError: the module this_module is not there"
-            in said)
+    assert (
+        "this cell stopped in line 1: ModuleNotFoundError: the module this_module is not there"
+        in said
+    )
 
 
 def test_another_notebook_beside_the_graded_one_is_no_obstacle(course):
@@ -679,59 +748,91 @@ def test_a_submission_that_was_replaced_since_has_no_outputs_of_the_new_one(cour
 KNOWN = wording.names_in(["def softmax(x): return mine + np.nan"])
 
 
-@pytest.mark.parametrize(("name", "message", "said"), [
-    ("NameError", "name 'mine' is not defined", "the name mine is not defined"),
-    ("NameError", "name 'x3141' is not defined", ""),
-    ("NameError", "3.1415", ""),
-    ("AttributeError", "'numpy.ndarray' object has no attribute 'mine'",
-     "numpy.ndarray has no attribute mine"),
-    ("AttributeError", "'numpy.ndarray' object has no attribute 'a31415'", ""),
-    ("TypeError", "softmax() takes 1 positional argument but 31415 were given",
-     "softmax was called with more arguments than it takes"),
-    ("TypeError", "unsupported operand type(s) for +: 'NoneType' and 'float'",
-     "an operator does not work between NoneType and float"),
-    ("IndexError", "index 31415 is out of bounds for axis 0 with size 2",
-     "an index outside of an array"),
-    ("ValueError", "operands could not be broadcast together with shapes (31415,) (2,) ",
-     "arrays whose shapes do not go together"),
-    ("ValueError", "31415", ""),
-    ("KeyError", "31415", "a dictionary has no such key"),
-    ("AssertionError", "31415", ""),
-    ("Mine31415", "31415", ""),
-])
+@pytest.mark.parametrize(
+    ("name", "message", "said"),
+    [
+        ("NameError", "name 'mine' is not defined", "the name mine is not defined"),
+        ("NameError", "name 'x3141' is not defined", ""),
+        ("NameError", "3.1415", ""),
+        (
+            "AttributeError",
+            "'numpy.ndarray' object has no attribute 'mine'",
+            "numpy.ndarray has no attribute mine",
+        ),
+        ("AttributeError", "'numpy.ndarray' object has no attribute 'a31415'", ""),
+        (
+            "TypeError",
+            "softmax() takes 1 positional argument but 31415 were given",
+            "softmax was called with more arguments than it takes",
+        ),
+        (
+            "TypeError",
+            "unsupported operand type(s) for +: 'NoneType' and 'float'",
+            "an operator does not work between NoneType and float",
+        ),
+        (
+            "IndexError",
+            "index 31415 is out of bounds for axis 0 with size 2",
+            "an index outside of an array",
+        ),
+        (
+            "ValueError",
+            "operands could not be broadcast together with shapes (31415,) (2,) ",
+            "arrays whose shapes do not go together",
+        ),
+        ("ValueError", "31415", ""),
+        ("KeyError", "31415", "a dictionary has no such key"),
+        ("AssertionError", "31415", ""),
+        ("Mine31415", "31415", ""),
+    ],
+)
 def test_of_messages_only_pythons_own_words_and_the_students_names_are_kept(name, message, said):
     assert wording.of_exception(name, message, KNOWN) == said
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("f: 3 of 12 values are wrong, the first at [0, 2]; the largest error is 0.31 times",
-     "f: 3 of 12 values are wrong, the first at [0, 2]; the largest error is 0.31 times"),
-    ("f raises ValueError in line 3 of its cell", "f raises ValueError in line 3 of its cell"),
-    ("f raises E31415 in line 3 of it", "f raises an exception of its own in line 3 of it"),
-    ("f: the result has the shape (4, 3), and (3, 4) is right",
-     "f: the result has the shape (4, 3), and (3, 4) is right"),
-    ("f: the result has the shape (31, 41), and (3, 4) is right",
-     "f: the result has another shape than (3, 4), which is right"),
-    ("f: every value is too large by 0.3141592", "f: every value is too large by 0.31"),
-    ("f: the text has 31415926 characters", "f: the text has 3.1e+07 characters"),
-    ("f: it does not return numbers but E31415",
-     "f: it does not return numbers but something else"),
-    ("f\n31415", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "f: 3 of 12 values are wrong, the first at [0, 2]; the largest error is 0.31 times",
+            "f: 3 of 12 values are wrong, the first at [0, 2]; the largest error is 0.31 times",
+        ),
+        ("f raises ValueError in line 3 of its cell", "f raises ValueError in line 3 of its cell"),
+        ("f raises E31415 in line 3 of it", "f raises an exception of its own in line 3 of it"),
+        (
+            "f: the result has the shape (4, 3), and (3, 4) is right",
+            "f: the result has the shape (4, 3), and (3, 4) is right",
+        ),
+        (
+            "f: the result has the shape (31, 41), and (3, 4) is right",
+            "f: the result has another shape than (3, 4), which is right",
+        ),
+        ("f: every value is too large by 0.3141592", "f: every value is too large by 0.31"),
+        ("f: the text has 31415926 characters", "f: the text has 3.1e+07 characters"),
+        (
+            "f: it does not return numbers but E31415",
+            "f: it does not return numbers but something else",
+        ),
+        ("f\n31415", ""),
+    ],
+)
 def test_a_summary_keeps_no_more_than_a_few_digits(text, said):
     assert wording.of_summary(text, KNOWN) == said
 
 
-@pytest.mark.parametrize("message", [
-    "your softmax(x) at [0, 0]: 0.31415, expected 0.31415 (4 of 4 values differ)",
-    "your softmax(x): the shape is (31415, 2), expected (2, 2)",
-    "your softmax(x): not an array of numbers but str '31415'",
-    "your softmax(x): 31415, expected 31415",
-    "your text has '3' as character 31415, expected 'x' after '31415'",
-    "your text: '31415' was drawn, and its probability is 0",
-    "your text: the message '31415' does not name 'x'",
-    "your text: Mine31415 (31415), expected a ValueError",
-])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "your softmax(x) at [0, 0]: 0.31415, expected 0.31415 (4 of 4 values differ)",
+        "your softmax(x): the shape is (31415, 2), expected (2, 2)",
+        "your softmax(x): not an array of numbers but str '31415'",
+        "your softmax(x): 31415, expected 31415",
+        "your text has '3' as character 31415, expected 'x' after '31415'",
+        "your text: '31415' was drawn, and its probability is 0",
+        "your text: the message '31415' does not name 'x'",
+        "your text: Mine31415 (31415), expected a ValueError",
+    ],
+)
 def test_what_a_check_was_given_is_left_out(message):
     said = wording.of_check(message, 'expect_close("softmax(x)", x)')
     assert said
@@ -775,8 +876,11 @@ def test_text_has_contrast_enough(name, has):
     inks = ["ink", "soft", "link", *(key for key in has if key.startswith("k-"))]
     pairs = [(ink, ground) for ink in inks for ground in ("paper", "wash")]
     pairs += [(kind, f"{kind}-wash") for kind in ("good", "bad", "open")]
-    assert {pair: round(contrast(has[pair[0]], has[pair[1]]), 2) for pair in pairs
-            if contrast(has[pair[0]], has[pair[1]]) < 4.5} == {}
+    assert {
+        pair: round(contrast(has[pair[0]], has[pair[1]]), 2)
+        for pair in pairs
+        if contrast(has[pair[0]], has[pair[1]]) < 4.5
+    } == {}
 
 
 @pytest.mark.slow
@@ -785,8 +889,11 @@ def test_the_page_is_one_file_with_landmarks_and_headings_in_order(everybody):
     soup = BeautifulSoup(page_, "html.parser")
     assert soup.html["lang"] == "en"
     assert all(len(soup.find_all(tag)) == 1 for tag in ("header", "nav", "main", "footer", "h1"))
-    levels = [int(tag.name[1]) for tag in soup.find_all(re.compile("^h[1-6]$"))
-              if not tag.find_parent("details")]
+    levels = [
+        int(tag.name[1])
+        for tag in soup.find_all(re.compile("^h[1-6]$"))
+        if not tag.find_parent("details")
+    ]
     assert all(after <= before + 1 for before, after in pairwise(levels))
     ids = [tag["id"] for tag in soup.find_all(id=True)]
     assert len(ids) == len(set(ids))
@@ -798,14 +905,32 @@ def test_the_page_is_one_file_with_landmarks_and_headings_in_order(everybody):
     assert "@import" not in CSS
 
 
-@pytest.mark.parametrize("source", [
-    r"\href{javascript:alert(1)}{x}", r"\text{<script>alert(1)</script>}", r"\frac{1", "x" * 9999,
-    r"\class{a}{b}", r"\style{color:red}{x}", r"\begin{matrix}1", "\\" * 50,
-])
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"\href{javascript:alert(1)}{x}",
+        r"\text{<script>alert(1)</script>}",
+        r"\frac{1",
+        "x" * 9999,
+        r"\class{a}{b}",
+        r"\style{color:red}{x}",
+        r"\begin{matrix}1",
+        "\\" * 50,
+    ],
+)
 def test_a_formula_draws_and_does_nothing_else(source):
     soup = BeautifulSoup(mathml(source, block=False), "html.parser")
-    assert {tag.name for tag in soup.find_all(True)} <= {"math", "mrow", "mi", "mn", "mtext", "mo",
-                                                         "mfrac", "code", "mspace"}
+    assert {tag.name for tag in soup.find_all(True)} <= {
+        "math",
+        "mrow",
+        "mi",
+        "mn",
+        "mtext",
+        "mo",
+        "mfrac",
+        "code",
+        "mspace",
+    }
     assert not [tag for tag in soup.find_all(True) if {"href", "style", "class"} & set(tag.attrs)]
 
 
@@ -846,9 +971,20 @@ def test_nothing_is_wider_than_a_phone(everybody, tmp_path, assignment):
         inner = html.escape(f"{page_.replace('<details>', details)}<script>{measure}</script>")
         path.write_text(f'<iframe width="360" height="800" srcdoc="{inner}"></iframe>', "utf-8")
         dom = subprocess.run(
-            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-             f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()],
-            capture_output=True, text=True, check=True, timeout=120,
+            [
+                BROWSER,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                "--dump-dom",
+                path.as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
         ).stdout
         assert int(re.search(r'data-wide="(\d+)"', dom)[1]) <= 360
 

@@ -10,8 +10,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course import directory as course_module
-from course.release import generate, solutions
 from course.directory import Course, CourseError
+from course.release import generate, solutions
 from course.run.scores import NbgraderRunner
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,8 +23,12 @@ pytestmark = [
 
 def graded(kind, cell_id, source, points=0):
     meta = {
-        "grade": points > 0, "solution": kind != "test", "locked": kind == "test", "task": False,
-        "grade_id": cell_id, "schema_version": 3,
+        "grade": points > 0,
+        "solution": kind != "test",
+        "locked": kind == "test",
+        "task": False,
+        "grade_id": cell_id,
+        "schema_version": 3,
     }
     if points:
         meta["points"] = points
@@ -37,18 +41,23 @@ def small_master():
         cells=[
             new_markdown_cell("Double a number.", id="card"),
             graded(
-                "solution", "double-solution",
+                "solution",
+                "double-solution",
                 "def double(x):\n    ### BEGIN SOLUTION\n    return x + x\n    ### END SOLUTION",
             ),
             graded(
-                "test", "double-test",
+                "test",
+                "double-test",
                 "assert double(2) == 4\n### BEGIN HIDDEN TESTS\nassert double(-3) == -6\n"
-                "### END HIDDEN TESTS", points=3,
+                "### END HIDDEN TESTS",
+                points=3,
             ),
             graded(
-                "answer", "double-answer",
+                "answer",
+                "double-answer",
                 "### BEGIN SOLUTION\n### END SOLUTION\n=== BEGIN MARK SCHEME ===\n"
-                "Two of the same make a pair.\n=== END MARK SCHEME ===", points=2,
+                "Two of the same make a pair.\n=== END MARK SCHEME ===",
+                points=2,
             ),
         ],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
@@ -174,7 +183,9 @@ def test_a_cell_that_does_not_end_well_is_named_in_a_line(tmp_path, monkeypatch,
 def test_outside_a_course_the_command_says_where_to_go(tmp_path):
     done = subprocess.run(
         [Path(sys.executable).with_name("course"), "release", "gpt2"],
-        cwd=tmp_path, capture_output=True, text=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("course: ")

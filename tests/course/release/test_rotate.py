@@ -5,9 +5,9 @@ import types
 
 import pytest
 
-from course.run import secret
 from course.directory import Course, CourseError
 from course.release import rotate
+from course.run import secret
 
 novel = pytest.importorskip("training.novel")
 ROOT = Course.find().root

@@ -16,9 +16,8 @@ import pytest
 from nbclient.client import NotebookClient
 
 from course.cli import main
-from course.release import generate, leaks
-from course.directory import CONFIG, Course, CourseError, POINTS
-from course.release import student_zip
+from course.directory import CONFIG, POINTS, Course, CourseError
+from course.release import generate, leaks, student_zip
 from examples import build
 from examples.roster import CLASS
 from seqlab import __all__ as loaders_and_more
@@ -71,13 +70,17 @@ def test_only_the_files_that_the_notebook_loads_go_along(unpacked):
     bard = "problem2_model_parameters"
     expected = {
         "gpt2": {
-            "gpt2/mini/config.json", "gpt2/mini/model.safetensors", f"{bard}/bpe1024.tiktoken",
+            "gpt2/mini/config.json",
+            "gpt2/mini/model.safetensors",
+            f"{bard}/bpe1024.tiktoken",
         },
         "assignment5": {
             *(f"problem1_data/{kind}_model.h5" for kind in ("RNN", "GRU")),
             *(f"problem1_data/{kind}_model.json" for kind in ("RNN", "GRU")),
-            "problem1_data/mystery_train.txt", "problem1_data/mystery_test.txt",
-            f"{bard}/bpe1024.tiktoken", f"{bard}/model_weights_D512L4H8.h5",
+            "problem1_data/mystery_train.txt",
+            "problem1_data/mystery_test.txt",
+            f"{bard}/bpe1024.tiktoken",
+            f"{bard}/model_weights_D512L4H8.h5",
         },
     }
     assert found == expected[unpacked.name]
@@ -101,8 +104,10 @@ def test_the_page_is_one_page_and_names_the_steps(unpacked):
     text = (unpacked / "README.md").read_text("utf-8")
     name = unpacked.name
     for step in (
-        "pip install -r requirements.txt", f"jupyter lab {name}.ipynb",
-        f"python -m seqlab check {name}.ipynb", f"python -m seqlab bundle {name}.ipynb",
+        "pip install -r requirements.txt",
+        f"jupyter lab {name}.ipynb",
+        f"python -m seqlab check {name}.ipynb",
+        f"python -m seqlab bundle {name}.ipynb",
         f"{POINTS[name]} points",
     ):
         assert step in text
@@ -126,7 +131,9 @@ def leaked(folder, lines):
     long = "\n".join(line for line in telling if len(line) >= leaks.LONG)
     raw = subprocess.run(
         ["grep", "-r", "-a", "-o", "-F", "-f", "-", str(folder)],
-        input=long.encode(), capture_output=True, check=False,
+        input=long.encode(),
+        capture_output=True,
+        check=False,
     )
     assert raw.returncode in (0, 1), raw.stderr
     return found + raw.stdout.decode().splitlines()
@@ -166,11 +173,24 @@ def test_a_secret_in_any_file_is_found(without_weights):
 def test_nothing_of_the_staffs_is_in_it(unpacked):
     names = [path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*")]
     assert not [
-        n for n in names if re.search(r"autograder|course|hidden_tests|mistakes|source|solution|examples|minikernel", n)
+        n
+        for n in names
+        if re.search(
+            r"autograder|course|hidden_tests|mistakes|source|solution|examples|minikernel", n
+        )
     ]
     for path in unpacked.rglob("*.py"):
         imports = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE)
-        assert not {"autograder", "course", "hidden_tests", "minikernel", "mistakes", "training", "examples", "nbgrader"} & {*imports}
+        assert not {
+            "autograder",
+            "course",
+            "hidden_tests",
+            "minikernel",
+            "mistakes",
+            "training",
+            "examples",
+            "nbgrader",
+        } & {*imports}
 
 
 def test_a_handout_with_a_secret_is_refused_and_the_old_one_stays(course, packed, monkeypatch):
@@ -260,8 +280,13 @@ def here(folder):
 
 def seqlab(folder, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "seqlab", *arguments], cwd=folder, env=here(folder),
-        capture_output=True, text=True, encoding="utf-8", timeout=600,
+        [sys.executable, "-m", "seqlab", *arguments],
+        cwd=folder,
+        env=here(folder),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=600,
     )
 
 
@@ -277,8 +302,12 @@ def test_the_first_cells_run_in_the_unpacked_folder(unpacked):
     path = unpacked / f"{unpacked.name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    imports = {line.strip() for cell in code for line in cell.source.splitlines()
-               if re.match(r"\s*(from|import) ", line)}
+    imports = {
+        line.strip()
+        for cell in code
+        for line in cell.source.splitlines()
+        if re.match(r"\s*(from|import) ", line)
+    }
     asked = nbformat.v4.new_code_cell(
         "\n".join([*sorted(imports), "import seqlab", "seqlab.__file__"])
     )
