@@ -1,16 +1,21 @@
 """The course as nbgrader sees it: every nbgrader command, formgrader's too, starts from here."""
 
+from pathlib import Path
+
+from autograder import assignment
+
 c = get_config()  # noqa: F821  (nbgrader puts it there)
 
 c.CourseDirectory.course_id = "sequence-models"
-# The last two are what the gpt2 notebook writes for Gradescope: run in place, the master would put
-# its solutions into a release.
+# What lies beside a master and goes to nobody: its settings, its catalogue of mistakes, and the
+# files that the master writes when it is run in place, which hold solutions.
 c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "*.pyc",
     "__pycache__",
-    "template.py",
-    "2_4.txt",
+    assignment.FILE,
+    "mistakes.py",
+    *assignment.written_files(Path(__file__).parent / "source"),
 ]
 
 # A released function must still be Python, so that a student can run cells that come after it.

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder import assignment as settings
 from autograder import status
+from autograder.assignment import Assignment, did_you_mean
 from autograder.status import Status
 
 if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
@@ -51,11 +53,27 @@ class Course:
 
     def master(self, assignment: str) -> Path:
         """Return the master notebook of an assignment."""
-        path = self.root / "source" / assignment / f"{assignment}.ipynb"
-        if assignment not in POINTS or not path.is_file():
-            known = ", ".join(POINTS)
-            raise CourseError(f"there is no assignment {assignment!r}: choose one of {known}")
-        return path
+        known = self.assignments()
+        if assignment not in known:
+            meant = did_you_mean(assignment, known) or f": source/ has {', '.join(known) or 'none'}"
+            raise CourseError(f"no assignment {assignment}{meant}")
+        return self.root / "source" / assignment / f"{assignment}.ipynb"
+
+    def assignments(self) -> list[str]:
+        """Return the names of the course's assignments: the folders below ``source/``."""
+        masters = (self.root / "source").glob("*/*.ipynb")
+        return sorted({path.stem for path in masters if path.stem == path.parent.name})
+
+    def assignment(self, name: str) -> Assignment:
+        """Return what ``source/NAME/assignment.toml`` says.
+
+        Raises:
+            CourseError: there is no such assignment, or the file is missing or wrong.
+        """
+        try:
+            return settings.read(self.master(name).parent)
+        except settings.AssignmentError as error:
+            raise CourseError(str(error)) from None
 
     def students(self, assignment: str) -> list[str]:
         """Return who has handed in, in order."""

@@ -3,6 +3,7 @@
 This module does not know how the weights are put to use.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
@@ -42,10 +43,14 @@ def load_transformer_weights(*beginnings: str) -> dict[str, np.ndarray]:
 
     Source: assignment 5, problem 2.
     """
-    arrays = data_files.remember(_read, data_files.find(GROUP, *NAMES))
     return {
-        name: array.copy() for name, array in arrays.items() if name.startswith(beginnings or "")
+        name: array.copy() for name, array in loaded().items() if name.startswith(beginnings or "")
     }
+
+
+def loaded() -> Mapping[str, np.ndarray]:
+    """Return the arrays that ``load_transformer_weights`` copies: to be read, never changed."""
+    return data_files.remember(_read, data_files.find(GROUP, *NAMES))
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
