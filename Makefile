@@ -37,10 +37,13 @@ $(VENV)/%.installed: requirements/%.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# Build both releases, let the example class hand in, grade it, write feedback, print the scores.
+# Build both releases, solve both masters, then let the example class hand in, grade it, print the
+# scores and write feedback.
 demo: sandbox $(VENV)/staff.installed
 	$(BIN)/course release assignment5
 	$(BIN)/course release gpt2
+	$(BIN)/course solutions assignment5
+	$(BIN)/course solutions gpt2
 	$(BIN)/python -m examples.build
 	$(BIN)/course autograde assignment5
 	$(BIN)/course autograde gpt2

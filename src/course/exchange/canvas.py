@@ -79,7 +79,8 @@ def roster(course: Course, path: Path | None = None, column: str | None = None) 
                 each.casefold(): student.id for each in (student.email, student.id) if each
             }
     if path is not None:
-        folders = {folder.name for folder in (course.root / "submitted").glob("*")}
+        submitted = course.root / "submitted"  # it holds a README.md, too
+        folders = {path.name for path in submitted.glob("*") if path.is_dir()}
         _add(found, people(exported(path)), known.keys() | folders, column)
     return found
 

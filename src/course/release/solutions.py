@@ -1,43 +1,66 @@
-"""Execute the masters for staff: ``solutions/ASSIGNMENT/`` as a notebook and as a page.
-
-This module does not know how a release is made.
-"""
+"""Solve an assignment for staff: run the master and keep it, as a notebook and as a page."""
 
 import os
+import re
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
 from nbclient.client import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from tqdm import tqdm
 
 from course.directory import Course, CourseError
+from seqlab import html_page
 
 CELL_SECONDS = 180
-# Beside other work, threads of a matrix product that wait for each other take minutes for seconds.
+# On a busy machine, threads of one matrix product wait for each other: minutes instead of seconds.
 THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+SCHEME_MARKER = re.compile(r"^=== (?:BEGIN|END) MARK SCHEME ===$", re.MULTILINE)
 
 
 def solve(course: Course, assignment: str) -> Path:
-    """Execute a master from top to bottom and write it with its outputs; return the folder."""
-    notebook = nbformat.read(course.master(assignment), as_version=4)
+    """Run a master from top to bottom and write ``solutions/ASSIGNMENT/``; return that folder.
+
+    The page, ``ASSIGNMENT.html``, loads nothing from the network: pictures are part of it, and
+    formulas are MathML.
+
+    Raises:
+        CourseError: a cell failed, took too long or ended its kernel; the message names it.
+    """
+    master = course.master(assignment)
+    notebook = nbformat.read(master, as_version=4)
     folder = course.root / "solutions" / assignment
     folder.mkdir(parents=True, exist_ok=True)
     execute(notebook, folder, assignment)
     path = folder / f"{assignment}.ipynb"
     nbformat.write(notebook, path)
-    page, _ = HTMLExporter().from_notebook_node(notebook)
+    page = html_page.html(_without_scheme_markers(notebook), assignment, master.parent)
     path.with_suffix(".html").write_text(page, encoding="utf-8")
     return folder
+
+
+def _without_scheme_markers(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy for reading: markdown would put the markers into the middle of a paragraph."""
+    copy = deepcopy(notebook)
+    for cell in copy.cells:
+        if cell.cell_type == "markdown":
+            cell.source = SCHEME_MARKER.sub("", cell.source)
+    return copy
 
 
 def execute(
     notebook: NotebookNode, folder: Path, name: str, after: Callable[[int], None] | None = None
 ) -> None:
-    """Execute ``notebook`` in place, in ``folder``, with a bar over its cells.
+    """Execute a notebook in place, with a progress bar.
+
+    Args:
+        notebook: gets the outputs
+        folder: the working directory of its cells
+        name: what the progress bar and error messages call it
+        after: called with each cell's index once that cell has run
 
     Raises:
         CourseError: a cell failed, took too long or ended its kernel; the message names it.
@@ -45,9 +68,9 @@ def execute(
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
-        coalesce_streams=True,  # of a progress bar keep the last state, as a browser shows it
+        coalesce_streams=True,  # keep the last state of a progress bar, as a browser shows it
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--log-level=40"],  # errors, but not that it talks over the loopback
+        extra_arguments=["--log-level=40"],  # errors only: not that it talks over the loopback
     )
     with client.setup_kernel(env={**os.environ, **THREADS}):
         for i, cell in enumerate(tqdm(notebook.cells, desc=name, unit="cell")):
@@ -64,7 +87,7 @@ def execute(
                 ) from None
             except DeadKernelError:
                 raise CourseError(f"cell {cell.id} of {name} ended its kernel") from None
-            if cell.cell_type == "code":  # a bar that has gone leaves an empty line behind
+            if cell.cell_type == "code":  # a finished progress bar leaves an empty line behind
                 cell.outputs = [o for o in cell.outputs if o.get("text", "shown").strip()]
             if after:
                 after(i)
