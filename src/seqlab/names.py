@@ -1,22 +1,29 @@
-"""Which names the code of a cell defines, and which it needs.
+r"""Which names a cell's code defines, and which it needs from other cells.
 
-This module does not know what the names are bound to, nor anything of notebooks.
+>>> cell = names("area = width * height\ndef scaled(k):\n    return k * area * unit")
+>>> sorted(cell.defined), sorted(cell.at_once), sorted(cell.later)
+(['area', 'scaled'], ['height', 'width'], ['unit'])
+
+This is the one place that decides what a name in code refers to; it does not know what any name
+is bound to, nor anything of notebooks.
 """
 
 import ast
 import builtins
 import re
 import symtable
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-from IPython.core.inputtransformer2 import TransformerManager
-
-GIVEN = {*dir(builtins), "get_ipython", "display", "In", "Out", "_", "__", "___", "__name__"}
-AT_ONCE = {"listcomp", "setcomp", "dictcomp", "genexpr"}  # scopes that run where they stand
-TIMED = re.compile(r"%%(time|timeit|capture|prun)\b.*\n")
-# What may define names that nobody sees: then it is not said that a name is defined nowhere.
-HIDES = re.compile(r"import \*|\bexec\(|\bglobals\(\)|^[ \t]*%(%|run|load|pylab)", re.MULTILINE)
+# What every cell has without defining it
+PREDEFINED = {*dir(builtins), "get_ipython", "display", "In", "Out", "_", "__", "___", "__name__"}
+COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}  # scopes that run where they stand
+TIMED = re.compile(r"\A\s*%%(time|timeit|capture|prun)\b.*\n")
+# Code that may define names which cannot be seen in it
+OPAQUE = re.compile(r"import \*|\bexec\(|\bglobals\(\)|^[ \t]*%(%|run|load|pylab)", re.MULTILINE)
+LONGEST = 1_000_000  # characters of a cell that are looked at
 
 
 @dataclass(frozen=True)
@@ -24,60 +31,168 @@ class Names:
     """What a cell defines for the others, and what it needs of them."""
 
     defined: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()  # those of the defined that are imported
     at_once: frozenset[str] = frozenset()  # needed while the cell runs
     later: frozenset[str] = frozenset()  # needed when one of its functions is called
-    hides: bool = False  # may define more than is seen
+    updated: frozenset[str] = frozenset()  # read before the cell defines them: x = x + 1
+    hides: bool = False  # may define more than can be seen
+    is_python: bool = True
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """All names that the cell takes from elsewhere."""
+        return self.at_once | self.later | self.updated
 
 
+@dataclass(frozen=True)
+class _Scope:
+    """The names of one statement."""
+
+    bound: frozenset[str]
+    imported: frozenset[str]
+    at_once: frozenset[str]
+    later: frozenset[str]
+
+
+@lru_cache(maxsize=4000)  # the same cells come back for every submission
 def names(source: str) -> Names:
-    """Return the names of a cell; of one that is not Python, nothing."""
-    hides = bool(HIDES.search(TIMED.sub("", source, count=1)))
-    try:
-        table = symtable.symtable(python(source), "cell", "exec")
-    except (SyntaxError, ValueError):
-        return Names(hides=True)
-    own = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
-    used = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
-    at_once, later = set(used), set[str]()
-    for child, is_later in _below(table):
-        found = {s for s in child.get_symbols() if s.is_global()}
-        own |= {s.get_name() for s in found if s.is_assigned() or s.is_imported()}
-        (later if is_later else at_once).update(s.get_name() for s in found if s.is_referenced())
-    needed = GIVEN | own
-    return Names(frozenset(own), frozenset(at_once - needed), frozenset(later - needed), hides)
+    r"""Return the names of a cell; a cell that is not Python defines and needs nothing.
+
+    Example:
+        >>> sorted(names("import numpy as np\nx = np.eye(n)").needed)
+        ['n']
+        >>> sorted(names("%%time\ncount = count + 1").updated)
+        ['count']
+    """
+    hides = bool(OPAQUE.search(TIMED.sub("", source, count=1)))
+    tree = parsed(source)
+    scopes = _scopes(tree.body) if tree else None
+    if scopes is None:
+        return Names(hides=True, is_python=False)
+    defined = frozenset[str]().union(*(scope.bound for scope in scopes))
+    known = defined | PREDEFINED
+    return Names(
+        defined=defined,
+        imported=frozenset[str]().union(*(scope.imported for scope in scopes)),
+        at_once=frozenset[str]().union(*(scope.at_once for scope in scopes)) - known,
+        later=frozenset[str]().union(*(scope.later for scope in scopes)) - known,
+        updated=frozenset(_read_before_bound(scopes)) & defined,
+        hides=hides,
+    )
+
+
+def parsed(source: str) -> ast.Module | None:
+    r"""Return a cell's syntax tree, its magics turned into Python; None where it is not Python.
+
+    Example:
+        >>> ast.unparse(parsed("%matplotlib inline\nx = 1").body[-1])
+        'x = 1'
+        >>> parsed("def f(") is None
+        True
+    """
+    if len(source) > LONGEST:
+        return None
+    return _parsed(source) or _parsed(python(source))
 
 
 def python(source: str) -> str:
     """Return a cell's source with IPython's magics turned into Python."""
-    text: str = TransformerManager().transform_cell(TIMED.sub("", source, count=1))
+    from IPython.core.inputtransformer2 import TransformerManager  # here: it is slow to import
+
+    timed = TIMED.sub("", source, count=1)
+    try:
+        text: str = TransformerManager().transform_cell(timed)
+    except SyntaxError:
+        return timed
     return text
 
 
-def calls(source: str, name: str) -> bool:
-    """Return whether a cell calls a function by its bare name."""
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
-        for node in _nodes(source)
-    )
+def calls(source: str) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls in a cell, each with what is called as it is written.
+
+    Example:
+        >>> [name for name, call in calls("n = int(input('n? ')) + np.abs(x)")]
+        ['int', 'np.abs', 'input']
+    """
+    for node in _nodes(source):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
 
 
 def texts(source: str) -> list[str]:
-    """Return the strings in a cell that are values: no docstrings, no pieces of f-strings."""
+    r"""Return the strings in a cell that are values: no docstrings, no pieces of f-strings.
+
+    Example:
+        >>> texts("def f():\n    'A docstring.'\n    return open('notes.txt')")
+        ['notes.txt']
+    """
     nodes = list(_nodes(source))
-    told = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    told |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    skipped = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    skipped |= {
+        id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values
+    }
     return [
         node.value
         for node in nodes
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in skipped
     ]
 
 
 def _nodes(source: str) -> Iterator[ast.AST]:
+    tree = parsed(source)
+    return ast.walk(tree) if tree else iter(())
+
+
+def _parsed(source: str) -> ast.Module | None:
+    with warnings.catch_warnings():  # about strings such as "\d", which are the student's business
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+# Scopes
+
+
+def _scopes(statements: Iterable[ast.stmt]) -> list[_Scope] | None:
+    """Return the names of each statement; None where one of them is no valid code."""
     try:
-        yield from ast.walk(ast.parse(python(source)))
-    except (SyntaxError, ValueError):
-        return
+        return [_scope(statement) for statement in statements]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _scope(statement: ast.stmt) -> _Scope:
+    table = symtable.symtable(ast.unparse(statement), "cell", "exec")
+    symbols = table.get_symbols()
+    bound, imported = _bound(symbols), {s.get_name() for s in symbols if s.is_imported()}
+    at_once, later = _referenced(symbols), set[str]()
+    for child, is_later in _below(table):
+        outer = [symbol for symbol in child.get_symbols() if symbol.is_global()]
+        bound |= _bound(outer)
+        (later if is_later else at_once).update(_referenced(outer))
+    at_once |= bound & set(_changed(statement))
+    return _Scope(frozenset(bound), frozenset(imported), frozenset(at_once), frozenset(later))
+
+
+def _changed(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that must exist to be changed, which symtable does not count as read."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
+            yield node.id
+
+
+def _bound(symbols: Iterable[symtable.Symbol]) -> set[str]:
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+
+
+def _referenced(symbols: Iterable[symtable.Symbol]) -> set[str]:
+    return {symbol.get_name() for symbol in symbols if symbol.is_referenced()}
 
 
 def _below(
@@ -85,6 +200,17 @@ def _below(
 ) -> Iterator[tuple[symtable.SymbolTable, bool]]:
     """Yield every scope inside another, with whether it runs only when it is called."""
     for child in table.get_children():
-        waits = is_later or (child.get_type() == "function" and child.get_name() not in AT_ONCE)
-        yield child, waits
-        yield from _below(child, waits)
+        is_function = child.get_type() == "function" and child.get_name() not in COMPREHENSIONS
+        yield child, is_later or is_function
+        yield from _below(child, is_later or is_function)
+
+
+def _read_before_bound(scopes: Iterable[_Scope]) -> Iterator[str]:
+    """Yield the names that a statement reads and that none before it binds.
+
+    A function may name itself: it is bound when it is called.
+    """
+    bound: set[str] = set()
+    for scope in scopes:
+        yield from (scope.at_once | (scope.later - scope.bound)) - bound
+        bound |= scope.bound

@@ -217,7 +217,7 @@ def elsewhere(work: Work) -> Iterator[tuple[str, NotebookFinding]]:
                     text,
                     NotebookFinding("wrong", f"{cell.label()} names {text}, {advice}", cell.index),
                 )
-        if names.calls(cell.source, "input"):
+        if any(name == "input" for name, _ in names.calls(cell.source)):
             yield (
                 "",
                 NotebookFinding(

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from seqlab import check, names, notebooks, static_checks
+from seqlab import check, notebooks, static_checks
 from seqlab.__main__ import main
 from seqlab.errors import DataError
 from seqlab.static_checks import Work
@@ -330,36 +330,7 @@ def test_the_command_runs_from_another_folder_and_shows_a_bar(tmp_path):
     assert "toy.ipynb: 100%" in done.stderr
 
 
-# Names
-
-
-@pytest.mark.parametrize(
-    ("source", "defined", "at_once", "later"),
-    [
-        ("import numpy as np\nx = np.eye(n)", {"np", "x"}, {"n"}, set()),
-        ("def f(a):\n    return g(a) + len(b)", {"f"}, set(), {"g", "b"}),
-        ("y = [i * k for i in range(3)]", {"y"}, {"k"}, set()),
-        ("class A:\n    size = n\n    def f(self): return m", {"A"}, {"n"}, {"m"}),
-        ("%time z = w", set(), {"get_ipython"} - {"get_ipython"}, set()),
-        ("%%time\nz = w", {"z"}, {"w"}, set()),
-        ("for i in range(3): print(i, q)", {"i"}, {"q"}, set()),
-        ("def f():\n    global made\n    made = 1", {"f", "made"}, set(), set()),
-        ("f = lambda v: v + u", {"f"}, set(), {"u"}),
-    ],
-)
-def test_the_names_of_a_cell(source, defined, at_once, later):
-    found = names.names(source)
-    assert (found.defined, found.at_once, found.later) == (defined, at_once, later)
-
-
-@pytest.mark.parametrize("source", ["from numpy import *", "exec('x = 1')", "%run a.py", "def ("])
-def test_what_may_define_more_than_is_seen_says_so(source):
-    assert names.names(source).hides
-
-
-def test_docstrings_and_pieces_of_f_strings_are_no_paths():
-    source = 'def f():\n    "/home/me/x.py"\n    return f"/home/me/{f}.npy" + "/home/me/y.npy"'
-    assert names.texts(source) == ["/home/me/y.npy"]
+# Paths, checksums, headings
 
 
 @pytest.mark.parametrize(
