@@ -99,7 +99,7 @@ def _bundle_bytes(course: Course, names: list[str]) -> int:
         common = assignment_in(gradebook, course, GPT2)
     policy = batch.policy_of(course)
     folders = [course.root / "submitted" / name / GPT2 for name in names]
-    sizes = [len(job.pack(common, intake.read(folder), policy, {})) for folder in folders]
+    sizes = [len(job.pack(common, intake.read_folder(folder), policy, {})) for folder in folders]
     return sum(sizes) // len(sizes)
 
 

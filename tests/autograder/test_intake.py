@@ -1,16 +1,12 @@
-import bz2
-import gzip
 import io
-import lzma
 import os
 import random
 import re
 import socket
 import stat
 import struct
+import subprocess
 import sys
-import tarfile
-import time
 import tracemalloc
 import zipfile
 import zlib
@@ -19,14 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.submission import intake
-from autograder.submission.intake import (
-    FileLimits,
-    SubmissionRefused,
-    read,
-    read_archive,
-    read_folder,
-)
+from autograder.submission.intake import FileLimits, SubmissionRefused, read_folder, read_zip
 
 FILES = {"data/a.txt": b"a" * 70_000, "hw.ipynb": b"{}", "z/y/x.png": bytes(range(256))}
 LEFTOVERS = (
@@ -38,9 +27,16 @@ LEFTOVERS = (
     "Thumbs.db",
     "z/._x.png",
 )
-SUFFIXES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".ZIP", ".TAR.GZ"]
 MEGABYTE = 2**20
 DEFAULT = FileLimits()
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
+def read(path, limits=DEFAULT):
+    """What is taken of a folder or a zip."""
+    if path.is_dir():
+        return read_folder(path, limits)
+    return read_zip(path.read_bytes(), path.name, limits)
 
 
 def write_folder(folder, files):
@@ -55,43 +51,6 @@ def write_zip(path, files, packed=zipfile.ZIP_DEFLATED):
         for name, content in files.items():
             archive.writestr(name, content)
     return path
-
-
-def write_tar(path, entries, packed=None, **more):
-    """Write an archive; content that is a TarInfo is written as a header alone."""
-    suffix = path.suffix.lower()
-    packed = packed or {".gz": "gz", ".tgz": "gz", ".bz2": "bz2", ".xz": "xz"}.get(suffix, "")
-    with tarfile.open(path, f"w:{packed}", **more) as archive:
-        for name, content in entries.items():
-            if isinstance(content, tarfile.TarInfo):
-                content.name = name
-                archive.addfile(content)
-                continue
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return path
-
-
-def write_archive(path, files):
-    return (write_zip if path.suffix.lower() == ".zip" else write_tar)(path, files)
-
-
-def header(kind, size=0, target=""):
-    info = tarfile.TarInfo()
-    info.type, info.size, info.linkname = kind, size, target
-    return info
-
-
-def block(name, kind, size, **more):
-    """A tar header by itself."""
-    info = header(kind, size)
-    info.name = name
-    return info.tobuf(**more)
-
-
-def padded(content):
-    return content + bytes(-len(content) % tarfile.BLOCKSIZE)
 
 
 class RawZip:
@@ -173,19 +132,19 @@ def reason(path, limits=DEFAULT):
     return said
 
 
-@pytest.fixture(params=[".zip", ".tar", ".tar.xz"])
-def archive(request, tmp_path):
-    return lambda files: write_archive(tmp_path / f"hw{request.param}", files)
+@pytest.fixture
+def archive(tmp_path):
+    return lambda files: write_zip(tmp_path / "hw.zip", files)
 
 
-@pytest.fixture(params=["folder", ".zip", ".tar"])
+@pytest.fixture(params=["folder", "zip"])
 def handed_in(request, tmp_path):
     """Files, handed in one way or another."""
 
     def hand_in(files):
         if request.param == "folder":
             return write_folder(tmp_path / "hw", files)
-        return write_archive(tmp_path / f"hw{request.param}", {"hw/" + n: files[n] for n in files})
+        return write_zip(tmp_path / "hw.zip", {"hw/" + n: files[n] for n in files})
 
     return hand_in
 
@@ -197,17 +156,14 @@ def test_a_folders_files_are_read_in_order(tmp_path):
     assert list(read_folder(write_folder(tmp_path / "hw", FILES)).items()) == sorted(FILES.items())
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_an_archives_files_are_read_in_order(tmp_path, suffix):
-    path = write_archive(tmp_path / f"hw{suffix}", dict(reversed(FILES.items())))
-    assert list(read_archive(path).items()) == sorted(FILES.items())
+def test_a_zips_files_are_read_in_order(archive):
+    assert list(read(archive(dict(reversed(FILES.items())))).items()) == sorted(FILES.items())
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_folder_that_was_packed_is_left_out_of_names(tmp_path, suffix):
+def test_the_folder_that_was_packed_is_left_out_of_names(archive):
     files = {f"my work/{name}": content for name, content in FILES.items()}
     files["__MACOSX/my work/._hw.ipynb"] = b"?"
-    assert read(write_archive(tmp_path / f"hw{suffix}", files)) == FILES
+    assert read(archive(files)) == FILES
 
 
 def test_only_one_folder_is_left_out_and_only_where_all_files_lie_in_it(archive):
@@ -218,29 +174,11 @@ def test_only_one_folder_is_left_out_and_only_where_all_files_lie_in_it(archive)
     assert read(archive({"a": b"1"})) == {"a": b"1"}
 
 
-@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
-def test_tars_of_every_format_and_long_names_are_read(tmp_path, form):
-    files = {"f" * 90 + "/" + "g" * 90: b"long", "é.txt": b"umlaut"}
-    assert read(write_tar(tmp_path / "hw.tar", files, format=form)) == files
-
-
-def test_what_tar_and_git_write_is_read(tmp_path):
-    path = tmp_path / "hw.tar"
-    with tarfile.open(path, "w", pax_headers={"comment": "a" * 40}) as tar:
-        tar.add(write_folder(tmp_path / "x", FILES), arcname=".")
-    assert read(path) == FILES
+def test_entries_for_folders_are_no_files(tmp_path):
     with zipfile.ZipFile(tmp_path / "hw.zip", "w") as packed:
         packed.mkdir("hw")
         packed.writestr("hw/a", b"1")
     assert read(tmp_path / "hw.zip") == {"a": b"1"}
-
-
-def test_tars_in_several_streams_and_with_padding_are_read(tmp_path):
-    plain = write_tar(tmp_path / "hw.tar", FILES).read_bytes()
-    for pack, suffix in ((gzip.compress, "gz"), (bz2.compress, "bz2"), (lzma.compress, "xz")):
-        path = tmp_path / f"hw.tar.{suffix}"
-        path.write_bytes(pack(plain[:1000]) + pack(b"") + pack(plain[1000:]) + bytes(1000))
-        assert read(path) == FILES
 
 
 def test_a_zip_may_have_something_before_and_after_it(tmp_path):
@@ -260,9 +198,6 @@ def test_a_zip_from_a_mac_has_its_names_in_utf8_without_saying_so(tmp_path):
 def test_an_archive_in_an_archive_is_a_file(tmp_path):
     inner = write_zip(tmp_path / "inner.zip", {"../evil": b""}).read_bytes()
     assert read(write_zip(tmp_path / "hw.zip", {"inner.zip": inner})) == {"inner.zip": inner}
-    packed = gzip.compress(write_tar(tmp_path / "hw.tar", FILES).read_bytes())
-    (tmp_path / "twice.tar.gz").write_bytes(gzip.compress(packed))
-    assert "damaged" in reason(tmp_path / "twice.tar.gz")
 
 
 def test_leftovers_of_systems_and_jupyter_are_skipped(handed_in):
@@ -308,18 +243,16 @@ def test_the_sum_of_all_files_is_limited(handed_in):
 
 
 def test_the_sum_of_all_files_counts_what_packs_well(tmp_path):
-    for name in ("hw.zip", "hw.tar.gz"):
-        path = write_archive(tmp_path / name, {name: bytes(9000) for name in "abc"})
-        assert len(read(path, FileLimits(total_bytes=27_000))) == 3
-        assert "'c' brings the whole to more than" in reason(path, FileLimits(total_bytes=26_999))
+    path = write_zip(tmp_path / "hw.zip", {name: bytes(9000) for name in "abc"})
+    assert len(read(path, FileLimits(total_bytes=27_000))) == 3
+    assert "'c' brings the total to more than" in reason(path, FileLimits(total_bytes=26_999))
 
 
 def test_an_archive_larger_than_all_it_may_hold_is_not_opened(tmp_path, monkeypatch):
-    path = tmp_path / "hw.zip"
-    path.touch()
-    os.truncate(path, 50_000_001)
+    path = write_zip(tmp_path / "hw.zip", {"a": b""})
     monkeypatch.setattr(zipfile, "ZipFile", None)
-    assert "more than 50000000 bytes" in reason(path)
+    size = path.stat().st_size
+    assert f"more than {size - 1} bytes" in reason(path, FileLimits(total_bytes=size - 1))
 
 
 def test_folders_and_leftovers_are_counted_too(tmp_path):
@@ -329,15 +262,11 @@ def test_folders_and_leftovers_are_counted_too(tmp_path):
         for number in many:
             (folder / f"folder{number}").mkdir(parents=True)
         path = write_zip(tmp_path / f"{len(many)}.zip", {f"d{n}/": b"" for n in many})
-        tar = write_tar(
-            tmp_path / f"{len(many)}.tar", {f"{n}": header(tarfile.DIRTYPE) for n in many}
-        )
         if len(many) == 20:
             assert read(folder, limits) == {}
             assert "no file" in reason(path, limits)
-            assert "no file" in reason(tar, limits)
         else:
-            for refused in (folder, path, tar):
+            for refused in (folder, path):
                 assert "one of more than 20 files and folders" in reason(refused, limits)
 
 
@@ -348,7 +277,7 @@ def test_a_zip_is_refused_by_what_it_says_before_any_content_is_read(tmp_path):
     assert "'c' is one of more than 2 files" in reason(path, FileLimits(files=2))
     raw.add(b"d", b"x" * 1000)
     path = raw.write(tmp_path / "hw.zip")
-    assert "'d' brings the whole to" in reason(path, FileLimits(total_bytes=1149))
+    assert "'d' brings the total to" in reason(path, FileLimits(total_bytes=1149))
 
 
 def test_a_large_zip_directory_is_not_read(tmp_path):
@@ -358,23 +287,22 @@ def test_a_large_zip_directory_is_not_read(tmp_path):
     raw.directory *= 200_000
     path = raw.write(tmp_path / "hw.zip")
     assert "directory is too large" in reason(path)
-    assert peak(lambda: reason(path))[0] < 2 * MEGABYTE
+    content = path.read_bytes()
+
+    def attempt():
+        with suppress(SubmissionRefused):
+            read_zip(content, "hw.zip")
+
+    assert peak(attempt) < 2 * MEGABYTE
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz"])
-def test_an_archive_without_files_is_refused(tmp_path, suffix):
-    assert "holds no file" in reason(write_archive(tmp_path / f"hw{suffix}", {}))
-    assert "holds no file" in reason(write_archive(tmp_path / f"i{suffix}", {"__MACOSX/a": b""}))
+def test_a_zip_without_files_is_refused(archive):
+    assert "holds no file" in reason(archive({}))
+    assert "holds no file" in reason(archive({"__MACOSX/a": b""}))
 
 
 def test_a_folder_without_files_is_empty(tmp_path):
     assert read_folder(tmp_path) == {}
-
-
-@pytest.mark.parametrize("name", ["hw.ipynb", "hw.rar", "hw.7z", "hw.gz", "zip"])
-def test_another_kind_of_file_is_refused(tmp_path, name):
-    write_zip(tmp_path / name, FILES)
-    assert "is no archive" in reason(tmp_path / name)
 
 
 # Folders
@@ -388,11 +316,6 @@ def test_a_link_is_refused_wherever_it_is_and_points(tmp_path):
         assert "'b/link' is a symbolic link" in reason(folder)
     (tmp_path / "itself").symlink_to(secret)
     assert "'itself' is a symbolic link" in reason(tmp_path / "itself")
-    with pytest.raises(SubmissionRefused, match="is a symbolic link"):
-        read_folder(tmp_path / "itself")
-    write_zip(tmp_path / "real", FILES)
-    (tmp_path / "hw.zip").symlink_to(tmp_path / "real")
-    assert "'hw.zip' is a symbolic link" in reason(tmp_path / "hw.zip")
 
 
 def test_a_skipped_name_is_not_followed_either(tmp_path):
@@ -402,26 +325,47 @@ def test_a_skipped_name_is_not_followed_either(tmp_path):
     assert read(folder) == FILES
 
 
-def test_a_hard_link_is_refused(tmp_path):
+def test_a_course_restored_as_hard_links_is_read(tmp_path):
+    """As rsync --link-dest and cp -al restore it: every file has two names."""
+    folder = write_folder(tmp_path / "submitted" / "ada" / "gpt2", FILES)
+    subprocess.run(["cp", "-al", tmp_path / "submitted", tmp_path / "restored"], check=True)
+    assert (folder / "hw.ipynb").stat().st_nlink == 2
+    assert read(tmp_path / "restored" / "ada" / "gpt2") == FILES
+    assert read(folder) == FILES
+
+
+@as_root
+def test_a_hard_link_to_another_users_file_is_refused(tmp_path):
+    secret = write_folder(tmp_path / "source", {"master": b"secret"}) / "master"
     folder = write_folder(tmp_path / "hw", {"a": b""})
-    (tmp_path / "secret").write_bytes(b"secret")
-    (folder / "b").hardlink_to(tmp_path / "secret")
-    assert "'b' is a hard link" in reason(folder)
+    (folder / "b").hardlink_to(secret)
+    os.chown(folder, 64_001, 64_001)
+    assert "'b' is a hard link to another user's file: copy it" in reason(folder)
+    os.chown(secret, 64_001, 64_001)
+    assert read(folder) == {"a": b"", "b": b"secret"}
 
 
 def test_a_pipe_a_socket_and_a_device_are_refused_at_once(tmp_path, monkeypatch):
-    for name in ("pipe", "hw.zip", "socket"):
+    for name in ("pipe", "socket"):
         (tmp_path / name).mkdir()
     os.mkfifo(tmp_path / "pipe" / "p")
-    os.mkfifo(tmp_path / "hw.zip" / "hw.zip")
     monkeypatch.chdir(tmp_path / "socket")  # a socket's path must be short
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("p")
-    for path in (tmp_path / "pipe", tmp_path / "socket", tmp_path / "hw.zip" / "hw.zip"):
+    for path in (tmp_path / "pipe", tmp_path / "socket"):
         assert "is a device, pipe or socket" in reason(path)
-    assert "is a device, pipe or socket" in reason(Path("/dev/null"))
-    with pytest.raises(SubmissionRefused, match="is a device, pipe or socket"):
-        os.close(intake._open_file("/dev/null", "null"))
+
+
+@as_root
+def test_a_device_is_refused_and_not_opened(tmp_path, monkeypatch):
+    (tmp_path / "hw").mkdir()
+    try:
+        os.mknod(tmp_path / "hw" / "null", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("this container makes no devices")
+    left = swapped(monkeypatch, "null", [lambda: None])
+    assert "is a device, pipe or socket" in reason(tmp_path / "hw")
+    assert left
 
 
 def swapped(monkeypatch, name, swap):
@@ -470,22 +414,33 @@ def test_a_folder_that_is_swapped_for_a_link_after_opening_is_still_itself(tmp_p
     assert not left
 
 
-@pytest.mark.parametrize("kind", ["pipe", "hard link"])
-def test_a_pipe_or_hard_link_swapped_in_while_reading_is_refused(tmp_path, monkeypatch, kind):
+def test_a_pipe_swapped_in_while_reading_is_refused(tmp_path, monkeypatch):
     folder = write_folder(tmp_path / "hw", {"f": b""})
-    (tmp_path / "secret").write_bytes(b"secret")
 
     def swap():
         (folder / "f").unlink()
-        if kind == "pipe":
-            os.mkfifo(folder / "f")
-        else:
-            (folder / "f").hardlink_to(tmp_path / "secret")
+        os.mkfifo(folder / "f")
 
     left, before = swapped(monkeypatch, "f", [swap]), sorted(Path("/proc/self/fd").iterdir())
-    assert kind in reason(folder)
+    assert "pipe" in reason(folder)
     assert not left
     assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
+@as_root
+def test_another_users_file_swapped_in_while_reading_is_refused(tmp_path, monkeypatch):
+    folder = write_folder(tmp_path / "hw", {"f": b""})
+    (tmp_path / "secret").write_bytes(b"secret")
+    for path in (folder, folder / "f"):
+        os.chown(path, 64_001, 64_001)
+
+    def swap():
+        (folder / "f").unlink()
+        (folder / "f").hardlink_to(tmp_path / "secret")
+
+    left = swapped(monkeypatch, "f", [swap])
+    assert "hard link" in reason(folder)
+    assert not left
 
 
 def test_a_file_that_grows_is_read_to_the_limit_and_refused(tmp_path, monkeypatch):
@@ -527,10 +482,14 @@ def test_what_cannot_be_read_has_a_reason(tmp_path, monkeypatch, name):
 
 
 def test_what_is_not_there_has_a_reason(tmp_path):
-    for name in ("hw", "hw.zip"):
-        for reads in (read, read_folder, read_archive):
-            with pytest.raises(SubmissionRefused, match=r"No such file|no archive"):
-                reads(tmp_path / name)
+    with pytest.raises(SubmissionRefused, match="No such file"):
+        read_folder(tmp_path / "hw")
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "hw").touch()
+    with pytest.raises(SubmissionRefused, match="Not a directory"):
+        read_folder(tmp_path / "hw")
 
 
 # Names
@@ -554,11 +513,7 @@ BAD_NAMES = {
 def test_a_bad_name_is_refused_in_folders_and_archives(tmp_path, name):
     (tmp_path / "hw").mkdir()
     (tmp_path / "hw" / name).touch()
-    for path in (
-        tmp_path / "hw",
-        write_zip(tmp_path / "hw.zip", {name: b""}),
-        write_tar(tmp_path / "hw.tar", {name: b""}),
-    ):
+    for path in (tmp_path / "hw", write_zip(tmp_path / "hw.zip", {name: b""})):
         said = reason(path)
         assert BAD_NAMES[name] in said
         assert len(said.partition(" has ")[0].partition(" is ")[0]) <= 80
@@ -568,9 +523,6 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path):
     (tmp_path / "hw").mkdir()
     (tmp_path / "hw" / "\udcff").touch()
     assert r"'\udcff' is not UTF-8" in reason(tmp_path / "hw")
-    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
-        path = write_tar(tmp_path / "hw.tar", {"\udcff": b""}, format=form, encoding="utf-8")
-        assert r"'\udcff' is not UTF-8" in reason(path)
     assert "damaged" in reason(RawZip().add(b"\xff").write(tmp_path / "hw.zip"))
 
 
@@ -589,11 +541,8 @@ def test_a_leftovers_name_must_not_leave_its_folder_either(archive):
     assert "leads out" in reason(archive({"__MACOSX/../../x": b"", "a": b""}))
 
 
-def test_a_folders_name_must_not_leave_it_either(tmp_path):
-    write_zip(tmp_path / "hw.zip", {"../x/": b"", "a": b""})
-    write_tar(tmp_path / "hw.tar", {"../x": header(tarfile.DIRTYPE), "a": b""})
-    assert "leads out" in reason(tmp_path / "hw.zip")
-    assert "leads out" in reason(tmp_path / "hw.tar")
+def test_a_folders_name_must_not_leave_it_either(archive):
+    assert "leads out" in reason(archive({"../x/": b"", "a": b""}))
 
 
 def test_a_file_needs_a_name(archive):
@@ -630,10 +579,6 @@ def test_names_that_differ_only_in_case_or_normalisation_are_refused(archive, on
 def test_the_same_name_twice_is_refused(tmp_path):
     raw = RawZip().add(b"a", b"1").add(b"a", b"2")
     assert "'a' is there twice" in reason(raw.write(tmp_path / "hw.zip"))
-    with tarfile.open(tmp_path / "hw.tar", "w") as tar:
-        tar.addfile(tarfile.TarInfo("a"))
-        tar.addfile(tarfile.TarInfo("a"))
-    assert "'a' is there twice" in reason(tmp_path / "hw.tar")
 
 
 def test_a_file_and_an_empty_folder_of_the_same_name_are_refused(tmp_path):
@@ -690,12 +635,11 @@ def test_a_wrong_checksum_is_refused(tmp_path):
 
 
 def peak(function):
-    """The most memory that Python had at once while a function ran, and the seconds it took."""
+    """The most memory that Python had at once while a function ran."""
     tracemalloc.start()
-    start = time.perf_counter()
     try:
         function()
-        return tracemalloc.get_traced_memory()[1], time.perf_counter() - start
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
@@ -716,7 +660,7 @@ def test_a_zip_bomb_is_refused_by_what_it_says(tmp_path, zeros):
     assert "'a' has more than 20000000 bytes" in reason(path)
     everything = FileLimits(file_bytes=10**12, total_bytes=10**12)
     assert "more than 200 times" in reason(path, everything)
-    assert peak(lambda: reason(path, everything))[0] < 2 * MEGABYTE
+    assert peak(lambda: reason(path, everything)) < 2 * MEGABYTE
 
 
 @pytest.mark.parametrize("claim", [0, 1000, 999_999])
@@ -724,15 +668,13 @@ def test_a_zip_bomb_that_says_it_is_small_is_not_unpacked(tmp_path, zeros, claim
     crc = zlib.crc32(bytes(claim))
     path = RawZip().add(b"a", size=claim, crc=crc, packed=zeros).write(tmp_path / "hw.zip")
     assert "another size" in reason(path)
-    assert peak(lambda: reason(path))[0] < 4 * MEGABYTE
+    assert peak(lambda: reason(path)) < 4 * MEGABYTE
 
 
 def test_a_ratio_counts_only_above_a_megabyte(tmp_path):
     assert len(read(write_zip(tmp_path / "a.zip", {"a": bytes(1_000_000)}))["a"]) == 1_000_000
     assert "200 times" in reason(write_zip(tmp_path / "b.zip", {"a": bytes(1_000_001)}))
     assert read(tmp_path / "b.zip", FileLimits(ratio=2000))
-    assert "200 times" in reason(write_tar(tmp_path / "b.tar.gz", {"a": bytes(1_000_001)}))
-    assert read(tmp_path / "b.tar.gz", FileLimits(ratio=2000))
 
 
 def test_entries_that_share_one_content_are_refused(tmp_path):
@@ -776,244 +718,23 @@ def test_an_entry_that_goes_on_after_the_end_is_refused(tmp_path):
     assert "stops early" in reason(raw.write(tmp_path / "hw.zip"))
 
 
-# Tars that lie
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        tarfile.SYMTYPE,
-        tarfile.LNKTYPE,
-        tarfile.CHRTYPE,
-        tarfile.BLKTYPE,
-        tarfile.FIFOTYPE,
-        tarfile.GNUTYPE_SPARSE,
-        b"M",
-        b"V",
-        b"D",
-    ],
-)
-def test_what_is_no_file_in_a_tar_is_refused(tmp_path, kind):
-    entries = {"ok": b"", "a": header(kind, target="/etc/passwd")}
-    said = reason(write_tar(tmp_path / "hw.tar", entries))
-    assert said.startswith("'a' is ")
-    words = {b"1": "link", b"2": "link", b"3": "device", b"4": "device", b"6": "pipe"}
-    assert words.get(kind, "sparse" if kind == b"S" else "unknown kind") in said
-
-
-def test_a_link_with_a_leftovers_name_is_refused_in_archives(tmp_path):
-    entries = {"ok": b"", "._a": header(tarfile.SYMTYPE, target="/etc/passwd")}
-    assert "is a link" in reason(write_tar(tmp_path / "hw.tar", entries))
-
-
-@pytest.mark.parametrize("key", ["GNU.sparse.map", "GNU.sparse.major", "SCHILY.realsize"])
-def test_a_sparse_file_by_pax_headers_is_refused(tmp_path, key):
-    for form in ("one", "all"):
-        with tarfile.open(
-            tmp_path / "hw.tar", "w", pax_headers={key: "1"} if form == "all" else {}
-        ) as tar:
-            info = tarfile.TarInfo("a")
-            info.pax_headers = {key: "1"}
-            tar.addfile(info)
-        assert "is a sparse file" in reason(tmp_path / "hw.tar")
-
-
-def records(**pairs):
-    """Pax records, each of which begins with its own length."""
-    lines = b""
-    for key, value in pairs.items():
-        body = f" {key}={value}\n".encode()
-        length = next(n for n in range(len(body), len(body) + 20) if n == len(body) + len(str(n)))
-        lines += str(length).encode() + body
-    return lines
-
-
-def pax(kind=tarfile.XHDTYPE, /, **pairs):
-    content = records(**pairs)
-    return block("pax", kind, len(content)) + padded(content)
-
-
-def write_raw_tar(path, *blocks):
-    path.write_bytes(b"".join(blocks) + bytes(1024))
-    return path
-
-
-def test_a_pax_header_gives_path_and_size(tmp_path):
-    entry = block("b", tarfile.REGTYPE, 0) + padded(b"123")
-    path = write_raw_tar(tmp_path / "hw.tar", pax(path="a", size=3, mtime=1), entry)
-    assert read(path) == {"a": b"123"}
-    again = write_raw_tar(
-        tmp_path / "i.tar", pax(path="a", size=3), entry, block("c", tarfile.REGTYPE, 0)
-    )
-    assert read(again) == {"a": b"123", "c": b""}
-
-
-def test_a_path_in_a_pax_header_must_not_leave_its_folder(tmp_path):
-    entry = block("b", tarfile.REGTYPE, 0)
-    assert "leads out" in reason(write_raw_tar(tmp_path / "hw.tar", pax(path="../x"), entry))
-
-
-def test_headers_that_contradict_each_other_are_refused(tmp_path):
-    entry = block("b", tarfile.REGTYPE, 0)
-    long = block("L", tarfile.GNUTYPE_LONGNAME, 2) + padded(b"a\0")
-    for blocks in (
-        [pax(path="a"), pax(path="c"), entry],
-        [long, pax(path="c"), entry],
-        [pax(tarfile.XGLTYPE, path="c"), entry],
-        [pax(tarfile.XGLTYPE, size=0, path="c"), entry],
-    ):
-        assert "renames or resizes" in reason(write_raw_tar(tmp_path / "hw.tar", *blocks))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"0 a=b\n",
-        b"1 a=b\n",
-        b"-6 a=b\n",
-        b"99 a=b\n",
-        b"5 a=b\n",
-        b"nothing",
-        b"9" * 500,
-        b"9 size=x\n",
-        b"11 size=-1\n",
-        b"12 size=1_0\n",
-        b"11 size=+1\n",
-    ],
-)
-def test_a_bad_pax_header_is_damage(tmp_path, content):
-    blocks = block("pax", tarfile.XHDTYPE, len(content)), padded(content)
-    path = write_raw_tar(tmp_path / "hw.tar", *blocks, block("b", tarfile.REGTYPE, 0))
-    assert "is damaged" in reason(path)
-
-
-@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
-@pytest.mark.parametrize("size", [MEGABYTE + 1, 8**11 - 1, 2**60, -512])
-def test_a_giant_header_is_not_read_into_memory(tmp_path, kind, size):
-    path = tmp_path / "hw.tar.gz"
-    path.write_bytes(
-        gzip.compress(block("pax", kind, size, format=tarfile.GNU_FORMAT) + bytes(4 * MEGABYTE))
-    )
-    limits = FileLimits(ratio=10**9)
-    assert "is a header of more than" in reason(path, limits)
-    assert peak(lambda: reason(path, limits))[0] < MEGABYTE
-
-
-def test_a_header_that_takes_tarfile_long_is_read_at_once(tmp_path):
-    """Digits without end (CVE-2024-6232), and keys that share their text."""
-    for content in (b"1" * 10**6, b"2 " * 500_000 + b"=\n"):
-        blocks = block("pax", tarfile.XHDTYPE, len(content)), padded(content)
-        path = write_raw_tar(tmp_path / "hw.tar", *blocks, block("b", tarfile.REGTYPE, 0))
-        memory, seconds = peak(lambda path=path: reason(path))
-        assert memory < 8 * MEGABYTE
-        assert seconds < 5
-
-
-def test_a_great_many_headers_are_refused(tmp_path):
-    path = write_raw_tar(tmp_path / "hw.tar", pax(comment="x") * 2001)
-    assert "one of more than 2000" in reason(path)
-
-
-def test_a_negative_size_is_damage(tmp_path):
-    for kind in (tarfile.REGTYPE, tarfile.DIRTYPE):
-        path = write_raw_tar(tmp_path / "hw.tar", block("a", kind, -512, format=tarfile.GNU_FORMAT))
-        assert "damaged (a negative size)" in reason(path)
-
-
-def test_a_folder_with_content_is_refused(tmp_path):
-    path = write_raw_tar(tmp_path / "hw.tar", block("d", tarfile.DIRTYPE, 3), padded(b"abc"))
-    assert "unknown kind" in reason(path)
-
-
-def test_a_size_larger_than_the_tar_is_damage_and_takes_no_memory(tmp_path):
-    path = write_raw_tar(tmp_path / "hw.tar", block("a", tarfile.REGTYPE, 19_000_000))
-    assert "stops early" in reason(path)
-    assert peak(lambda: reason(path))[0] < MEGABYTE
-    path = write_raw_tar(tmp_path / "i.tar", block("._a", tarfile.REGTYPE, 2**33 - 1))
-    assert "stops early" in reason(path)
-
-
-BOMBS = {
-    "in a file": [block("a", tarfile.REGTYPE, 20 * MEGABYTE)],
-    "in a leftover": [block("._a", tarfile.REGTYPE, 20 * MEGABYTE)],
-    "after the end": [block("a", tarfile.REGTYPE, 0), bytes(1024)],
-}
-
-
-@pytest.mark.parametrize("place", BOMBS)
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
-def test_a_bomb_in_a_packed_tar_is_not_unpacked(tmp_path, place, pack):
-    path = tmp_path / "hw.tar.gz"  # what it is shows in its first bytes
-    path.write_bytes(pack(b"".join(BOMBS[place])) + pack(bytes(4 * MEGABYTE)) * 6)
-    small = {"file_bytes": 100_000, "total_bytes": 100_000}
-    ratio, total = FileLimits(**small), FileLimits(**small, ratio=10**9)
-    if place == "in a file":
-        assert "'a' has more than 100000 bytes" in reason(path, ratio)
-        return
-    assert "more than 200 times its size" in reason(path, ratio)
-    assert "unpacks to more than 100000 bytes" in reason(path, total)
-    memory, _ = peak(lambda: reason(path, total))
-    assert memory < 12 * MEGABYTE  # xz has a dictionary of 8
-
-
-def test_the_limits_are_such_that_a_bomb_is_harmless(tmp_path):
-    path = tmp_path / "hw.tar.gz"
-    start = block("._a", tarfile.REGTYPE, 90 * MEGABYTE)
-    path.write_bytes(
-        gzip.compress(start + random.Random(0).randbytes(2**19))
-        + gzip.compress(bytes(16 * MEGABYTE)) * 6
-    )
-    memory, seconds = peak(lambda: reason(path))
-    assert "unpacks to more than 50000000 bytes" in reason(path)
-    assert memory < MEGABYTE
-    assert seconds < 5
-
-
-def test_a_file_in_a_packed_tar_is_bounded_by_what_the_whole_may_unpack_to(tmp_path):
-    path = tmp_path / "hw.tar.gz"
-    start = block("a", tarfile.REGTYPE, 20 * MEGABYTE)
-    path.write_bytes(gzip.compress(start + bytes(20 * MEGABYTE), 9))
-    limits = FileLimits(file_bytes=10**9, total_bytes=10**9)
-    assert "more than 200 times its size" in reason(path, limits)
-    assert peak(lambda: reason(path, limits))[0] < 202 * path.stat().st_size + MEGABYTE
-
-
-def test_an_xz_that_needs_much_memory_is_refused(tmp_path):
-    path = tmp_path / "hw.tar.xz"
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 2**27, "preset": 0}]
-    path.write_bytes(
-        lzma.compress(write_tar(tmp_path / "hw.tar", FILES).read_bytes(), filters=filters)
-    )
-    assert "Memory usage limit" in reason(path)
-
-
-def test_a_great_many_streams_are_refused(tmp_path):
-    path = tmp_path / "hw.tar.gz"
-    path.write_bytes(gzip.compress(b"") * 10_001)
-    assert "too many pieces" in reason(path)
-
-
 # Damage
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz"])
-def test_an_archive_that_is_cut_off_anywhere_is_refused(tmp_path, suffix):
-    whole = write_archive(tmp_path / f"hw{suffix}", FILES).read_bytes()
-    end = len(whole) - (whole.endswith(bytes(1024)) and 10240)  # tar pads to 10 kB
-    for size in {*range(0, end, max(1, end // 40)), end - 1}:
-        (tmp_path / f"cut{suffix}").write_bytes(whole[:size])
-        assert "damaged" in reason(tmp_path / f"cut{suffix}")
+def test_a_zip_that_is_cut_off_anywhere_is_refused(tmp_path):
+    whole = write_zip(tmp_path / "hw.zip", FILES).read_bytes()
+    for size in {*range(0, len(whole), len(whole) // 40), len(whole) - 1}:
+        (tmp_path / "cut.zip").write_bytes(whole[:size])
+        assert "damaged" in reason(tmp_path / "cut.zip")
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz"])
-def test_a_damaged_archive_is_read_or_refused_and_never_an_error(tmp_path, suffix):
-    whole = write_archive(tmp_path / f"hw{suffix}", FILES).read_bytes()
-    rng, path, taken = random.Random(suffix), tmp_path / f"damaged{suffix}", 0
-    small = len(whole) < 5000
+def test_a_damaged_zip_is_read_or_refused_and_never_an_error(tmp_path):
+    whole = write_zip(tmp_path / "hw.zip", FILES).read_bytes()
+    rng, path, taken = random.Random(".zip"), tmp_path / "damaged.zip", 0
     for _ in range(150):
         damaged = bytearray(whole)
         for _ in range(rng.choice([1, 3, 30])):
-            damaged[rng.randrange(len(damaged) if small else 1024)] = rng.randrange(256)
+            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
         path.write_bytes(damaged)
         with suppress(SubmissionRefused):
             read(path)
@@ -1021,8 +742,7 @@ def test_a_damaged_archive_is_read_or_refused_and_never_an_error(tmp_path, suffi
     assert taken < 75
 
 
-@pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tar.bz2", ".tar.xz"])
-def test_something_else_with_an_archives_name_is_refused(tmp_path, suffix):
-    for content in (b"", b"PK\3\4", b"text " * 1000, b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\0"):
-        (tmp_path / f"hw{suffix}").write_bytes(content)
-        assert "damaged" in reason(tmp_path / f"hw{suffix}")
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"text " * 1000, b"\x1f\x8b"])
+def test_something_else_with_a_zips_name_is_refused(tmp_path, content):
+    (tmp_path / "hw.zip").write_bytes(content)
+    assert "damaged" in reason(tmp_path / "hw.zip")

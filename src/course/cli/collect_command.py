@@ -12,12 +12,12 @@ from course.directory import Course, CourseError
 if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
     from collections.abc import Callable
 
+    from autograder.submission.zip_reader import ZipReader
     from course.exchange import canvas, gradescope_export
     from course.exchange.canvas import Roster
-    from course.exchange.class_zip import Archive
     from course.exchange.collect import Collector
 
-    Read = Callable[[Archive, Roster], canvas.Downloaded | gradescope_export.Exported]
+    Read = Callable[[ZipReader, Roster], canvas.Downloaded | gradescope_export.Exported]
 
 collect_app = typer.Typer(
     help="Put what was handed in elsewhere into submitted/.", no_args_is_help=True

@@ -18,10 +18,10 @@ from nbgrader.plugins import FileNameCollectorPlugin
 from traitlets import default
 
 from autograder.submission.intake import SubmissionRefused
+from autograder.submission.zip_reader import ZipReader
 from course.cli.options import CANVAS_ID, IDS
 from course.directory import Course, CourseError
 from course.exchange import csv_cells, template_py
-from course.exchange.class_zip import Archive
 from course.exchange.collect import TAKEN, HandedIn
 from course.exchange.csv_cells import Row, Sheet, SheetError
 
@@ -199,7 +199,7 @@ class Upload:
 class Downloaded:
     """An archive of submissions."""
 
-    archive: Archive
+    archive: ZipReader
     roster: Roster
     assignment: str
     names: CanvasFileNames = field(default_factory=CanvasFileNames)
@@ -248,7 +248,7 @@ class Downloaded:
         ]
         files = [each for each in uploads if not each.typed]
         try:
-            contents = self.archive.files(each.entry for each in files)
+            contents = self.archive.read(only=[each.entry for each in files])
         except SubmissionRefused as refusal:
             found.refused.append(str(refusal))
             return found

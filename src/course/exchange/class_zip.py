@@ -1,128 +1,53 @@
-"""A class's archive from another system: refused as a whole, or read a student at a time.
+"""A class's zip from another system: refused as a whole, or read a student at a time.
 
-Everything that ``autograder.submission.intake`` refuses is refused here: what no system writes by
-itself, such
-as entries that overlap or names that lead out of the archive, refuses the archive; what a student
-can bring about, such as a link, a bomb or a name that is twice there, refuses that student's part.
-Nothing is written to the disk.
-
-This module does not know whose a file is, nor what becomes of it.
+What no system writes by itself, such as entries that overlap or names that lead out of the zip,
+refuses the zip. What a student can bring about, such as a link, a bomb or a name that occurs
+twice, refuses that student's part only, when it is read.
 """
 
 import re
-import tempfile
-import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from copy import copy
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from autograder.submission import intake
-from autograder.submission.intake import FileLimits, SubmissionRefused
+from autograder.submission.accepted_files import SubmissionRefused, refusal
+from autograder.submission.zip_reader import ZipReader
 
 ENTRIES = 50_000  # files and folders of a whole class
-BYTES = 20_000_000_000  # that a whole class's files may be, unpacked
-ONES = FileLimits()  # how much is taken of one student
+BYTES = 20_000_000_000  # of a whole class's files, unpacked
+DIRECTORY_BYTES = 2**23  # names and places of that many entries
 REMEDY = "download it again, and leave it as it is"
-
-
-@dataclass(frozen=True)
-class Archive:
-    """An open archive; names are as they stand in it."""
-
-    zip: zipfile.ZipFile
-
-    def names(self) -> list[str]:
-        """Return the names of all files, without what operating systems leave behind."""
-        return [name for name, info in self._entries() if not self._is_left(name, info)]
-
-    def files(self, names: Iterable[str], limits: FileLimits = ONES) -> dict[str, bytes]:
-        """Return what some files, one student's, hold.
-
-        Raises:
-            SubmissionRefused: one of them is not taken, and so none of them.
-        """
-        wanted, taken = set(names), intake._Taken(limits)
-        # Copies: reading changes what an entry says of its size, and a group's are read again.
-        infos = [copy(info) for name, info in self._entries() if name in wanted]
-        try:
-            for parts, info in intake._chosen(infos, taken):
-                taken.put(parts, intake._zip_content(self.zip, info))
-        except intake.DAMAGE as error:
-            said = intake._one_line(error)
-            raise SubmissionRefused(f"it is damaged ({said}): {intake.REPACK}") from error
-        return taken.files
-
-    def _entries(self) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-        for info in self.zip.infolist():
-            yield intake._zip_name(info), info
-
-    def _is_left(self, name: str, info: zipfile.ZipInfo) -> bool:
-        return info.is_dir() or intake._is_skipped(tuple(name.split("/")))
+SMALLER = "download a section at a time"
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
-    """Open a zip in which a whole class's files are.
+def opened(path: Path) -> Iterator[ZipReader]:
+    """Open the zip of a whole class.
+
+    >>> with opened(Path("submissions.zip")) as archive:
+    ...     archive.read(only=["lovelaceada_101_5001_gpt2.ipynb"])
 
     Raises:
-        SubmissionRefused: it is none, damaged, or made to harm.
+        SubmissionRefused: it is no zip, damaged, or meant to harm.
     """
-    if not path.name.lower().endswith(".zip"):
+    if path.suffix.lower() != ".zip":
         raise SubmissionRefused(f"{path.name} is no zip: give the zip as it was downloaded")
-    with intake._readable(path.name), closing(_open(path)) as file:
-        size = path.stat().st_size
-        try:
-            with zipfile.ZipFile(file) as archive:
-                _check(file, archive, size)
-                yield Archive(archive)
-        except intake.DAMAGE as error:
-            said = intake._one_line(error)
-            raise SubmissionRefused(f"{path.name} is damaged ({said}): {REMEDY}") from error
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise refusal(path.name, f"cannot be read ({error.strerror})", REMEDY) from error
+    with file:
+        archive = ZipReader(file, path.name, DIRECTORY_BYTES, REMEDY)
+        _check(archive)
+        yield archive
 
 
-def unpacked(name: str, content: bytes, limits: FileLimits = ONES) -> dict[str, bytes]:
-    """Return the files of an archive that a student handed in.
-
-    Raises:
-        SubmissionRefused: with the reason.
-    """
-    with tempfile.TemporaryDirectory(prefix="collect-") as scratch:
-        path = Path(scratch) / name
-        path.write_bytes(content)
-        return intake.read_archive(path, limits)
-
-
-def is_archive(name: str) -> bool:
-    """Return whether a file is one that students pack their work into."""
-    return name.lower().endswith(intake.ARCHIVES)
-
-
-def without_top(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return files that lie together in one folder without it."""
-    tops = {name.partition("/")[0] for name in files}
-    if len(tops) != 1 or not all("/" in name for name in files):
-        return files
-    return {name.partition("/")[2]: part for name, part in files.items()}
-
-
-def _open(path: Path) -> intake._Careful:
-    return intake._Careful(intake._open_file(path, path.name))
-
-
-def _check(file: intake._Careful, archive: zipfile.ZipFile, size: int) -> None:
-    """Refuse what no system writes, whoever's file it is."""
-    infos = archive.infolist()
-    if len(infos) > ENTRIES:
-        raise SubmissionRefused(f"it has more than {ENTRIES} files: download a section at a time")
-    if sum(info.file_size for info in infos) > BYTES:
-        raise SubmissionRefused(
-            f"it unpacks to more than {BYTES} bytes: download a section at a time"
-        )
-    for info in infos:
-        name = intake._zip_name(info)
-        parts = re.split(r"[/\\]", name)
-        if ".." in parts or name[:1] in ("/", "\\") or re.match(r"[A-Za-z]:", name):
-            raise intake._refusal(name, "leads out of the archive", REMEDY)
-    intake._check_ranges(file, infos, size)
+def _check(archive: ZipReader) -> None:
+    if len(archive.entries) > ENTRIES:
+        raise SubmissionRefused(f"it has more than {ENTRIES} files: {SMALLER}")
+    if sum(info.file_size for _, info in archive.entries) > BYTES:
+        raise SubmissionRefused(f"it unpacks to more than {BYTES} bytes: {SMALLER}")
+    for name, _ in archive.entries:
+        is_absolute = name[:1] in ("/", "\\") or re.match(r"[A-Za-z]:", name)
+        if is_absolute or ".." in re.split(r"[/\\]", name):
+            raise refusal(name, "leads out of the archive", REMEDY)

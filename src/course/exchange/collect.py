@@ -29,7 +29,6 @@ from autograder.submission import intake, repair
 from autograder.submission.intake import SubmissionRefused
 from course.directory import Course
 from course.exchange import template_py
-from course.exchange.class_zip import is_archive, unpacked
 
 TIMESTAMP = "timestamp.txt"  # in which nbgrader looks for the time of handing in
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f UTC"
@@ -119,7 +118,7 @@ class Collector:
         """
         if not STUDENT.fullmatch(each.student):
             raise SubmissionRefused(f"{each.student[:80]!r} cannot be the name of a folder")
-        files = dict(_of_known_kinds(_without_archives(each.files, each), each))
+        files = dict(_of_known_kinds(_unzipped(each.files, each), each))
         if files.pop(TIMESTAMP, None) is not None:
             each.refused.append(f"{TIMESTAMP} of their own: it would be the time of handing in")
         files = self._named(files, each)
@@ -270,12 +269,13 @@ class Collector:
         return found
 
 
-def _without_archives(files: Mapping[str, bytes], each: HandedIn) -> dict[str, bytes]:
-    """Return the files with archives unpacked; a plain file goes before one in an archive."""
-    plain = {name: content for name, content in files.items() if not is_archive(name)}
-    for name in [name for name in files if is_archive(name)]:
+def _unzipped(files: Mapping[str, bytes], each: HandedIn) -> dict[str, bytes]:
+    """Return the files with zips unpacked; a plain file goes before one in a zip."""
+    zips = [name for name in files if name.lower().endswith(".zip")]
+    plain = {name: content for name, content in files.items() if name not in zips}
+    for name in zips:
         try:
-            inside = unpacked(PurePosixPath(name).name, files[name])
+            inside = intake.read_zip(files[name], PurePosixPath(name).name)
         except SubmissionRefused as refusal:
             each.refused.append(f"{name}: {refusal}")
             continue

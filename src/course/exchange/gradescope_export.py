@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from autograder.submission.intake import FileLimits, SubmissionRefused
+from autograder.submission.intake import FileLimits, SubmissionRefused, without_top_folder
+from autograder.submission.zip_reader import ZipReader
 from course.exchange.canvas import Roster
-from course.exchange.class_zip import Archive, without_top
 from course.exchange.collect import HandedIn
 
 METADATA = "submission_metadata.yml"
@@ -66,7 +66,7 @@ class ExportedSubmission:
 class Exported:
     """An archive of submissions."""
 
-    def __init__(self, archive: Archive, roster: Roster):
+    def __init__(self, archive: ZipReader, roster: Roster):
         """Read who handed in what.
 
         Raises:
@@ -80,7 +80,7 @@ class Exported:
                 f"there is no {METADATA} in it: in Gradescope, use Export Submissions"
             )
         top = place[: -len(METADATA)]
-        content = archive.files([place], METADATA_LIMITS)
+        content = archive.read(METADATA_LIMITS, [place])
         about = metadata(next(iter(content.values())))
         self.submissions = [_submission(key, each, top, names) for key, each in about.items()]
         known = {place, *(entry for each in self.submissions for entry in each.entries)}
@@ -116,11 +116,11 @@ class Exported:
 
     def _read(self, submission: ExportedSubmission, each: HandedIn) -> None:
         try:
-            contents = self.archive.files(submission.entries)
+            contents = self.archive.read(only=submission.entries)
         except SubmissionRefused as refusal:
             each.refused.append(str(refusal))
             return
-        each.files = without_top(
+        each.files = without_top_folder(
             {name.removeprefix(submission.prefix): part for name, part in contents.items()}
         )
         if not each.files:

@@ -27,7 +27,6 @@ from autograder.execution.sandbox import SandboxError
 from autograder.execution.session import HIDDEN
 from autograder.submission import intake
 from course.exchange import template_py
-from course.exchange.class_zip import without_top
 from course.gradescope import results_json, run_autograder, unprivileged
 from course.run import quiet, secret
 
@@ -84,7 +83,7 @@ class Grading:
         Raises:
             Refused, NotMadeError: there is none and none can be made.
         """
-        files = without_top(intake.read_folder(self.root / "submission"))
+        files = intake.without_top_folder(intake.read_folder(self.root / "submission"))
         name = self.assignment.notebook
         if template_py.is_turned_in(name, files):
             made = template_py.made(self.release, files)

@@ -105,7 +105,7 @@ class Batch:
     def _packed(self, student: str, note: "Note") -> bytes | None:
         """Read a submission; what is refused is that student's result."""
         try:
-            self._files[student] = intake.read(self._folder(student))
+            self._files[student] = intake.read_folder(self._folder(student))
         except (intake.SubmissionRefused, OSError) as error:
             refused = status.Status("unreadable", (str(error),))
             with self.recorder(self.course, self.assignment) as recorder:
@@ -136,7 +136,7 @@ class Batch:
         Raises:
             Refused, OSError: it cannot be read.
         """
-        return self._bundle(student, intake.read(self._folder(student)))
+        return self._bundle(student, intake.read_folder(self._folder(student)))
 
     def _is_done(self, student: str, key: str, known: status.Status) -> bool:
         if known.key != key:
@@ -171,7 +171,7 @@ class Batch:
         """Publish a result, unless the submission has been replaced since it was read."""
         files = self._files.pop(student)
         try:
-            if intake.read(self._folder(student)) != files:
+            if intake.read_folder(self._folder(student)) != files:
                 return  # run() comes back to it
         except (intake.SubmissionRefused, OSError):
             return
