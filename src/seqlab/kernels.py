@@ -27,7 +27,7 @@ import seqlab
 from seqlab import data_files
 from seqlab.errors import DataError
 
-RECORDER = '__import__("seqlab.opened_files").witness.'
+RECORDER = '__import__("seqlab.opened_files").opened_files.'
 STOPPING = 15.0  # seconds that a kernel has to stop a cell that took too long
 BIGGEST = 20_000_000  # bytes of a file that is copied
 MOST = 300  # files

@@ -96,8 +96,8 @@ for name in ("autograder", "course", "autograder.execution.test_kernel", "autogr
 
 WRITES = """\
 import os, shutil, site, subprocess, sys
-import numpy, seqlab, kernel
-places = [seqlab.__file__, kernel.__file__, numpy.__file__, os.environ["COURSE_DATA"] + "/x",
+import numpy, seqlab, minikernel
+places = [seqlab.__file__, minikernel.__file__, numpy.__file__, os.environ["COURSE_DATA"] + "/x",
           site.getsitepackages()[0] + "/evil.pth", sys.executable, "/usr/bin/env", "/etc/passwd",
           "/x", "/work/x", "/root/x", "@COURSE@/x", "@REPOSITORY@/x", "/run/x", "/dev/x",
           "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/1/oom_score_adj"]

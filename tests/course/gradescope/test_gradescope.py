@@ -453,7 +453,7 @@ def test_walls_leave_sockets_of_this_machine_and_nothing_else():
     code = """
 import os, socket
 from course.gradescope import unprivileged
-assert gradescope_user.wall_off() == []
+assert unprivileged.wall_off() == []
 socket.socket(socket.AF_UNIX).close()
 a, b = socket.socketpair()
 for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
