@@ -195,6 +195,7 @@ class ForkServer:
 
         Raises:
             ForkServerError: none could be made, and another fork server could not make one either.
+            SandboxError: this machine has no sandbox, or one that shows what it must not.
         """
         with self._lock:
             for attempt in (1, 2):
@@ -203,6 +204,9 @@ class ForkServer:
                     if not self._ready:
                         self._wait_until_ready()
                     return self._fork()
+                except SandboxError:
+                    self.close()
+                    raise
                 except (OSError, protocol.ProtocolError, ValueError) as error:
                     complaint = self._complaint() or str(error)
                     self.close()
@@ -277,6 +281,8 @@ class ForkServer:
     def _wait_until_ready(self) -> None:
         if self._control is None:
             raise OSError("the fork server has not been started")
+        if self.sandbox:
+            self.sandbox.check()  # while the fork server imports what it has to
         self._control.settimeout(START_SECONDS)
         raw = self._control.recv(4096)
         if not raw:

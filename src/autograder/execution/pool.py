@@ -23,7 +23,7 @@ import minikernel
 import seqlab
 from autograder.execution import session
 from autograder.execution.client import ENVIRONMENT, ForkServer, descendants, kill
-from autograder.execution.sandbox import Sandbox
+from autograder.execution.sandbox import Sandbox, courses_around
 from seqlab import data_files as seqlab_files
 
 LIMITS = tuple(session.SessionLimits.__dataclass_fields__)
@@ -142,6 +142,7 @@ def sandbox(data: Path, disk: int) -> Sandbox:
         ),
         disk=disk,
         fonts=Path(mpl.get_cachedir()),
+        courses=courses_around(Path.cwd(), data, *packages),
     )
 
 

@@ -1,17 +1,24 @@
-"""The student's kernel is a sandbox: bubblewrap, an allow-list of what can be read, no network.
+"""The sandbox of a student's kernel: bubblewrap, an allow-list of what can be read, no network.
 
-What is not on the list does not exist in there: no home folders, no course, no gradebook. This
-module does not know what runs inside.
+What is not on the list does not exist in there: no home folders, no course, no gradebook. Since
+the list holds ``/usr`` and the folders of Python, our own packages may be installed in the middle
+of it. They are covered with empty folders, and before anything is graded a process in the sandbox
+tries to find them all the same.
+
+This module does not know what runs inside.
 """
 
 import itertools
+import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +36,10 @@ ETC = (
     "alternatives",
     "mime.types",
 )
-HIDDEN = (
-    "autograder",
-    "course",
-    "hidden_tests",
-    "mistakes",
-)  # packages of ours that may be installed beside the student's
+# Packages of ours that may be installed beside the student's.
+HIDDEN = ("autograder", "course", "hidden_tests", "mistakes")
+SECRET = ("source", "submitted", "gradebook.db")  # what makes a folder worth hiding
+PROBE_SECONDS = 120
 FIRST_UID = 61_001  # of users that own nothing; each fork server of root's becomes one of them
 N_UIDS = 4000
 MOST_LANES = 8  # fork servers of a process that live at the same time, roughly
@@ -53,25 +58,25 @@ class Sandbox:
         readable: files and folders that a student's code may read, besides Python itself
         environment: variables to set
         disk: bytes that each of its writable folders may hold
+        fonts: matplotlib's list of fonts, to be copied
+        courses: folders of courses, of which nothing else may be readable
     """
 
     readable: tuple[Path, ...]
     environment: tuple[tuple[str, str], ...] = ()
     disk: int = 200_000_000
     fonts: Path | None = None
+    courses: tuple[Path, ...] = ()
 
     def wrap(self, command: list[str]) -> tuple[list[str], dict[str, str], dict[str, Any]]:
         """Return the command in its sandbox, its environment, and what its fork server must know.
 
         Raises:
-            SandboxError: bubblewrap is not installed, or would hide what has to be read.
+            SandboxError: bubblewrap is not installed, or would hide what has to be read, or would
+                show a course.
         """
-        for place in (*python_folders(), *self.readable):
-            if folder := next((f for f in FOLDERS if place.is_relative_to(f)), None):
-                raise SandboxError(
-                    f"{place} lies below {folder}, which is an empty folder in the sandbox: move "
-                    "the course and its environment somewhere else, below /srv for instance"
-                )
+        self._refuse_what_is_hidden()
+        self._refuse_what_is_shown()
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise SandboxError(
@@ -108,24 +113,76 @@ class Sandbox:
         return arguments, {}, extra
 
     def check(self) -> None:
-        """Start something in it.
+        """Start Python in the sandbox and let it look for what must not be there.
 
         Raises:
-            SandboxError: it cannot be.
+            SandboxError: it does not start, or it finds something.
         """
-        arguments, environment, _ = self.wrap(["/usr/bin/env", "true"])
+        if visible := self.visible():
+            raise SandboxError(
+                f"students' code can read {visible[0]}, where the answers are: install the course "
+                "in a virtual environment outside /usr (python -m venv /srv/course/.venv)"
+            )
+
+    def visible(self) -> list[str]:
+        """Return what a process in the sandbox finds of our packages and of the courses.
+
+        Raises:
+            SandboxError: nothing can be started in the sandbox.
+        """
+        places = [str(course / name) for course in self.courses for name in SECRET]
+        question = json.dumps([HIDDEN, places])
+        found: list[str] = json.loads(self._output([sys.executable, "-c", PROBE, question]))
+        return found
+
+    def covered(self) -> list[Path]:
+        """Return the copies of our packages that students would see if nothing lay over them."""
+        shown = self._shown()
+        return [p for p in installed(HIDDEN) if any(p.is_relative_to(f) for f in shown)]
+
+    def _output(self, command: list[str]) -> bytes:
+        """Return what a command in the sandbox prints."""
+        arguments, environment, _ = self.wrap(command)
         try:
             done = subprocess.run(  # noqa: S603  (our own command)
-                arguments, env=environment, capture_output=True, timeout=30, check=False
+                arguments,
+                env=environment,
+                capture_output=True,
+                timeout=PROBE_SECONDS,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise SandboxError(f"bubblewrap does not start: {error}") from None
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
+            lines = done.stderr.decode(errors="replace").strip().splitlines()
             raise SandboxError(
-                f"bubblewrap does not work here ({said[-1] if said else done.returncode}): "
+                f"bubblewrap does not work here ({lines[-1] if lines else done.returncode}): "
                 "docs/security.md says what it needs; or accept the risk with --no-sandbox"
             )
+        return done.stdout
+
+    def _refuse_what_is_hidden(self) -> None:
+        """Raise SandboxError if something to be read lies where the sandbox has empty folders."""
+        for place in (*python_folders(), *self.readable):
+            if folder := next((f for f in FOLDERS if place.is_relative_to(f)), None):
+                raise SandboxError(
+                    f"{place} lies below {folder}, which is an empty folder in the sandbox: move "
+                    "the course and its environment somewhere else, below /srv for instance"
+                )
+
+    def _refuse_what_is_shown(self) -> None:
+        """Raise SandboxError if a course lies in a folder that can be read in the sandbox."""
+        for course in self.courses:
+            if shown := next((f for f in self._shown() if course.is_relative_to(f)), None):
+                raise SandboxError(
+                    f"the course in {course} lies below {shown}, which students' code can read: "
+                    "move the course somewhere else, below /srv for instance"
+                )
+
+    def _shown(self) -> list[Path]:
+        """Return the folders that can be read in the sandbox, by all their names."""
+        folders = [*map(Path, SYSTEM), *python_folders(), *self.readable]
+        return [*dict.fromkeys([*folders, *(folder.resolve() for folder in folders)])]
 
     def _mounts(self) -> Iterator[str]:
         for path in SYSTEM:
@@ -143,17 +200,32 @@ class Sandbox:
             yield from ("--perms", "0777", "--size", str(self.disk), "--tmpfs", folder)
         for place in (*python_folders(), *self.readable):
             yield from ("--ro-bind", str(place), str(place))
-        for place in python_folders():
-            for name in HIDDEN:
-                for hidden in place.glob(f"lib/python*/site-packages/{name}"):
-                    yield from ("--tmpfs", str(hidden))
+        for hidden in self.covered():
+            yield from _covering(hidden)
         if self.fonts:
             # Only saves time: where the folder has gone since matplotlib named it, do without.
             yield from ("--ro-bind-try", str(self.fonts), "/run/fonts")
 
 
+# Prints which packages and places it finds; an empty folder in a package's place is none.
+PROBE = """
+import importlib.util, json, os, sys
+
+def has_content(place):
+    try:
+        return bool(os.listdir(place)) if os.path.isdir(place) else os.path.getsize(place) > 0
+    except OSError:
+        return False
+
+names, places = json.loads(sys.argv[1])
+specs = [spec for spec in map(importlib.util.find_spec, names) if spec]
+places += [place for spec in specs for place in spec.submodule_search_locations or [spec.origin]]
+print(json.dumps([place for place in places if place and has_content(place)]))
+"""
+
+
 # Root keeps its user namespace, so that it can become a user that owns nothing (see
-# minikernel.fork_server); # anybody else gets a user namespace in which there is nobody to become.
+# minikernel.fork_server); anybody else gets a user namespace in which there is nobody to become.
 _ROOT = (
     "--unshare-ipc",
     "--unshare-pid",
@@ -168,6 +240,57 @@ _ROOT = (
     "CAP_SETGID",
 )
 _USER = ("--unshare-all", "--cap-drop", "ALL")
+
+
+def _covering(place: Path) -> tuple[str, ...]:
+    """Return bubblewrap's arguments for putting something empty in a place."""
+    if place.is_dir():
+        return ("--tmpfs", str(place), "--remount-ro", str(place))
+    return ("--ro-bind", "/dev/null", str(place))
+
+
+def courses_around(*places: Path) -> tuple[Path, ...]:
+    """Return the courses that any of the places lies in."""
+    folders = dict.fromkeys(f for place in places for f in (place, *place.parents))
+    return tuple(
+        folder.resolve()
+        for folder in folders
+        if (folder / "nbgrader_config.py").is_file() and (folder / "source").is_dir()
+    )
+
+
+def installed(names: Iterable[str]) -> list[Path]:
+    """Return where packages and modules of these names lie, every copy that Python could find.
+
+    >>> [place.name for place in installed(["json"]) if place.parent.name.startswith("python3")]
+    ['json']
+    """
+    folders = {*map(Path, filter(None, sys.path)), *_package_folders()}
+    copies = {path for name in names for f in folders for path in (f / name, f / f"{name}.py")}
+    specs = filter(None, map(_spec, names))  # wherever a finder of an editable install leads
+    for spec in specs:
+        copies |= {Path(place) for place in spec.submodule_search_locations or [spec.origin or ""]}
+    return sorted({path.resolve() for path in copies if path.exists() and path != Path()})
+
+
+def _package_folders() -> set[Path]:
+    """Return the folders below the system's and Python's own into which packages are installed."""
+    roots = {Path("/usr"), Path("/usr/local"), *python_folders(), Path(sys.prefix).resolve()}
+    patterns = ("site-packages", "dist-packages")
+    return {
+        folder
+        for root in roots
+        for library in root.glob("lib*")
+        for pattern in patterns
+        for folder in (*library.glob(f"python*/{pattern}"), library / "python3" / pattern)
+    }
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    try:
+        return find_spec(name)
+    except (ImportError, ValueError):  # a module without one, __main__ for instance
+        return None
 
 
 def python_folders() -> list[Path]:
