@@ -30,11 +30,13 @@ machines:
 
 # The lock files are complete, hence --no-deps. torch is not in them: its wheel on the registry
 # depends on CUDA or not by platform, so that one is left to pip.
-$(VENV)/%.installed: requirements/%.txt pyproject.toml
+# Students have seqlab alone, staff the whole course.
+$(VENV)/%.installed: requirements/%.txt pyproject.toml src/seqlab/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps -r $<
 	$(if $(filter train,$*),$(BIN)/python -m pip install --quiet $(TORCH))
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --editable src/seqlab \
+	  $(if $(filter-out student,$*),--editable .)
 	touch $@
 
 # Build both releases, solve both masters, then let the example class hand in, grade it, print the
@@ -76,14 +78,15 @@ train: $(VENV)/train.installed
 	$(BIN)/python -m training.make_all $(if $(TEXT),--text $(TEXT))
 
 # Write the lock files anew; pins stay as long as they hold, unless UPGRADE=--upgrade. Needs uv.
-# The last step drops what --no-deps must not pull in.
+# seqlab itself comes from this folder, and the last step drops what --no-deps must not pull in.
 lock:
-	for extras in student: "staff:--extra staff" "dev:--extra staff --extra dev" \
-	              "train:--extra staff --extra dev --extra train"; do \
-	  uv pip compile --quiet $(UPGRADE) pyproject.toml $${extras#*:} --python-version 3.11 --universal \
-	    --no-emit-index-url --no-header --no-annotate \
-	    --output-file requirements/$${extras%%:*}.txt > /dev/null && \
-	  sed -i -E '/^(nvidia-|cuda-|torch=|triton|tensorflow=)/d' requirements/$${extras%%:*}.txt; \
+	for lock in "student src/seqlab/pyproject.toml" "staff pyproject.toml" \
+	            "dev pyproject.toml --extra dev" "train pyproject.toml --extra dev --extra train"; do \
+	  file=requirements/$${lock%% *}.txt && \
+	  uv pip compile --quiet $(UPGRADE) $${lock#* } --python-version 3.11 --universal \
+	    --no-emit-index-url --no-header --no-annotate --no-emit-package sequence-models-seqlab \
+	    --output-file $$file > /dev/null && \
+	  sed -i -E '/^(nvidia-|cuda-|torch=|triton|tensorflow=)/d' $$file || exit 1; \
 	done
 
 clean:
