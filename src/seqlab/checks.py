@@ -1,7 +1,9 @@
 """Comparisons for the notebooks' tests: shape first, then the first value that differs.
 
-Every check raises an AssertionError that names the student's result and says what is wrong with
-it. This module does not know what any function should return.
+A check that fails raises an AssertionError that names the student's result and says what is wrong:
+
+    >>> expect_close("softmax(x)", [[0.25, 0.75]], [[0.5, 0.5]], atol=1e-7)
+    AssertionError: your softmax(x) at [0, 0]: 0.25, expected 0.5 (2 of 2 values differ)
 """
 
 import contextlib
@@ -12,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-SINGLE = 2e-5  # of the largest value expected: float32 carries 7 digits, long sums lose one or two
+LAST_PLACES = 170  # units in the last place that a long computation may lose to rounding
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence warnings and progress bars of the calls inside; errors pass as they are."""
+    """Silence the warnings and progress bars of the calls inside; errors get through."""
     with (
         np.errstate(all="ignore"),
         warnings.catch_warnings(),
@@ -28,7 +30,7 @@ def quiet() -> Iterator[None]:
 
 
 def expect_array(what: str, value: Any) -> np.ndarray:
-    """Return ``value`` as an array of numbers; lists, tuples and arrays of any type will do."""
+    """Return ``value``, an array of any type or nested lists or tuples, as an array of numbers."""
     _expect_something(what, value)
     try:
         array = np.asarray(value)
@@ -40,7 +42,7 @@ def expect_array(what: str, value: Any) -> np.ndarray:
 
 
 def expect_shape(what: str, value: Any, shape: Sequence[int]) -> np.ndarray:
-    """Return ``value`` as an array, checked to have ``shape``."""
+    """Check the shape of ``value`` and return it as an array."""
     array = expect_array(what, value)
     if array.shape != tuple(shape):
         raise AssertionError(
@@ -52,29 +54,42 @@ def expect_shape(what: str, value: Any, shape: Sequence[int]) -> np.ndarray:
 def expect_close(
     what: str, value: Any, expected: Any, *, atol: float = 0.0, rtol: float = 0.0
 ) -> None:
-    """Check shape, then that every value lies within ``atol + rtol * |expected|``.
+    """Check the shape, then that each value lies within ``atol + rtol * |expected|``.
 
-    Whoever computes in float32, or in it here and there, is right, too: what rounding leaves then
-    is allowed in any case.
+    A difference that rounding alone can explain passes in any case: a result in float32 need not
+    be more exact than float32 is (see ``rounding``). A result in float64 gets no such allowance
+    for steps in float32 on the way to it: where those are right, ``atol`` has to leave room.
     """
     want = np.asarray(expected, dtype=np.float64)
-    got = expect_shape(what, value, want.shape).astype(np.float64)
-    atol = max(atol, SINGLE * max(1.0, float(np.abs(want).max(initial=0.0))))
+    array = expect_shape(what, value, want.shape)
+    got = array.astype(np.float64)
+    floor = rounding(array.dtype, np.abs(want).max(initial=0.0, where=np.isfinite(want)))
     with np.errstate(all="ignore"):
-        wrong = ~(np.abs(got - want) <= atol + rtol * np.abs(want))  # so that NaN is wrong, too
-    if wrong.any():
-        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        close = np.abs(got - want) <= np.maximum(atol + rtol * np.abs(want), floor)
+    if not close.all():  # nothing is close to NaN or to infinity
+        where = tuple(int(i) for i in np.argwhere(~close)[0])
         place = f" at [{', '.join(map(str, where))}]" if where else ""
-        others = f" ({wrong.sum()} of {wrong.size} values differ)" if wrong.size > 1 else ""
-        raise AssertionError(
-            f"your {what}{place}: {got[where]:.8g}, expected {want[where]:.8g}{others}"
-        )
+        others = f" ({(~close).sum()} of {close.size} values differ)" if close.size > 1 else ""
+        shown, right = _told_apart(got[where], want[where])
+        raise AssertionError(f"your {what}{place}: {shown}, expected {right}{others}")
+
+
+def rounding(kind: np.dtype, largest: float) -> float:
+    """Return what rounding can leave in results of a type, the largest of which is ``largest``.
+
+        >>> rounding(np.dtype(np.float32), 100.0), rounding(np.dtype(np.float64), 100.0)
+        (0.002, 3.8e-12)
+
+    float16 gets no more than float32: with 3 digits, wrong formulas pass for right ones.
+    """
+    single, double = (float(np.finfo(t).eps) for t in (np.float32, np.float64))
+    return LAST_PLACES * float(largest) * (single if kind in (np.float16, np.float32) else double)
 
 
 def expect_number(
     what: str, value: Any, expected: float, *, atol: float = 0.0, rtol: float = 0.0
 ) -> None:
-    """Check one number; an array with a single element counts as a number."""
+    """Check one number, or an array of one, as ``expect_close`` does."""
     array = expect_array(what, value)
     if array.size != 1:
         raise AssertionError(f"your {what}: an array of shape {array.shape}, expected one number")
@@ -112,21 +127,24 @@ def expect_start(what: str, value: str, start: str) -> None:
 def expect_shares(
     what: str, drawn: Sequence[str], shares: Mapping[str, float], slack: float
 ) -> None:
-    """Check how often each symbol was drawn: its share of all draws to within ``slack``."""
+    """Check how often each symbol was drawn: its share of all draws, give or take ``slack``.
+
+    >>> expect_shares("sample", "aabab", {"a": 0.5, "b": 0.5}, slack=0.2)
+    """
     for symbol in drawn:
         if symbol not in shares:
             raise AssertionError(f"your {what}: {symbol!r} was drawn, and its probability is 0")
     for symbol, share in shares.items():
-        found = sum(s == symbol for s in drawn) / len(drawn)
-        if abs(found - share) > slack:
+        actual = sum(s == symbol for s in drawn) / len(drawn)
+        if abs(actual - share) > slack:
             raise AssertionError(
-                f"your {what}: {symbol!r} makes up {found:.1%} of {len(drawn)} draws, "
+                f"your {what}: {symbol!r} makes up {actual:.1%} of {len(drawn)} draws, "
                 f"and its probability is {share:.1%}"
             )
 
 
 def expect_unchanged(what: str, before: Any, after: Any) -> None:
-    """Check that a function left the array it was given as it was."""
+    """Check that a function did not change an argument."""
     if not np.array_equal(np.asarray(before), np.asarray(after)):
         raise AssertionError(f"your function changes its argument {what}: work on a copy")
 
@@ -162,3 +180,12 @@ def _expect_something(what: str, value: Any) -> None:
 def _short(value: Any) -> str:
     shown = repr(value)
     return f"{type(value).__name__} {shown if len(shown) <= 40 else shown[:37] + '...'}"
+
+
+def _told_apart(got: float, want: float) -> tuple[str, str]:
+    """Return two numbers with 8 digits, or with as many as it takes to see the difference."""
+    for digits in (8, 12, 17):
+        shown, right = f"{got:.{digits}g}", f"{want:.{digits}g}"
+        if shown != right:
+            break
+    return shown, right

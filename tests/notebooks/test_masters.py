@@ -212,6 +212,25 @@ def test_the_notebook_shows_the_numbers_of_the_gpt2_document(function):
         assert all(number in text for number in row)
 
 
+def normalization(divisor):
+    """A layer normalization that divides by ``divisor(variance)``."""
+
+    def layer_normalization(x, g, b):
+        variance = np.var(x, axis=1, keepdims=True)
+        return g * (x - np.mean(x, axis=1, keepdims=True)) / divisor(variance) + b
+
+    return layer_normalization
+
+
+def test_printed_digits_show_a_student_that_epsilon_belongs_under_the_root():
+    released = nbformat.read(ROOT / "release" / "gpt2" / "gpt2.ipynb", as_version=4)
+    test = next(cell.source for cell in released.cells if cell.id == "b-1-2-test")
+    assert "HIDDEN" not in test
+    exec(test, {"layer_normalization": normalization(lambda v: np.sqrt(v + 1e-5))})
+    with pytest.raises(AssertionError, match=r"at \[0, 0\]: -0.187.*, expected -0.187"):
+        exec(test, {"layer_normalization": normalization(lambda v: np.sqrt(v) + 1e-5)})
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", POINTS)

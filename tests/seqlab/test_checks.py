@@ -50,15 +50,53 @@ def test_the_first_value_that_differs_is_named_with_its_place():
     )
 
 
-def test_results_may_be_off_by_the_rounding_of_float32_and_no_more():
-    off = (1000 * SQUARE * (1 + 1e-6)).astype(np.float32)
-    checks.expect_close("scores", off, 1000 * SQUARE)
-    refuses("expected", checks.expect_close, "scores", 1000 * SQUARE * 1.0001, 1000 * SQUARE)
+def off(by, dtype=np.float64):
+    """Numbers up to 5000 of which each is off by a share of it."""
+    return (1000 * SQUARE * (1 + by)).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "passes", "fails"),
+    [(np.float32, 1e-6, 1e-4), (np.float64, 1e-14, 1e-12), (np.float16, 0.0, 1e-3)],
+)
+def test_rounding_is_allowed_for_as_the_type_of_the_result_makes_it_and_no_more(
+    dtype, passes, fails
+):
+    checks.expect_close("scores", off(passes, dtype), 1000 * SQUARE)
+    refuses("expected", checks.expect_close, "scores", off(fails, dtype), 1000 * SQUARE)
+
+
+def test_a_tolerance_means_what_it_says():
+    wrong = np.array([0.5, 0.5 + 1e-5])
+    refuses("expected 0.5 ", checks.expect_close, "shares", wrong, [0.5, 0.5], atol=1e-12)
+    refuses("expected 0.5 ", checks.expect_close, "shares", wrong, [0.5, 0.5], atol=9.9e-6)
+    checks.expect_close("shares", wrong, [0.5, 0.5], atol=1.01e-5)
+    refuses("expected 0.5 ", checks.expect_close, "shares", wrong, [0.5, 0.5], rtol=1.9e-5)
+    checks.expect_close("shares", wrong, [0.5, 0.5], rtol=2.1e-5)
+
+
+def test_numbers_of_any_size_are_compared_as_exactly_as_others():
+    for scale in (1e-12, 1.0, 1e12):
+        single = (scale * SQUARE).astype(np.float32)
+        checks.expect_close("scores", single, scale * SQUARE)
+        refuses("expected", checks.expect_close, "scores", single * 1.001, scale * SQUARE)
+        refuses("expected", checks.expect_close, "scores", 0 * single, scale * SQUARE)
+
+
+def test_digits_are_shown_until_the_difference_can_be_seen():
+    refuses(
+        r"at \[0\]: 0.123456780001, expected 0.12345678 \(1",
+        checks.expect_close,
+        "x",
+        [0.123456780001, 0],
+        [0.12345678, 0],
+    )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_no_numbers_never_pass(value):
     refuses("expected 0", checks.expect_close, "x", np.full(3, value), np.zeros(3), atol=1e300)
+    refuses("your x", checks.expect_close, "x", np.zeros(3), np.full(3, value), atol=1e300)
 
 
 @pytest.mark.parametrize(

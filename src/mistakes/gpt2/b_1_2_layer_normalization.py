@@ -168,7 +168,7 @@ def layer_normalization(x, g, b):
             hint="Ordinary rows are nearly right, and rows of small numbers are far off: you add "
             "epsilon to the root. It belongs under the root, to the variance.",
             edits=(("np.sqrt(variance + 1e-5)", "(np.sqrt(variance) + 1e-5)"),),
-            fails=(_ROWS,),
+            fails=_OWN,
         ),
         Mistake(
             "ln-no-eps",
