@@ -34,13 +34,12 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
-from nbgrader import utils
 from tqdm import tqdm
 
 import mistakes
 from autograder import job
+from autograder.cells import is_demo, is_graded
 from autograder.execution.client import descendants
-from autograder.execution.session import DEMO
 from course.directory import CONFIG, Course
 from course.release import generate
 from course.run import batch, quiet
@@ -258,8 +257,8 @@ def pure(course: Course, assignment: str) -> float:
 def executed(course: Course, assignment: str) -> Iterator[list[str]]:
     """Yield the sources of the cells that are executed of each submission, tests whole."""
     master = nbformat.read(course.master(assignment), as_version=4)
-    tests = {cell.id: cell.source for cell in master.cells if utils.is_grade(cell)}
-    demos = {cell.id for cell in master.cells if DEMO in cell.metadata.get("tags", [])}
+    tests = {cell.id: cell.source for cell in master.cells if is_graded(cell)}
+    demos = {cell.id for cell in master.cells if is_demo(cell)}
     for student in course.students(assignment):
         path = course.root / "submitted" / student / assignment / f"{assignment}.ipynb"
         notebook: NotebookNode = nbformat.read(path, as_version=4)

@@ -1,23 +1,13 @@
-"""What became of a submission, in a word and in reasons, and where that is kept.
-
-nbgrader's database has no place for it, so each submission has a small file of its own below
-``.autograder/status/``; it is written after everything else, and so also says that all is done.
-This module does not know how a status came about.
-"""
+"""What became of a submission, in a word and in reasons."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
-
-FOLDER = ".autograder"
 
 # From the gravest to the best; a submission has the gravest of what happened to it.
 STATUSES = (
-    "failed",  # the grader itself failed: nothing is known about the submission
+    "failed",  # the autograder itself failed: nothing is known about the submission
     "missing",  # nothing was handed in
     "unreadable",  # what was handed in cannot be graded
     "suspicious",  # its code answered the autograder with something that is no answer
@@ -31,7 +21,15 @@ UNGRADED = ("failed", "missing", "unreadable")
 
 @dataclass(frozen=True)
 class Status:
-    """The word and the reasons; ``key`` and ``parts`` are of what was graded (autograder.job)."""
+    """The word and the reasons of a submission.
+
+    Attributes:
+        word: one of STATUSES
+        reasons: what happened, a line each
+        key: of the result that was published (see autograder.job)
+        seconds: that grading took
+        parts: hashes of what was graded, to tell later what has changed
+    """
 
     word: str
     reasons: tuple[str, ...] = ()
@@ -44,57 +42,40 @@ class Status:
         """Return the reasons in one line."""
         return "; ".join(self.reasons)
 
+    @property
+    def is_graded(self) -> bool:
+        """Return whether there are marks that mean something."""
+        return self.word not in UNGRADED
+
+    def to_json(self) -> str:
+        """Return the status as a line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Status":
+        """Return the status that ``to_json`` gave this text of.
+
+        Raises:
+            ValueError: it is none.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.keys() != {field.name for field in fields(cls)}:
+            raise ValueError("not a status: it lacks fields, or has others")
+        status = cls(**{**values, "reasons": tuple(values["reasons"])})
+        if status.word not in STATUSES or not all(isinstance(r, str) for r in status.reasons):
+            raise ValueError(f"not a status: {status.word!r} is not one of {', '.join(STATUSES)}")
+        return status
+
 
 def gravest(words: Iterable[str]) -> str:
-    """Return the gravest of several statuses; ``graded`` where there is none."""
+    """Return the gravest of several statuses; ``graded`` if there are none.
+
+    >>> gravest({"repaired", "crashed"})
+    'crashed'
+    """
     return min((*words, "graded"), key=STATUSES.index)
 
 
-def path(root: Path, assignment: str, student: str) -> Path:
-    """Return where the status of a submission is kept."""
-    return root / FOLDER / "status" / assignment / f"{student}.json"
-
-
-def read(root: Path, assignment: str, student: str) -> Status | None:
-    """Return the status of a submission, or None where it has none, or a damaged one."""
-    try:
-        kept = json.loads(path(root, assignment, student).read_text(encoding="utf-8"))
-        kept["reasons"] = tuple(kept["reasons"])
-        return Status(**kept)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def write(root: Path, assignment: str, student: str, status: Status) -> None:
-    """Keep the status of a submission."""
-    text = json.dumps(asdict(status), ensure_ascii=False) + "\n"
-    write_whole(path(root, assignment, student), text.encode("utf-8", errors="replace"))
-
-
-def forget(root: Path, assignment: str, student: str) -> None:
-    """Drop the status of a submission: something about it is about to change."""
-    path(root, assignment, student).unlink(missing_ok=True)
-
-
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that at every moment it is the old one or the new one, whole.
-
-    Raises:
-        OSError: the disk is full, or not writable; the old file is untouched.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, target)  # noqa: PTH105  (a name, not a path)
-    except BaseException:
-        os.unlink(name)  # noqa: PTH108
-        raise
-
-
 def mark(notebook: Any, status: Status) -> None:
-    """Write the status into a notebook's metadata, where whoever opens it finds it."""
+    """Write a status into a notebook's metadata, for whoever opens it."""
     notebook.metadata["autograder"] = {"status": status.word, "reasons": list(status.reasons)}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder import assignment as settings
-from autograder import status
 from autograder.assignment import Assignment, did_you_mean
 from autograder.status import Status
+from course.run import status_files
 
 if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
     from nbgrader.api import Gradebook
@@ -96,7 +96,7 @@ class Course:
 
     def status(self, assignment: str, student: str, in_gradebook: bool) -> Status:
         """Return what is known of a submission: its status, or why it has none yet."""
-        if kept := status.read(self.root, assignment, student):
+        if kept := status_files.read(self.root, assignment, student):
             return kept
         if in_gradebook:
             return Status("graded")

@@ -28,7 +28,7 @@ from PIL import Image
 
 from autograder import job, status
 from course.directory import Course
-from course.run import batch, workers
+from course.run import batch, status_files, workers
 from course.run.cache import Store
 from course.run.publish import Publisher
 from tests.support.classroom import GPT2, ROOT, example, hand_in, make_course
@@ -273,7 +273,7 @@ class Assistant:
 
 def examined(course: Course, student: str) -> status.Status | None:
     """Return what the autograder has left of a submission."""
-    return status.read(course.root, GPT2, student)
+    return status_files.read(course.root, GPT2, student)
 
 
 def main() -> None:

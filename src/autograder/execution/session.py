@@ -8,7 +8,6 @@ This module does not know how a notebook came about, nor what its outputs are wo
 """
 
 import ast
-import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,17 +17,13 @@ from typing import Any, cast
 import nbformat
 import numpy as np
 from nbformat import NotebookNode
-from nbgrader import utils
 
+from autograder import regions
+from autograder.cells import is_locked, is_skipped, is_solution, is_test
 from autograder.execution import outputs
 from autograder.execution.client import ForkServer, KernelClient, KernelError
-from autograder.execution.test_kernel import defines, needs
 from minikernel import protocol
-
-DEMO = "demo"  # the tag of cells that show something and decide nothing
-HIDDEN = re.compile(
-    r"^[ \t]*#+ BEGIN HIDDEN TESTS.*?^[ \t]*#+ END HIDDEN TESTS[^\n]*\n?", re.MULTILINE | re.DOTALL
-)
+from seqlab.names import names
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ class Session:
             handed_out: the sources of cells as the release has them, by id
             demos: also run demonstrations
         """
-        self._cells = [cell.id for cell in notebook.cells if utils.is_solution(cell)]
+        self._cells = [cell.id for cell in notebook.cells if is_solution(cell)]
         try:
             self._open()
             self._go_through(notebook, handed_out, demos)
@@ -133,8 +128,8 @@ class Session:
             KernelError: a kernel was lost on the way.
         """
         last = next(i for i, cell in enumerate(notebook.cells) if cell.id == test)
-        wanted = [c for c in notebook.cells[: last + 1] if c.id == test or not _is_test(c)]
-        self._cells = [cell.id for cell in notebook.cells if utils.is_solution(cell)]
+        wanted = [c for c in notebook.cells[: last + 1] if c.id == test or not is_test(c)]
+        self._cells = [cell.id for cell in notebook.cells if is_solution(cell)]
         try:
             self._open()
             self._go_through(nbformat.v4.new_notebook(cells=wanted), handed_out, False)
@@ -194,7 +189,7 @@ class Session:
 
     def _mark(self, cell: NotebookNode) -> None:
         """Leave in a test's metadata how long it took, where it failed, and why."""
-        if utils.is_grade(cell) and not utils.is_solution(cell):
+        if is_test(cell):
             seconds = self.report.seconds[cell.id]
             cell.metadata["autograder"] = {
                 "seconds": seconds,
@@ -207,9 +202,9 @@ class Session:
             if reason not in self.report.reasons:
                 self.report.note("timed out", reason)
             return outputs.failure("NotRun", reason)
-        if _is_test(cell):
+        if is_test(cell):
             return self._test(cell)
-        if utils.is_locked(cell):
+        if is_locked(cell):
             self._provide(cell.source)
         return self._run(cell.id, cell.source)
 
@@ -239,7 +234,7 @@ class Session:
         self._provided.append(source)
         try:
             self._at_test_kernel.ask(
-                "run", self._limits.test_seconds, source=source, needs=sorted(needs(source))
+                "run", self._limits.test_seconds, source=source, needs=sorted(names(source).needed)
             )
         except KernelError:
             self._new_test_kernel()
@@ -256,7 +251,7 @@ class Session:
                 self._limits.test_seconds,
                 source=cell.source,
                 defined=self._defined,
-                needs=sorted(needs(cell.source)),
+                needs=sorted(names(cell.source).needed),
                 key=self._key,
                 name=cell.id,
             )
@@ -364,7 +359,7 @@ class Session:
         self._test_kernel = self._test_kernels.kernel()
         for source in self._provided:
             self._test_kernel.ask(
-                "run", self._limits.test_seconds, source=source, needs=sorted(needs(source))
+                "run", self._limits.test_seconds, source=source, needs=sorted(names(source).needed)
             )
         self._introduce()
 
@@ -378,25 +373,11 @@ class Session:
         self._kernel = self._test_kernel = None
 
 
-def _is_test(cell: NotebookNode) -> bool:
-    return bool(utils.is_grade(cell) and not utils.is_solution(cell))
-
-
-def is_skipped(cell: NotebookNode, handed_out: Mapping[str, str]) -> bool:
-    """Return whether a cell is a demonstration: locked, or as it was handed out."""
-    if DEMO not in cell.metadata.get("tags", []):
-        return False
-    return bool(utils.is_locked(cell)) or cell.source.strip() == handed_out.get(cell.id, "").strip()
-
-
 def _failure(source: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return where a test failed."""
     line = body["line"]
-    parts = [
-        (source.count("\n", 0, m.start()) + 1, source.count("\n", 0, m.end()))
-        for m in HIDDEN.finditer(source)
-    ]
-    hidden = line is None or any(first <= line <= last for first, last in parts)
+    parts = regions.find(source, regions.HIDDEN_TESTS)
+    hidden = line is None or any(part.first <= line <= part.last for part in parts)
     return {"line": line, "hidden": hidden}
 
 
@@ -407,7 +388,7 @@ def visible_definitions(source: str) -> str:
     A student's notebook was tried out where these had been run, and may lean on them.
     """
     try:
-        tree = ast.parse(HIDDEN.sub("", source))
+        tree = ast.parse(regions.without(source, regions.HIDDEN_TESTS))
     except SyntaxError:
         return ""
     kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
@@ -416,5 +397,5 @@ def visible_definitions(source: str) -> str:
 
 def names_to_define(notebook: NotebookNode) -> set[str]:
     """Return the names that the solution cells of a release define."""
-    cells = [c for c in notebook.cells if c.cell_type == "code" and utils.is_solution(c)]
-    return {name for cell in cells for name in defines(cell.source)}
+    cells = [c for c in notebook.cells if is_solution(c)]
+    return {name for cell in cells for name in names(cell.source).defined}

@@ -6,17 +6,14 @@ It is a kernel as the student's is, with two requests more: ``sit`` (here is a s
 This module does not know points, nor what becomes of a test's outputs.
 """
 
-import ast
 import builtins
 import contextlib
 import socket
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.diagnosis import explain
 from autograder.diagnosis.recorded_calls import Call
@@ -189,58 +186,3 @@ class TestKernel(server.KernelServer):
             self.borrowed |= {name}
 
     _values: set[str] = frozenset()  # type: ignore[assignment]
-
-
-@lru_cache(maxsize=1000)  # the same tests are run for every submission
-def needs(source: str) -> frozenset[str]:
-    """Return the names that a cell reads before it gives them a value, functions included."""
-    try:
-        tree = ast.parse(TransformerManager().transform_cell(source))
-    except SyntaxError:
-        return frozenset()
-    bound: set[str] = set()
-    needed: set[str] = set()
-    for statement in tree.body:
-        reads, binds = _names(statement)
-        needed |= reads - bound
-        bound |= binds
-    return frozenset(needed)
-
-
-def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
-    """Return the names that a statement reads, at any depth, and those that it binds at the top."""
-    reads: set[str] = set()
-    inner: set[str] = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name):
-            (reads if isinstance(node.ctx, ast.Load) else inner).add(node.id)
-        elif isinstance(node, ast.arg):
-            inner.add(node.arg)
-    return reads, bindings([statement])
-
-
-def bindings(statements: list[ast.stmt]) -> set[str]:
-    """Return the names that statements bind in the scope that they stand in."""
-    bound: set[str] = set()
-    for statement in statements:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            bound.add(statement.name)
-        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-            bound |= {(a.asname or a.name).partition(".")[0] for a in statement.names}
-        else:
-            bound |= {
-                node.id
-                for node in ast.walk(statement)
-                if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-            }
-    return bound
-
-
-def defines(source: str) -> set[str]:
-    """Return the names that a cell binds at its top level; none if it is not Python."""
-    with contextlib.suppress(SyntaxError):
-        return bindings(ast.parse(source).body)
-    return set()
-
-
-__all__ = ["TestKernel", "bindings", "defines", "needs"]

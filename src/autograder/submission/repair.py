@@ -7,7 +7,6 @@ told apart is left as plain cells and said, not guessed.
 This module does not know how anything is graded, nor where the notebook came from.
 """
 
-import ast
 import re
 import unicodedata
 from bisect import bisect_left
@@ -25,10 +24,10 @@ from autograder.submission.reader import (
     Unreadable,
     copied_id,
     one_line,
-    parsed_code,
     read,
     unused,
 )
+from seqlab.names import names
 
 __all__ = ["Repaired", "Unreadable", "choose", "read", "repair"]
 
@@ -39,20 +38,6 @@ PARTS = 8  # cells that a split one is put together from
 FLAGS = ("grade", "solution", "locked", "task", "points", "grade_id", "schema_version")
 FUNCTION = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 ASSIGNED = re.compile(r"^(\w+)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
-VALUES = (  # what binds no name outside of itself; the bulk of a program
-    ast.Lambda,
-    ast.Call,
-    ast.BinOp,
-    ast.Constant,
-    ast.Attribute,
-    ast.Subscript,
-    ast.JoinedStr,
-    ast.ListComp,
-    ast.SetComp,
-    ast.DictComp,
-    ast.GeneratorExp,
-)
-MAGIC = re.compile(r"^([ \t]*)(?:[%!].*|.*\?)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -101,9 +86,8 @@ def repair(notebook: NotebookNode, template: NotebookNode) -> Repaired:
     Raises:
         Unreadable: it is written in another language than the template, or has too many cells.
     """
-    for remembered in (_parsed_names, _bare):
-        if remembered.cache_info().currsize > REMEMBERED:  # mostly what other students wrote
-            remembered.cache_clear()
+    if _bare.cache_info().currsize > REMEMBERED:  # mostly what other students wrote
+        _bare.cache_clear()
     given, reasons = _givens(template), Reasons()
     parts = [_Part(NotebookNode(cell)) for cell in notebook.cells]  # fields are replaced only
     metadata = _checked_language(notebook, template, reasons)
@@ -163,27 +147,11 @@ def _names(source: str) -> set[str]:
     return {match[1] for form in (FUNCTION, ASSIGNED) for match in form.finditer(source)}
 
 
-@cache
 def _parsed_names(source: str) -> frozenset[str] | None:
-    """Return what code defines outside of functions, or None where it does not parse."""
-    tree = parsed_code(source) or parsed_code(_without_magic(source))
-    if tree is None:
-        return None
-    names, waiting = set(), list[ast.AST](tree.body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif not isinstance(node, VALUES):
-            waiting += ast.iter_child_nodes(node)
-    return frozenset(names)
-
-
-def _without_magic(source: str) -> str:
-    """Return a cell's code without the lines that only IPython understands."""
-    return MAGIC.sub(r"\1pass", re.sub(r"\A\s*%%.*", "", source))
+    """Return what code defines and does not import, or None where it does not parse."""
+    cell = names(source)
+    is_half = source.lstrip("\n").startswith((" ", "\t"))  # of a function; IPython would run it
+    return cell.defined - cell.imported if cell.is_python and not is_half else None
 
 
 def _same(one: str, other: str) -> bool:

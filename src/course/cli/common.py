@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from autograder.cells import grade_id, is_test
 from course.directory import POINTS, Course, CourseError
 
 
@@ -61,9 +62,8 @@ def _test_cells(master: str) -> Iterator[str]:
     except ValueError:
         return
     for cell in cells:
-        meta = cell.get("metadata", {}).get("nbgrader", {})
-        if cell.get("cell_type") == "code" and meta.get("grade") and not meta.get("solution"):
-            yield meta.get("grade_id", "")
+        if is_test(cell):
+            yield grade_id(cell)
 
 
 Assignment = Annotated[

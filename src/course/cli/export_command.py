@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from autograder import status
 from course.cli.common import Of, assignments, students
 from course.directory import Course, CourseError
+from course.run import atomic
 
 export_app = typer.Typer(help="Write marks for other systems.", no_args_is_help=True)
 
@@ -82,7 +82,7 @@ def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, readable by whom it was."""
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
     try:
-        status.write_whole(path, content)
+        atomic.write_whole(path, content)
     except OSError as error:
         raise CourseError(f"{path} could not be written ({error.strerror})") from None
     path.chmod(mode)

@@ -40,8 +40,7 @@ def mutation_command(
     """
     from tqdm import tqdm
 
-    from autograder import status
-    from course.run import batch
+    from course.run import batch, status_files
     from course.test_quality import accuracy, mutation, seeds
     from course.test_quality import matrix as pictures
     from mistakes import EditError
@@ -61,7 +60,7 @@ def mutation_command(
     if not chosen:
         raise CourseError(f"no entry of {assignment}'s catalogue has {only!r} in its name or cell")
     if draws:
-        kept = course.root / status.FOLDER / "draws" / f"{assignment}.jsonl"
+        kept = course.root / status_files.FOLDER / "draws" / f"{assignment}.jsonl"
         results = seeds.run(trials, chosen, draws, workers, kept)
         each = [
             pair

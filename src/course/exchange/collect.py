@@ -10,8 +10,6 @@ This module does not know which system the files come from, nor how anything is 
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +27,7 @@ from autograder.submission import intake, repair
 from autograder.submission.intake import SubmissionRefused
 from course.directory import Course
 from course.exchange import template_py
+from course.run import atomic, status_files
 
 TIMESTAMP = "timestamp.txt"  # in which nbgrader looks for the time of handing in
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f UTC"
@@ -190,29 +189,18 @@ class Collector:
 
     def _put(self, target: Path, files: Mapping[str, bytes]) -> None:
         """Put a folder in the place of another, whole; the other is kept aside."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{self.assignment}.", dir=target.parent))
-        try:
-            for name, content in files.items():
-                path = new / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            new.chmod(0o755)
-            if target.exists():
-                target.rename(self._aside(target.parent.name))
-            new.rename(target)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
+        aside = self._aside(target.parent.name) if target.exists() else None
+        atomic.replace_folder(target, lambda new: atomic.write_files(new, files), aside)
 
     def _aside(self, student: str) -> Path:
         """Return a new name below ``.autograder/replaced/``."""
-        folder = self.course.root / status.FOLDER / "replaced" / self.assignment / student
+        folder = self.course.root / status_files.FOLDER / "replaced" / self.assignment / student
         folder.mkdir(parents=True, exist_ok=True)
         return folder / str(1 + max((int(p.name) for p in folder.iterdir()), default=0))
 
     def _record(self, student: str) -> Path:
-        return self.course.root / status.FOLDER / "collected" / self.assignment / f"{student}.json"
+        folder = self.course.root / status_files.FOLDER / "collected" / self.assignment
+        return folder / f"{student}.json"
 
     def _known(self, student: str) -> dict[str, Any]:
         """Return what was remembered of a student; nothing where nothing, or nothing sound, is."""
@@ -230,7 +218,7 @@ class Collector:
             "time": each.time and each.time.isoformat(),
             "hashes": _hashes(files),
         }
-        status.write_whole(self._record(each.student), json.dumps(about, indent=1).encode())
+        atomic.write_whole(self._record(each.student), json.dumps(about, indent=1).encode())
 
     def _note_unreadable(self, each: HandedIn) -> None:
         """Let lists of scores say that something was handed in, and why it is not there."""
@@ -238,7 +226,7 @@ class Collector:
         known = STUDENT.fullmatch(each.student) is None or folder.exists()
         if not (self.dry_run or known):
             found = status.Status("unreadable", tuple(each.refused))
-            status.write(self.course.root, self.assignment, each.student, found)
+            status_files.write(self.course.root, self.assignment, each.student, found)
 
     def _row(self, each: HandedIn, files: Mapping[str, bytes], done: str) -> CollectedRow:
         names = tuple(sorted(name for name in files if name != TIMESTAMP))

@@ -21,9 +21,9 @@ from pathlib import PurePosixPath
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
-from nbgrader import utils
 
-from autograder.execution.test_kernel import defines
+from autograder.cells import is_answer, is_solution
+from seqlab.names import names
 
 CODE, TEXT = "template.py", "2_4.txt"
 ASSIGNMENTS = ("gpt2",)  # those that are handed in so
@@ -82,9 +82,9 @@ def made(release: NotebookNode, files: Mapping[str, bytes]) -> Made:
 
 def _fill(cell: NotebookNode, blocks: "list[_Block]") -> list[str]:
     """Write the definitions that a solution cell asks for into it; return what there is not."""
-    if cell.cell_type != "code" or not utils.is_solution(cell):
+    if not is_solution(cell):
         return []
-    wanted = defines(cell.source)
+    wanted = names(cell.source).defined
     found = [block for block in blocks if block.binds & wanted]
     if found:
         cell.source = "\n\n\n".join(block.source for block in found)
@@ -94,7 +94,7 @@ def _fill(cell: NotebookNode, blocks: "list[_Block]") -> list[str]:
 def _answer(notebook: NotebookNode, raw: bytes) -> None:
     """Put the text, as it is, into the one cell that asks for a written answer."""
     text = _text(raw).strip("\n")[:MOST_TEXT]
-    cells = [c for c in notebook.cells if c.cell_type == "markdown" and utils.is_solution(c)]
+    cells = [c for c in notebook.cells if is_answer(c)]
     if not text.strip() or len(cells) != 1:
         return
     ticks = max((len(run) for run in re.findall("`+", text)), default=0)
@@ -122,8 +122,7 @@ def _blocks(source: str) -> Iterator[_Block]:
         text = "\n".join(lines[end:last]).strip("\n")
         end = last
         if not any(map(_is_main, nodes)):
-            binds = frozenset(name for node in nodes for name in _bound(node))
-            yield _Block(text, binds, any(map(_acts, nodes)))
+            yield _Block(text, names(text).defined, any(map(_acts, nodes)))
 
 
 def _together(statements: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
@@ -150,25 +149,6 @@ def _cells(blocks: list[_Block]) -> list[str]:
     if len(cells) > MOST_CELLS:
         cells = [[block.source for block in blocks]]
     return ["\n\n".join(cell) for cell in cells]
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a statement binds in its module, inside of ``if`` and the like too."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node.name
-        return
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        yield from ((a.asname or a.name).partition(".")[0] for a in node.names)
-        return
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
-            yield from _bound(child)
-        else:
-            yield from (
-                each.id
-                for each in ast.walk(child)
-                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-            )
 
 
 def _acts(node: ast.stmt) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from nbconvert.filters.ansi import strip_ansi
 from nbformat import NotebookNode
 
-from autograder.execution.session import HIDDEN
+from autograder import regions
 from course.feedback import wording
 
 Hints = Literal["off", "mild", "full"]
@@ -203,14 +203,13 @@ def failed_hidden(cell: NotebookNode) -> bool:
 
 def has_hidden(cell: NotebookNode) -> bool:
     """Return whether a test has a hidden part."""
-    return "HIDDEN TESTS" in cell.source
+    return regions.has(cell.source, regions.HIDDEN_TESTS)
 
 
 def hidden_lines(source: str) -> Iterable[int]:
     """Yield the numbers, from 1, of the lines of a test that a student never sees."""
-    for part in HIDDEN.finditer(source):
-        first = source.count("\n", 0, part.start()) + 1
-        yield from range(first, first + len(part.group().splitlines()))
+    for region in regions.find(source, regions.HIDDEN_TESTS):
+        yield from range(region.first, region.last + 1)
 
 
 def _line_number(cell: NotebookNode) -> int | None:

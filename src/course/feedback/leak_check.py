@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
+from autograder.regions import HIDDEN_TESTS, SOLUTION
 from course.feedback.mark_scheme import scheme
 from course.release import leaks
 
@@ -92,7 +93,7 @@ def secrets_of(name: str, master: NotebookNode, schemes: Collection[str]) -> Ite
         master: the notebook
         schemes: which halves of mark schemes are secret, ``model`` and ``rubric``
     """
-    for region, what in (("HIDDEN TESTS", "a hidden test"), ("SOLUTION", "a solution")):
+    for region, what in ((HIDDEN_TESTS, "a hidden test"), (SOLUTION, "a solution")):
         yield from _lines(master, region, f"{what} of {name}")
     for cell in master.cells:
         found = scheme(cell.source)
@@ -104,7 +105,7 @@ def secrets_of(name: str, master: NotebookNode, schemes: Collection[str]) -> Ite
 
 def hidden_in(graded: NotebookNode) -> Iterator[Secret]:
     """Yield the hidden tests that a notebook was graded with, which may be an older master's."""
-    yield from _lines(graded, "HIDDEN TESTS", "a hidden test that it was graded with")
+    yield from _lines(graded, HIDDEN_TESTS, "a hidden test that it was graded with")
 
 
 def _lines(notebook: NotebookNode, region: str, origin: str) -> Iterator[Secret]:

@@ -7,9 +7,8 @@ model answer. This module does not know who may see which.
 import re
 from dataclasses import dataclass
 
-REGION = re.compile(
-    r"^[^\n]*BEGIN MARK SCHEME[^\n]*\n(.*?)^[^\n]*END MARK SCHEME[^\n]*$", re.MULTILINE | re.DOTALL
-)
+from autograder import regions
+
 RUBRIC = re.compile(r"^\*\*Rubric[^*\n]*\*\*", re.MULTILINE)
 
 
@@ -23,10 +22,10 @@ class Scheme:
 
 def scheme(source: str) -> Scheme:
     """Return the mark scheme of a master's cell."""
-    region = REGION.search(source)
-    if region is None:
+    marked = regions.find(source, regions.MARK_SCHEME)
+    if not marked:
         return Scheme()
-    text = region.group(1)
+    text = marked[0].text
     start = RUBRIC.search(text)
     if start is None:
         return Scheme(text.strip())

@@ -13,8 +13,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 from nbformat import NotebookNode
-from nbgrader import utils
 
+from autograder.cells import is_answer, is_locked, is_solution, is_test
 from course.feedback import failures, markup, wording
 from course.feedback.failures import Failure, Hints, Teller
 from course.feedback.mark_scheme import Scheme
@@ -258,7 +258,7 @@ class Page:
             if mark is None:
                 continue
             cell = self.cells.get(name)
-            if cell is not None and not _is_test(cell):
+            if cell is not None and not is_test(cell):
                 yield self._answer(cell, mark)
                 continue
             yield self._test(name, cell, mark, was_hidden)
@@ -324,9 +324,13 @@ class Page:
         given = self.given.get(cell.id)
         if given is None:
             return not cell.metadata.get("nbgrader")  # what the course once gave is not theirs
-        if utils.is_locked(given):
+        if is_locked(given):
             return False
-        return utils.is_solution(given) or bool(cell.source.strip() != given.source.strip())
+        return (
+            is_solution(given)
+            or is_answer(given)
+            or bool(cell.source.strip() != given.source.strip())
+        )
 
     def _own_cell(self, cell: NotebookNode) -> Shown:
         if cell.cell_type != "code":
@@ -367,10 +371,6 @@ class Page:
     def _examined(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.about.notebook.metadata.get("autograder", {})
         return found
-
-
-def _is_test(cell: NotebookNode) -> bool:
-    return bool(utils.is_grade(cell) and not utils.is_solution(cell) and not utils.is_task(cell))
 
 
 def _has_run_hidden(cell: NotebookNode) -> bool:

@@ -22,13 +22,12 @@ import hidden_tests
 import minikernel
 import mistakes
 import seqlab
-from autograder import status
 from autograder.policy import PRELOAD
 from course.cli.options import MEGABYTES, VISIBILITIES
 from course.directory import Course, CourseError
 from course.gradescope import grade
 from course.release import generate
-from course.run import batch, secret
+from course.run import atomic, batch, secret
 from course.run.publish import assignment_in
 
 TIME = (2020, 1, 1, 0, 0, 0)  # of every entry: the same course gives the same bytes
@@ -97,7 +96,7 @@ def build(
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = (stat.S_IFREG | (0o755 if name in SCRIPTS else 0o644)) << 16
             archive.writestr(info, content)
-    status.write_whole(to, buffer.getvalue())
+    atomic.write_whole(to, buffer.getvalue())
     to.chmod(0o644)
     return to
 

@@ -20,11 +20,10 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import job
+from autograder import job, regions
 from autograder.execution.client import ForkServer
 from autograder.execution.pool import KernelPool, abandon, sandbox, shared_pool
 from autograder.execution.sandbox import SandboxError
-from autograder.execution.session import HIDDEN
 from autograder.submission import intake
 from course.exchange import template_py
 from course.gradescope import results_json, run_autograder, unprivileged
@@ -129,7 +128,8 @@ class Grading:
 
     def _results(self, result: Mapping[str, Any]) -> run_autograder.Entry:
         cells = self.assignment.cells
-        hidden = {cell["name"] for cell in cells if HIDDEN.search(cell["source"] or "")}
+        sources = {cell["name"]: cell["source"] or "" for cell in cells}
+        hidden = {n for n, text in sources.items() if regions.has(text, regions.HIDDEN_TESTS)}
         whole = {**result, "total": time.monotonic() - self.started}
         visibility = self.settings["visibility"]
         return results_json.results(whole, self.release, hidden, visibility, self.notes)

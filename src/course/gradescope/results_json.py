@@ -15,6 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 
+from autograder.cells import is_graded, is_test
 from course.gradescope.run_autograder import NO_MARK, Entry
 
 HEADING = re.compile(r"^#+ (.+)", re.MULTILINE)
@@ -71,16 +72,16 @@ def _entries(
     """Yield the entries of every test and every written answer, in the notebook's order."""
     heading, count = "", 0
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and not utils.is_grade(cell):
+        if cell.cell_type == "markdown" and not is_graded(cell):
             heading = (HEADING.findall(cell.source) or [heading])[-1]
-        if not utils.is_grade(cell):
+        if not is_graded(cell):
             continue
         count += 1
         name = f"{heading} [{cell.id}]"
-        if utils.is_solution(cell):
-            yield _written(cell, name, count)
-        else:
+        if is_test(cell):
             yield from _of_test(cell, name, count, cell.id in hidden, visibility, why)
+        else:
+            yield _written(cell, name, count)
 
 
 def _of_test(

@@ -20,6 +20,7 @@ from nbgrader.api import MissingEntry
 
 from course.directory import CONFIG, POINTS, Course, CourseError
 from course.release import leaks, solutions
+from course.run import atomic
 from course.run.scores import CellScore, NbgraderRunner
 from course.test_quality import gate
 
@@ -178,15 +179,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def _replace(built: Path, kept: Path) -> Path:
     """Put ``built`` in the place of ``kept``: the new one is whole before the old one goes."""
-    kept.parent.mkdir(exist_ok=True)
-    new, old = (kept.with_name(f".{kept.name}.{word}") for word in ("new", "old"))
-    for left_over in (new, old):
-        shutil.rmtree(left_over, ignore_errors=True)
-    shutil.copytree(built, new)
-    if kept.exists():
-        kept.rename(old)
-    new.rename(kept)
-    shutil.rmtree(old, ignore_errors=True)
+    atomic.replace_folder(kept, lambda new: shutil.copytree(built, new, dirs_exist_ok=True))
     return kept
 
 

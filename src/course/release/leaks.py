@@ -11,7 +11,8 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-REGIONS = ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
+from autograder.regions import REGIONS, marked_lines
+
 TELLING = 8  # characters; shorter lines, as `else:` or `])`, tell nothing
 LONG = 25  # characters that do not come together by chance
 
@@ -21,25 +22,14 @@ def secret_lines(master: NotebookNode, regions: Collection[str] = REGIONS) -> se
     inside: set[str] = set()
     outside: set[str] = set()
     for cell in master.cells:
-        for line, region in _marked(cell.source):
+        for line, region, is_mark in marked_lines(cell.source):
+            if is_mark:
+                continue
             if region in regions:
                 inside.add(line.strip())
             elif not region:
                 outside.add(line.strip())
     return {line for line in inside - outside if len(line) >= TELLING}
-
-
-def _marked(source: str) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a cell, each with the region that it lies in; outside of all, with ""."""
-    within = ""
-    for line in source.splitlines():
-        if any(f"END {region}" in line for region in REGIONS):
-            within = ""
-            continue
-        if begun := [region for region in REGIONS if f"BEGIN {region}" in line]:
-            within = begun[0]
-            continue
-        yield line, within
 
 
 def find(secrets: set[str], folder: Path) -> list[str]:

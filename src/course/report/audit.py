@@ -19,7 +19,7 @@ from nbgrader.api import Grade, SubmittedNotebook
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
-from autograder.status import FOLDER
+from course.run.status_files import FOLDER
 
 MARKS = ("auto_score", "manual_score", "extra_credit")
 PENALTY = "late_submission_penalty"

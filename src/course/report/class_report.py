@@ -25,7 +25,7 @@ from autograder import status
 from course.directory import Course, CourseError
 from course.report import class_results, item_analysis, similarity
 from course.report.class_results import Results, Submission
-from course.run import lateness
+from course.run import atomic, lateness
 
 PAIRS = 10  # shown, of submissions with something in common
 ROWS = 12  # shown of other long lists
@@ -63,7 +63,7 @@ def write(
         raise CourseError(f"{path} is a folder: name a file for the report")
     text = page(course, class_results.read(course, assignment), everything)
     try:
-        status.write_whole(path, text.encode("utf-8", errors="replace"))
+        atomic.write_whole(path, text.encode("utf-8", errors="replace"))
     except OSError as error:
         raise CourseError(f"the report cannot be written to {path} ({error.strerror})") from None
     return path

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader import utils
 from nbgrader.api import (
     Assignment,
     BaseCell,
@@ -26,6 +25,7 @@ from nbgrader.api import (
 from tqdm import tqdm
 
 from autograder import job
+from autograder.cells import is_locked
 from autograder.status import UNGRADED, Status
 from course.directory import Course, CourseError
 from course.release import generate
@@ -234,7 +234,7 @@ def _read_notebook(
         name = cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
         if name in tests and isinstance(noted := cell.metadata.get("autograder"), dict):
             submission.tests[name] = noted
-        elif raw.get("cell_type") == "code" and not utils.is_locked(cell) and source.strip():
+        elif raw.get("cell_type") == "code" and not is_locked(cell) and source.strip():
             submission.code[cell.id or f"cell {len(submission.code)}"] = source
 
 

@@ -14,7 +14,9 @@ from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 
 from autograder import status
+from autograder.cells import is_test
 from course.directory import Course
+from course.run import status_files
 
 PARTS = {
     "submitted": "the submission was replaced",
@@ -77,7 +79,7 @@ class Rehearsal:
             for name in sorted(before.keys() | after.keys())
             if before.get(name) != after.get(name)
         )
-        known = status.read(self.course.root, self.assignment, student)
+        known = status_files.read(self.course.root, self.assignment, student)
         if cells or (known and known.word != found.word):
             self.changed.append(
                 Changed(
@@ -132,7 +134,7 @@ def _marks(result: Mapping[str, Any]) -> dict[str, float | None]:
     if result["notebook"] is None:
         return {}
     notebook = nbformat.reads(result["notebook"], as_version=4)
-    tests = [cell for cell in notebook.cells if _is_test(cell)]
+    tests = [cell for cell in notebook.cells if is_test(cell)]
     return {cell.metadata.nbgrader["grade_id"]: utils.determine_grade(cell)[0] for cell in tests}
 
 
@@ -142,15 +144,11 @@ def _messages(result: Mapping[str, Any]) -> dict[str, str]:
         return {}
     found = {}
     for cell in nbformat.reads(result["notebook"], as_version=4).cells:
-        for output in cell.get("outputs", []) if _is_test(cell) else []:
+        for output in cell.get("outputs", []) if is_test(cell) else []:
             if output.output_type == "error":
                 text = f"{output.ename}: {output.evalue}".splitlines()[0]
                 found[cell.metadata.nbgrader["grade_id"]] = text[:120]
     return found
-
-
-def _is_test(cell: nbformat.NotebookNode) -> bool:
-    return bool(cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell))
 
 
 def _because(known: status.Status | None, result: Mapping[str, Any]) -> tuple[str, ...]:

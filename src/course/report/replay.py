@@ -15,9 +15,9 @@ import jinja2
 import matplotlib as mpl
 import nbformat
 import numpy as np
-from nbgrader import utils
 
 from autograder import job
+from autograder.cells import is_test
 from autograder.diagnosis import compare
 from autograder.execution.client import KernelError
 from autograder.execution.pool import shared_pool
@@ -42,7 +42,7 @@ def replay(course: Course, assignment: str, student: str, test: str) -> dict[str
         notebook, template, files, _ = job.prepared(given)
     except (SubmissionRefused, OSError, Unreadable) as error:
         raise CourseError(f"{student}'s {assignment} cannot be read: {error}") from None
-    names = [c.id for c in notebook.cells if utils.is_grade(c) and not utils.is_solution(c)]
+    names = [c.id for c in notebook.cells if is_test(c)]
     if test not in names:
         raise CourseError(f"{assignment} has no test {test}; it has {', '.join(names)}")
     key = bytes.fromhex(given["draws"])
@@ -55,7 +55,7 @@ def replay(course: Course, assignment: str, student: str, test: str) -> dict[str
 def has_test(course: Course, assignment: str, test: str) -> bool:
     """Return whether an assignment's master has a test cell of that id."""
     master = nbformat.read(course.master(assignment), as_version=4)
-    return any(cell.id == test and utils.is_grade(cell) for cell in master.cells)
+    return any(cell.id == test and is_test(cell) for cell in master.cells)
 
 
 def text(found: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from autograder import job, status
 from autograder.policy import Policy
 from autograder.submission import intake
 from course.directory import Course, CourseError
-from course.run import secret
+from course.run import secret, status_files
 from course.run.cache import Store
 from course.run.publish import Publisher, assignment_in
 from course.run.workers import Done, Scheduler
@@ -90,7 +90,7 @@ class Batch:
             if packed is None:
                 continue
             key = job.key(packed)
-            known = status.read(self.course.root, self.assignment, student)
+            known = status_files.read(self.course.root, self.assignment, student)
             if known and not self.force and self._is_done(student, key, known):
                 self._files.pop(student, None)
                 note(student, known)
@@ -152,7 +152,7 @@ class Batch:
         if done.result is None:
             for student in askers:
                 failed = status.Status("failed", (done.reason,))
-                status.write(self.course.root, self.assignment, student, failed)
+                status_files.write(self.course.root, self.assignment, student, failed)
                 note(student, failed)
             return
         try:
@@ -187,7 +187,7 @@ class Batch:
             if sum(self.counts.values()) > done_before:
                 return
         failed = status.Status("failed", ("it was replaced again and again while being graded",))
-        status.write(self.course.root, self.assignment, student, failed)
+        status_files.write(self.course.root, self.assignment, student, failed)
         note(student, failed)
 
     def _folder(self, student: str) -> Path:

@@ -6,7 +6,8 @@ be computed again, whoever asks. This module does not know what a result says.
 
 from pathlib import Path
 
-from autograder import job, status
+from autograder import job
+from course.run import atomic, status_files
 
 
 class Store:
@@ -18,7 +19,7 @@ class Store:
     @classmethod
     def of(cls, course_root: Path) -> "Store":
         """Return the store of a course."""
-        return cls(course_root / status.FOLDER / "results")
+        return cls(course_root / status_files.FOLDER / "results")
 
     def get(self, key: str) -> bytes | None:
         """Return a result, or None if it is not here or was cut short."""
@@ -39,7 +40,7 @@ class Store:
         Raises:
             OSError: the disk is full or not writable; nothing is half written.
         """
-        status.write_whole(self._path(key), result)
+        atomic.write_whole(self._path(key), result)
 
     def drop(self, key: str) -> None:
         """Forget a result."""

@@ -23,7 +23,7 @@ from autograder.execution.sandbox import SandboxError
 from autograder.policy import Policy
 from autograder.submission import intake, repair, sanitize
 from course.directory import Course, CourseError
-from course.run import secret
+from course.run import secret, status_files
 from seqlab.errors import DataError
 
 
@@ -88,7 +88,7 @@ class Examine(NbGraderPreprocessor):  # type: ignore[misc]
         }
         shape = template(course.root, about["assignment"], about["notebook"])
         policy = Policy(config=course.config()).settings()
-        status.forget(course.root, about["assignment"], about["student"])
+        status_files.forget(course.root, about["assignment"], about["student"])
         try:
             pool = shared_pool(policy, course.data())
             whose = (course.root, about["assignment"], about["student"])
@@ -103,7 +103,7 @@ class Examine(NbGraderPreprocessor):  # type: ignore[misc]
             word, (*before["reasons"], *report.reasons), seconds=sum(report.seconds.values())
         )
         status.mark(nb, found)
-        status.write(course.root, about["assignment"], about["student"], found)
+        status_files.write(course.root, about["assignment"], about["student"], found)
         return nb, resources
 
 

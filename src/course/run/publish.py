@@ -8,7 +8,6 @@ This module does not know how a result came about.
 
 import contextlib
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from autograder import status
 from autograder.job import Assignment
 from course.directory import Course, CourseError
-from course.run import lateness
+from course.run import atomic, lateness, status_files
 from course.run.nbgrader_plugin import template
 
 LOCKED_SECONDS = 180.0  # for which a database that others use is waited for
@@ -64,7 +63,7 @@ class Publisher:
             float(result["total"]),
             dict(result.get("parts", {})),
         )
-        status.forget(self.course.root, self.assignment, student)
+        status_files.forget(self.course.root, self.assignment, student)
         try:
             if result["notebook"] is None:
                 self._patiently(lambda gradebook: self._withdraw(gradebook, student))
@@ -74,7 +73,7 @@ class Publisher:
                 when = files.get("timestamp.txt", b"").decode("utf-8", errors="replace").strip()
                 self._patiently(lambda gb: self._enter(gb, student, notebook, when))
                 self._replace(student, result["notebook"], files)
-            status.write(self.course.root, self.assignment, student, found)
+            status_files.write(self.course.root, self.assignment, student, found)
         except OSError as error:
             raise CourseError(
                 f"{student}'s result could not be written ({error.strerror}): "
@@ -148,29 +147,15 @@ class Publisher:
 
     def _replace(self, student: str, notebook: str, files: Mapping[str, bytes]) -> None:
         """Put the graded notebook and what lay beside it in the place of the last one."""
-        target = self.course.root / "autograded" / student / self.assignment
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for left in target.parent.glob(f".{self.assignment}.*"):  # by a run that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{self.assignment}.", dir=target.parent))
-        try:
-            for name, content in files.items():
-                path = new / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            path = new / f"{self.assignment}.ipynb"
-            path.write_text(notebook, encoding="utf-8", errors="replace")
+        text = notebook.encode("utf-8", errors="replace")
+
+        def fill(new: Path) -> None:
+            atomic.write_files(new, {**files, f"{self.assignment}.ipynb": text})
             for path in new.rglob("*"):
                 path.chmod(0o755 if path.is_dir() else 0o444)
-            new.chmod(0o755)
-            old = target.with_name(f".{self.assignment}.old")
-            if target.exists():
-                target.rename(old)
-            new.rename(target)
-            shutil.rmtree(old, ignore_errors=True)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
+
+        target = self.course.root / "autograded" / student / self.assignment
+        atomic.replace_folder(target, fill)
 
     def _remove(self, student: str) -> None:
         shutil.rmtree(self.course.root / "autograded" / student / self.assignment, True)

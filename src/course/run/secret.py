@@ -9,7 +9,8 @@ import hmac
 import secrets
 from pathlib import Path
 
-from autograder.status import FOLDER, write_whole
+from course.run.atomic import write_whole
+from course.run.status_files import FOLDER
 
 BYTES = 8  # of a key
 

@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 import mistakes
 import seqlab
-from autograder.execution.session import DEMO
-from autograder.status import write_whole
+from autograder.cells import is_demo
 from course.directory import Course
 from course.run import batch
+from course.run.atomic import write_whole
 from course.test_quality import mutation
 from seqlab.data_files import SUMS
 
@@ -63,7 +63,7 @@ def fingerprint(course: Course, assignment: str) -> str:
     digest = hashlib.sha256()
     master = nbformat.read(course.master(assignment), as_version=4)
     for cell in master.cells:
-        if cell.cell_type == "code" and DEMO not in cell.metadata.get("tags", []):
+        if cell.cell_type == "code" and not is_demo(cell):
             digest.update(json.dumps([cell.id, cell.source, cell.metadata]).encode())
     library = Path(seqlab.__file__).parent
     catalogue = Path(mistakes.__file__).parent

@@ -6,7 +6,6 @@ two kernels; of the tests only those that can notice are run. The outcome is the
 This module does not know what is wrong with a mistake, nor how a matrix is shown.
 """
 
-import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from copy import deepcopy
@@ -22,12 +21,12 @@ from nbgrader.preprocessors import IgnorePattern
 from traitlets.config import Config
 
 import mistakes
-from autograder.execution import session
+from autograder.cells import is_demo, is_graded, is_solution, is_test
 from autograder.execution.pool import shared_pool
-from autograder.execution.test_kernel import defines
 from course.directory import Course, CourseError
 from course.run import batch, worker_process
 from course.run.nbgrader_plugin import template
+from seqlab.names import names
 
 
 @dataclass(frozen=True)
@@ -132,10 +131,10 @@ def variants(assignment: str, held_back: bool = False) -> list[Variant]:
 def tests(master: NotebookNode) -> list[Test]:
     """Return the test cells of a master, each with the solution cells that it can depend on."""
     code = [cell for cell in master.cells if cell.cell_type == "code"]
-    solutions = [cell for cell in code if utils.is_solution(cell) and not utils.is_grade(cell)]
+    solutions = [cell for cell in code if is_solution(cell) and not is_graded(cell)]
     definers: dict[str, set[str]] = {}
     for cell in solutions:
-        for name in defines(cell.source):
+        for name in names(cell.source).defined:
             definers.setdefault(name, set()).add(cell.id)
     sources = {cell.id: cell.source for cell in solutions}
 
@@ -152,7 +151,7 @@ def tests(master: NotebookNode) -> list[Test]:
     return [
         Test(cell.id, float(cell.metadata.nbgrader["points"]), reached(cell.source))
         for cell in code
-        if utils.is_grade(cell) and not utils.is_solution(cell)
+        if is_test(cell)
     ]
 
 
@@ -228,7 +227,7 @@ class Trials:
         found: list[str] = []
         inside = False
         for each in self.master.cells:
-            if utils.is_solution(each) and not utils.is_grade(each):
+            if is_solution(each) and not is_graded(each):
                 inside = each.id == cell
             elif inside and each.id in {test.name for test in self.tests}:
                 found.append(each.id)
@@ -244,11 +243,11 @@ class Trials:
             noticing &= set(only)
         kept = []
         for cell in deepcopy(self.master.cells):
-            if cell.cell_type != "code" or session.DEMO in cell.metadata.get("tags", []):
+            if cell.cell_type != "code" or is_demo(cell):
                 continue
-            if utils.is_grade(cell) and cell.id not in noticing:
+            if is_graded(cell) and cell.id not in noticing:
                 continue
-            if utils.is_solution(cell):
+            if is_solution(cell):
                 cell.source = right.get(cell.id, cell.source)
             if cell.id == variant.cell:
                 cell.source = variant.code
@@ -265,10 +264,10 @@ def needed(cells: list[NotebookNode], always: str) -> list[NotebookNode]:
     A cell is needed if a needed cell reads a name that it binds, or if it is ``always``; after the
     last test nothing is.
     """
-    last = max((i for i, cell in enumerate(cells) if utils.is_grade(cell)), default=-1)
+    last = max((i for i, cell in enumerate(cells) if is_graded(cell)), default=-1)
     cells = [cell for i, cell in enumerate(cells) if i <= last or cell.id == always]
-    binds = {cell.id: defines(cell.source) for cell in cells}
-    found = {cell.id for cell in cells if utils.is_grade(cell)} | {always}
+    binds = {cell.id: names(cell.source).defined for cell in cells}
+    found = {cell.id for cell in cells if is_graded(cell)} | {always}
     sources = {cell.id: cell.source for cell in cells}
     waiting = list(found)
     while waiting:
@@ -279,27 +278,9 @@ def needed(cells: list[NotebookNode], always: str) -> list[NotebookNode]:
     return [cell for cell in cells if cell.id in found]
 
 
-@cache
 def reads(source: str) -> frozenset[str]:
-    """Return the names that a cell takes from other cells, in its functions as well.
-
-    Names that it binds itself are its own, and so are the local ones of its functions.
-    """
-    try:
-        top = symtable.symtable(source, "cell", "exec")
-    except SyntaxError:
-        return frozenset()
-    found: set[str] = set()
-    waiting = [top]
-    while waiting:
-        scope = waiting.pop()
-        waiting += scope.get_children()
-        found |= {
-            s.get_name()
-            for s in scope.get_symbols()
-            if s.is_referenced() and (scope is top or s.is_global())
-        }
-    return frozenset(found - defines(source))
+    """Return the names that a cell takes from other cells, in its functions as well."""
+    return names(source).at_once | names(source).later
 
 
 def examined(job: tuple[str, str, dict[str, Any], dict[str, Any], str, str]) -> dict[str, Any]:
@@ -311,7 +292,7 @@ def examined(job: tuple[str, str, dict[str, Any], dict[str, Any], str, str]) -> 
     notebook, _ = IgnorePattern(config=Config({"IgnorePattern": ignore})).preprocess(notebook, {})
     passed, messages = {}, {}
     for cell in notebook.cells:
-        if utils.is_grade(cell) and not utils.is_solution(cell):
+        if is_test(cell):
             score, most = utils.determine_grade(cell)
             passed[cell.id] = score == most
             if score != most:

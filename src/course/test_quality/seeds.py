@@ -30,9 +30,9 @@ from typing import Any
 import nbformat
 import numpy as np
 from IPython.core.inputtransformer2 import TransformerManager
-from nbgrader import utils
 
-from autograder.execution.session import HIDDEN
+from autograder import regions
+from autograder.cells import is_test
 from course.test_quality.mutation import Trials, Variant
 from seqlab import draws
 
@@ -121,7 +121,7 @@ def tried(source: str, variant: str, fails: Sequence[str], n: int) -> list[Drawn
     for cell in nbformat.reads(source, as_version=4).cells:
         if cell.cell_type != "code":
             continue
-        if utils.is_grade(cell) and not utils.is_solution(cell):
+        if is_test(cell):
             failed, made, reason = _tested(cell.source, space, n)
             found.append(Drawn(variant, cell.id, made, failed, cell.id in fails, reason))
         else:
@@ -131,12 +131,13 @@ def tried(source: str, variant: str, fails: Sequence[str], n: int) -> list[Drawn
 
 def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     """Return how often a test fails, of how many draws, and what it says then."""
-    part = HIDDEN.search(source)
-    visible = HIDDEN.sub("", source)
+    hidden = regions.find(source, regions.HIDDEN_TESTS)
+    visible = regions.without(source, regions.HIDDEN_TESTS)
     said = [_apart(visible, space) for _ in range(AGREED)]
-    if part is None or all(said):
+    if not hidden or all(said):
         return sum(map(bool, said)), 0, next(filter(None, said), "")
-    before, rest = source[: part.start()], source[part.start() :]
+    lines, first = source.splitlines(keepends=True), hidden[0].first - 1
+    before, rest = "".join(lines[:first]), "".join(lines[first:])
     repeated = any(said)  # the visible part comes out differently by itself
     ready = dict(space)
     if not repeated:

@@ -15,11 +15,11 @@ from sqlalchemy import event, insert
 from typer.testing import CliRunner
 
 import mistakes
-from autograder import job, status
+from autograder import job
 from course.cli import main
 from course.directory import CourseError
 from course.report import class_report, class_results, item_analysis
-from course.run import batch
+from course.run import batch, status_files
 from tests.autograder.test_sanitize import BROWSER, TRICKS, opened, ran
 from tests.support import classroom
 from tests.support.classroom import GPT2, ROOT, configure, copied
@@ -144,7 +144,7 @@ class Class:
             "seconds": seconds,
             "parts": parts,
         }
-        path = status.path(self.course.root, GPT2, name)
+        path = status_files.path(self.course.root, GPT2, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(said), "utf-8")
 
@@ -412,7 +412,7 @@ def test_submissions_graded_without_a_sandbox_stand_at_the_top(school, page):
 
 
 def test_where_it_is_not_known_that_is_said(school):
-    path = status.path(school.course.root, GPT2, "s006")
+    path = status_files.path(school.course.root, GPT2, "s006")
     path.write_text('{"word": "graded", "reasons": []}', "utf-8")
     page = school.page()
     assert "Graded without a sandbox" not in page

@@ -16,11 +16,21 @@ from pathlib import Path
 
 import pytest
 
-from autograder import job, status
+from autograder import job
 from autograder.execution import pool, sandbox
 from autograder.execution.client import descendants
 from course.cli import main
-from course.run import batch, cache, lateness, nbgrader_plugin, publish, scores, workers
+from course.run import (
+    atomic,
+    batch,
+    cache,
+    lateness,
+    nbgrader_plugin,
+    publish,
+    scores,
+    status_files,
+    workers,
+)
 from tests.support import classroom
 from tests.support.classroom import (
     GPT2,
@@ -91,7 +101,7 @@ def hasty(policy):
 def leftovers(course):
     """Return what only an interruption leaves: half-written folders and files."""
     hidden = [*(course.root / "autograded").glob("*/.*"), *course.root.glob(".registering")]
-    return hidden + list((course.root / status.FOLDER).rglob(".new-*"))
+    return hidden + list((course.root / status_files.FOLDER).rglob(".new-*"))
 
 
 # Scores
@@ -319,12 +329,12 @@ ENDS = {
     "before a result is kept": (cache.Store, "put", False),
     "between result and publishing": (cache.Store, "put", True),
     "within the transaction": (lateness, "penalize", True),
-    "between gradebook and folder": (publish.Publisher, "_replace", False),
-    "while the folder is written": (Path, "write_text", True),
+    "between gradebook and folder": (atomic, "replace_folder", False),
+    "while the folder is written": (Path, "write_bytes", True),
     "between the two renames": (Path, "rename", True),
-    "between folder and status": (status, "write", False),
+    "between folder and status": (status_files, "write", False),
     "within the writing of a file": (os, "replace", False),
-    "when the status is written": (status, "write", True),
+    "when the status is written": (status_files, "write", True),
 }
 
 
@@ -364,7 +374,7 @@ def test_killed_anywhere_it_goes_on_and_comes_to_the_same(few, uninterrupted, wh
         grade(few, Fake())
 
     assert in_child(work) == -signal.SIGKILL
-    kept = len(list((few.root / status.FOLDER / "results").glob("*/[!.]*")))
+    kept = len(list((few.root / status_files.FOLDER / "results").glob("*/[!.]*")))
     again = Fake()
     grade(few, again)
     assert everything(few) == uninterrupted
@@ -419,10 +429,10 @@ def test_killed_at_some_moment_it_goes_on_and_comes_to_the_same(few, uninterrupt
 def test_a_damaged_result_is_computed_again(few, uninterrupted, damage):
     found = grade(few, Fake())
     key = found["raises"].key
-    path = few.root / status.FOLDER / "results" / key[:2] / key
+    path = few.root / status_files.FOLDER / "results" / key[:2] / key
     path.write_bytes(damage(path.read_bytes()))
-    status.forget(few.root, GPT2, "raises")
-    status.forget(few.root, GPT2, "blank")
+    status_files.forget(few.root, GPT2, "raises")
+    status_files.forget(few.root, GPT2, "blank")
     again = Fake()
     grade(few, again)
     assert again.computed == [key]
@@ -565,7 +575,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
         r"course: .*No space left on device.*run the same command again\n", own(err)
     ), err
     assert leftovers(few) == []
-    kept = len(list((few.root / status.FOLDER / "results").glob("*/*")))
+    kept = len(list((few.root / status_files.FOLDER / "results").glob("*/*")))
     again = Fake()
     assert command(few, again, monkeypatch, capsys)[0] == 0
     assert len(again.computed) == len(FEW) - kept
@@ -773,7 +783,9 @@ def started(course, *options):
 
 def statuses(course):
     """Return who has a status."""
-    return {path.stem for path in (course.root / status.FOLDER / "status" / GPT2).glob("[!.]*")}
+    return {
+        path.stem for path in (course.root / status_files.FOLDER / "status" / GPT2).glob("[!.]*")
+    }
 
 
 def until(condition, seconds=120):
@@ -814,7 +826,9 @@ def test_stopped_and_killed_the_command_goes_on_and_leaves_no_process_behind(cou
         running.wait()
         assert gone(family) == []
     second = statuses(course)
-    written = {p: p.stat().st_mtime_ns for p in (course.root / status.FOLDER).rglob("*/*/[!.]*")}
+    written = {
+        p: p.stat().st_mtime_ns for p in (course.root / status_files.FOLDER).rglob("*/*/[!.]*")
+    }
 
     with started(course) as running:  # kill -9 of one worker
         until(lambda: len(descendants(running.pid)) > 4)
