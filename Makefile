@@ -56,18 +56,22 @@ demo: sandbox $(VENV)/staff.installed
 verify: $(VENV)/student.installed
 	$(BIN)/python -m seqlab verify
 
+# One worker a core, each with a file at a time: the tests of a file share what is expensive.
+JOBS   ?= logical
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 # Everything: lint, types, all tests, PyTorch, Keras and transformers as independent oracles.
 test: sandbox machines $(VENV)/train.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # The same without the oracles: no PyTorch, no TensorFlow, no slow tests: some minutes.
 check: sandbox $(VENV)/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 # The documentation as a site, every link checked.
 site: $(VENV)/dev.installed

@@ -4,9 +4,32 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import once
 from training import text_source
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(config, items):
+    leave_out_timing(config, items)
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            alone = item.get_closest_marker("apart")
+            item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else item.path.stem))
+
+
+def leave_out_timing(config, items):
+    """Select tests that measure a time only where they are asked for: ``-m timing``."""
+    if "timing" not in config.option.markexpr:
+        timed = [item for item in items if item.get_closest_marker("timing")]
+        config.hook.pytest_deselected(items=timed)
+        items[:] = [item for item in items if item not in timed]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def made_once(tmp_path_factory):
+    """Let all workers share what one of them has made (see tests.support.once)."""
+    once.use(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)

@@ -71,7 +71,7 @@ LIMITS = {
     "answer_bytes": 100_000_000,
     "processes": 48,
 }
-PATIENCE = 5.0  # seconds for killed processes to be gone
+PATIENCE = 60.0  # seconds for killed processes to be gone
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's, jupyter's and SQLAlchemy's own
 
 

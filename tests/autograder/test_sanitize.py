@@ -66,7 +66,7 @@ def opened(page: Path, profile: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     ).stdout
 
 

@@ -257,7 +257,7 @@ def opened(web, scratch):
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     return re.search("<title>(.*?)</title>", done.stdout, re.DOTALL).group(1).strip()
 

@@ -323,7 +323,7 @@ def test_the_command_runs_from_another_folder_and_shows_a_bar(tmp_path):
         text=True,
         encoding="utf-8",
         cwd=tmp_path,
-        timeout=300,
+        timeout=600,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -123,6 +123,7 @@ def test_verify_notices_a_transformer_that_prints_other_numbers(data):
         verify.CHECKS["Transformer"]()
 
 
+@pytest.mark.timing
 def test_each_loader_takes_less_than_a_second():
     code = (
         "import time, seqlab, h5py, tiktoken.load\n"
@@ -239,6 +240,7 @@ def test_a_file_that_could_not_be_read_is_tried_again(data):
     assert seqlab.load_tokenizer().n_vocab == 1024
 
 
+@pytest.mark.timing
 def test_a_second_load_takes_less_than_a_tenth_of_a_second():
     for load in LOADERS.values():
         load()

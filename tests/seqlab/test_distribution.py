@@ -38,7 +38,7 @@ def imported(folder):
     """Return where seqlab comes from, and what is loaded when all of it is imported."""
     code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{IMPORTS_ALL}"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=folder
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=folder
     )
     assert done.returncode == 0, done.stderr
     origin, *modules = done.stdout.splitlines()

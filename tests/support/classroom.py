@@ -21,6 +21,7 @@ from course.release import generate
 from course.run import batch, workers
 from examples import build
 from examples.roster import CLASS
+from tests.support.once import once
 
 ROOT = Path(__file__).resolve().parents[2]
 GPT2 = "gpt2"
@@ -30,15 +31,18 @@ PRELOAD = "import numpy, tqdm\nfrom seqlab import checks, plots_gpt2, turn_in"
 
 def make_course(root: Path) -> Course:
     """Return a copy of the course with gpt2 released, and nobody in it."""
+    shutil.copytree(once("course", _make_course), root, symlinks=True)
+    return Course(root)
+
+
+def _make_course(root: Path) -> None:
     root.mkdir(parents=True)
     text = (ROOT / CONFIG).read_text("utf-8")
     (root / CONFIG).write_text(f"{text}\nc.Policy.preload = {PRELOAD!r}\n", "utf-8")
     for folder in ("source", "release"):
         shutil.copytree(ROOT / folder / GPT2, root / folder / GPT2)
     (root / "data").symlink_to(ROOT / "data")
-    course = Course(root)
-    generate.register(course, GPT2)
-    return course
+    generate.register(Course(root), GPT2)
 
 
 def copied(course: Course, to: Path) -> Course:

@@ -181,7 +181,7 @@ def served(course: Course) -> Iterator[str]:
         server.wait(30)
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 60.0) -> None:
+def _wait(server: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 600.0) -> None:
     deadline = time.monotonic() + seconds
     while server.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(urllib.error.URLError, OSError):
@@ -212,6 +212,7 @@ class Assistant:
         self.address = address
         self.elsewhere: list[str] = []  # what pages wanted from other machines
         self.page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        self.page.set_default_timeout(600_000)
         self.page.route("**/*", self._route)
         self.page.goto(f"{address}/formgrader?token={TOKEN}")
 
@@ -244,7 +245,7 @@ class Assistant:
         """Press a button in a student's row; return the headline and the text that come back."""
         self.row(student).locator(f".{button} a").click()
         modal = self.page.locator(".modal.in")
-        modal.wait_for(timeout=180_000)
+        modal.wait_for(timeout=600_000)
         return modal.locator(".modal-title").inner_text(), modal.locator(".modal-body").inner_text()
 
     def answer(self, name: str = ANSWER) -> Any:

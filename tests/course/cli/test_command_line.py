@@ -19,7 +19,7 @@ def run(*arguments, **environment):
         capture_output=True,
         text=True,
         env=environment,
-        timeout=120,
+        timeout=600,
     )
 
 

@@ -41,7 +41,7 @@ def completed(folder, *words):
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=120,
+        timeout=600,
         env={
             **os.environ,
             "_COURSE_COMPLETE": "complete_bash",
@@ -99,6 +99,6 @@ def test_outside_of_a_course_there_is_nothing_to_complete(tmp_path, words):
 def test_completing_loads_nothing_of_what_commands_run():
     look = f"import sys, course.cli.main; print(*(set({HEAVY!r}) & set(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", look], capture_output=True, encoding="utf-8", check=True, timeout=120
+        [sys.executable, "-c", look], capture_output=True, encoding="utf-8", check=True, timeout=600
     )
     assert done.stdout.split() == []

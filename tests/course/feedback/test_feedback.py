@@ -984,7 +984,7 @@ def test_nothing_is_wider_than_a_phone(everybody, tmp_path, assignment):
             capture_output=True,
             text=True,
             check=True,
-            timeout=120,
+            timeout=600,
         ).stdout
         assert int(re.search(r'data-wide="(\d+)"', dom)[1]) <= 360
 

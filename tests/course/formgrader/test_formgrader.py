@@ -57,6 +57,7 @@ def model_lines() -> set[str]:
     return leaks.secret_lines(master, ("MARK SCHEME",)) & {line.strip() for line in models}
 
 
+@pytest.mark.timing
 def test_every_page_is_there_within_two_seconds(school, assistant, capsys):
     name = school.names[7]
     pages = [

@@ -317,7 +317,7 @@ def test_the_first_cells_run_in_the_unpacked_folder(unpacked):
         asked,
         *(cell for cell in first if "demo" not in cell.metadata.get("tags", [])),
     ]
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(unpacked)}})
+    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(unpacked)}})
     with client.setup_kernel(env=here(unpacked), stderr=subprocess.DEVNULL):
         for i, cell in enumerate(notebook.cells):
             client.execute_cell(cell, i)

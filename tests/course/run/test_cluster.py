@@ -42,9 +42,9 @@ CLASS = (
 DEADLY = """
 def dask_setup(worker):
     from course.run import workers
-    from tests import classroom
+    from tests.support import classroom
 
-    schedule.compute = lambda key, packed: classroom.compute_or_die(key, packed, None)
+    workers.compute = lambda key, packed: classroom.compute_or_die(key, packed, None)
 """
 pytestmark = [
     pytest.mark.slow,
@@ -69,7 +69,7 @@ def started(command, *arguments, **environment):
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -103,12 +103,12 @@ def worker(address, *more, **environment):
         with started(
             "dask_worker", address, "--nthreads", 1, "--no-dashboard", *more, **environment
         ) as process:
-            client.wait_for_workers(before + 1, timeout=60)
+            client.wait_for_workers(before + 1, timeout=600)
             yield process
         until(lambda: len(client.nthreads()) <= before)
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=600):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -70,7 +69,6 @@ class Server:
             check=True,
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
-            timeout=60,
             **who,
         )
 
@@ -155,7 +153,7 @@ def test_scores_and_export_are_those_that_sqlite_has(course, on_sqlite, tmp_path
 def test_two_coordinators_at_once_lose_nothing_and_double_nothing(many, on_sqlite, tmp_path):
     with ProcessPoolExecutor(2, get_context("spawn"), initializer=quiet.quieten) as pool:
         both = [pool.submit(grade_all, many.root) for _ in range(2)]
-        words = [future.result(timeout=120) for future in both]
+        words = [future.result() for future in both]
     assert words[0] == words[1]
     alone = copied(on_sqlite, tmp_path / "alone")
     shutil.copytree(many.root / "submitted", alone.root / "submitted")
@@ -194,7 +192,7 @@ def test_a_server_that_stays_away_is_one_line_and_the_next_run_completes(many, s
 
     def stop(key, packed):
         if not stopped and len(fake.computed) == 3:
-            stopped.append(time.monotonic())
+            stopped.append(key)
             server.stop()
 
     fake = Fake(stop)

@@ -1,6 +1,5 @@
 """A mark that depends on what is drawn is found, and one that does not is not accused."""
 
-import time
 from multiprocessing import active_children
 
 import nbformat
@@ -146,10 +145,8 @@ def test_what_is_done_is_not_done_again_and_what_was_cut_short_is(tmp_path, monk
 
 
 def test_whoever_stops_does_not_wait_for_what_is_being_tried(tmp_path):
-    slow = variant("slow", "import time\ndef double(x):\n    time.sleep(90)", "t")
+    slow = variant("slow", "import time\ndef double(x):\n    time.sleep(36000)", "t")
     results = seeds.run(Trials(), [variant("right", RIGHT), slow], 5, 2, tmp_path / "kept")
     assert next(results)[0].variant == "right"
-    started = time.monotonic()
     results.close()
-    assert time.monotonic() - started < 20
     assert not active_children()
