@@ -1,9 +1,9 @@
-"""The page of feedback that a student gets, written by nbgrader's GenerateFeedback.
+"""The feedback page of a student, written by nbgrader's GenerateFeedback.
 
-``nbgrader_config.py`` names ``FeedbackPage`` as the exporter, so that ``nbgrader
-generate_feedback``, formgrader's button and ``course feedback`` write the same page. What it may
-show of a test is decided in ``failures`` and ``words``; ``gate`` looks at every page once more
-before it is written. docs/feedback.md says what is on it.
+``nbgrader_config.py`` names ``FeedbackPage`` as the exporter, so ``nbgrader generate_feedback``,
+formgrader's button and ``course feedback`` all write the same page. ``failures`` and ``wording``
+decide what a page may tell about a test; ``leak_check`` searches every finished page for secrets
+before it is written. docs/feedback.md describes the page.
 """
 
 from course.feedback.exporter import FeedbackPage

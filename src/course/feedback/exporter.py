@@ -1,11 +1,10 @@
-"""The exporter that nbgrader's GenerateFeedback uses: a graded notebook in, a page out.
+"""The exporter for nbgrader's GenerateFeedback: a graded notebook in, an HTML page out.
 
-It gathers what a page is made of (the graded notebook, the release, the submission's outputs, the
-masters' rubrics, the gradebook), lets ``page`` make it and ``gate`` look at it. Traits are what an
-instructor decides: ``c.FeedbackPage.hidden_hints = "mild"`` in ``nbgrader_config.py``. (They cannot
-be ``c.Feedback``, which nbgrader takes for an older name of ``c.GenerateFeedback``.)
-
-This module does not know how a page looks.
+It collects the sources of a page (graded notebook, release, submitted outputs, rubrics of the
+master, gradebook), renders it with ``page`` and searches it for secrets with ``leak_check``.
+Instructors set its traits in ``nbgrader_config.py``, for example
+``c.FeedbackPage.hidden_hints = "mild"``. (The class cannot be called ``Feedback``: nbgrader takes
+``c.Feedback`` for an old name of ``c.GenerateFeedback``.)
 """
 
 import html
@@ -32,7 +31,7 @@ HINTS = ("off", "mild", "full")
 
 
 class FeedbackPage(Exporter):
-    """Makes the page of one graded notebook."""
+    """Renders the feedback page of one graded notebook."""
 
     file_extension = Unicode(".html").tag(config=True)
     output_mimetype = "text/html"
@@ -42,14 +41,14 @@ class FeedbackPage(Exporter):
     hidden_hints = Enum(HINTS, "full", help="hints for a test that failed in its hidden part").tag(
         config=True
     )
-    show_rubric = Bool(True, help="show what there were points for").tag(config=True)
-    show_model_answers = Bool(False, help="show the masters' model answers").tag(config=True)
+    show_rubric = Bool(True, help="show the rubric of written answers").tag(config=True)
+    show_model_answers = Bool(False, help="show model answers").tag(config=True)
 
-    _book: Book | None = None  # open as long as this exporter lives, for all that it exports
+    _book: Book | None = None  # stays open for all pages of this exporter
 
     def __init__(self, *args: Any, **kw: Any):
         super().__init__(*args, **kw)
-        self.refused: dict[str, str] = {}  # why a student has no page
+        self.refused: dict[str, str] = {}  # student -> why there is no page
 
     def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
@@ -57,7 +56,7 @@ class FeedbackPage(Exporter):
         """Return the page of a graded notebook.
 
         Raises:
-            PageRefused: it would tell what students must not read, or cannot be checked.
+            PageRefused: the page would show a secret, or cannot be checked for secrets.
         """
         nb, resources = super().from_notebook_node(nb, resources, **kw)
         about = resources["nbgrader"]
@@ -65,15 +64,15 @@ class FeedbackPage(Exporter):
             course = Course.find(Path(resources["metadata"]["path"]).resolve())
             return self._page(nb, about, course.root), resources
         except Exception as error:
-            said = (
+            reason = (
                 str(error) if isinstance(error, PageRefused) else f"{type(error).__name__}: {error}"
             )
-            self.refused[about["student"]] = said
-            self.log.error("no feedback for %s: %s", about["student"], said)
+            self.refused[about["student"]] = reason
+            self.log.error("no feedback for %s: %s", about["student"], reason)
             raise
 
     def _page(self, notebook: NotebookNode, about: Mapping[str, str], root: Path) -> str:
-        """Return a page that may be written."""
+        """Render a page and check it."""
         if not _release_of(root, about).is_file():
             return f"<!DOCTYPE html><title>Not graded</title><p>{html.escape(NOT_GRADED)}</p>"
         masters = _masters(root)
@@ -113,19 +112,19 @@ class FeedbackPage(Exporter):
             self._book = Book(about["db_url"], self.course_id)
         marks = self._book.read(about["assignment"], about["notebook"], about["student"])
         if marks is None:
-            raise PageRefused(f"the gradebook has no marks of {about['notebook']}")
+            raise PageRefused(f"the gradebook has no marks for {about['notebook']}")
         return marks
 
     @property
     def course_id(self) -> str:
-        """Return the course's name, as nbgrader's configuration has it."""
+        """The ``course_id`` of nbgrader's configuration."""
         directory = getattr(self.parent, "coursedir", None)
         return str(directory.course_id) if directory else ""
 
     def _check(
         self, text: str, page: Page, root: Path, masters: Mapping[str, NotebookNode]
     ) -> None:
-        """Refuse a page that tells a secret."""
+        """Raise PageRefused if the page shows a secret."""
         about = page.about
         if about.assignment not in masters:
             raise PageRefused(f"there is no master of {about.assignment} to check the page against")
@@ -140,7 +139,7 @@ class FeedbackPage(Exporter):
             raise PageRefused(_complaint(told, about.marks.comments))
 
     def _hidden_schemes(self, is_this: bool) -> tuple[str, ...]:
-        """Return which halves of an assignment's mark schemes are secret."""
+        """Return the halves of an assignment's mark schemes that are secret."""
         shown = {"model": self.show_model_answers, "rubric": self.show_rubric}
         return tuple(half for half, on in shown.items() if not (on and is_this))
 
@@ -148,10 +147,10 @@ class FeedbackPage(Exporter):
 def outputs_of(
     root: Path, about: Mapping[str, str], graded: NotebookNode, shape: NotebookNode
 ) -> Mapping[str, Sequence[NotebookNode]]:
-    """Return the outputs that a student's cells were handed in with, by the cells' ids.
+    """Return the outputs in the submitted notebook, by cell id.
 
-    Those of the graded notebook come from runs beside hidden tests, and a function can remember
-    what it was called with; these cannot hold anything that the student did not have.
+    The outputs of the graded notebook come from a run beside hidden tests, and a function can
+    print what it was called with. The submitted outputs hold nothing that is new to the student.
     """
     folder = root / "submitted" / about["student"] / about["assignment"]
     try:
@@ -173,13 +172,13 @@ def outputs_of(
 
 def _complaint(told: Sequence[Secret], comments: Mapping[str, str]) -> str:
     first, more = told[0], f" (and {len(told) - 1} more)" if len(told) > 1 else ""
-    places = [name for name, text in comments.items() if leak_check.Said(text).has(first)]
+    places = [name for name, text in comments.items() if leak_check.SearchableText(text).has(first)]
     where = f" in the comment on {places[0]}" if places else ""
     return f"the page would tell a line of {first.origin}{where}: {first.line!r}{more}"
 
 
 def _masters(root: Path) -> dict[str, NotebookNode]:
-    """Return the masters of a course, by assignment."""
+    """Return the master notebooks of a course, by assignment."""
     paths = sorted((root / "source").glob("*/*.ipynb"))
     return {path.parent.name: _read(path) for path in paths}
 
@@ -201,7 +200,7 @@ def _release_of(root: Path, about: Mapping[str, str]) -> Path:
 
 
 def _read(path: Path) -> NotebookNode:
-    """Return a notebook of the course; it is read again when it has changed."""
+    """Read a notebook of the course; cached until the file changes."""
     return _read_version(path, path.stat().st_mtime_ns)
 
 

@@ -1,11 +1,9 @@
 """Why a test failed, as far as a student may read it.
 
-Of a test that failed in its hidden part, or nobody knows where, no output is used but the class of
-an exception and the line of the student's own code that it came from. Of one that failed in its
-visible part what a check says is used as well; as it is while no hidden part has been run before,
-since from then on a function may return what it has seen there.
-
-This module does not know how a failure is shown.
+If a test failed in its hidden part, or at an unknown place, the page uses only the class of the
+exception and the line of the student's code that raised it. If it failed in its visible part, the
+page also uses the message of the check: word for word while no hidden part has run yet, and
+reduced to fixed wording afterwards, since a function may then return what it saw in a hidden test.
 """
 
 import ast
@@ -40,17 +38,17 @@ class OwnLine:
 
 @dataclass(frozen=True)
 class Failure:
-    """What may be said about a failed test; texts are empty where there is nothing to say.
+    """What a page may tell about a failed test; empty strings where there is nothing to tell.
 
     Attributes:
-        hidden: it failed in its hidden part, or nobody knows where
-        line: the line of the visible part that it failed in
-        message: what a check of the visible part said
-        whole: that is all of it
-        thrown: an exception in words
-        own: where in the student's code that was raised
+        hidden: it failed in its hidden part, or at an unknown place
+        line: the line of the visible part that failed
+        message: the message of the check in the visible part
+        whole: ``message`` is complete, not reduced to fixed wording
+        thrown: the exception, in words
+        own: the line of the student's code that raised it
         summary: how the result differs
-        blames: the student's other function that makes this one fail
+        blames: another function of the student's that causes this failure
         hint: what to think about
         where: where to read on
     """
@@ -69,12 +67,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Teller:
-    """Says why tests of one submission failed.
+    """Explains the failed tests of one submission.
 
     Attributes:
         own: the student's code cells, by id
         given: the release's cells, by id
-        hints: for the visible and for the hidden part
+        hints: levels for the visible and for the hidden part
     """
 
     own: Mapping[str, str]
@@ -83,7 +81,7 @@ class Teller:
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """Return the names that may be shown."""
+        """The names that a page may show."""
         return wording.names_in((*self.own.values(), *self.given.values()))
 
     def tell(self, cell: NotebookNode, was_hidden_before: bool) -> Failure:
@@ -91,7 +89,7 @@ class Teller:
 
         Args:
             cell: the graded test
-            was_hidden_before: a hidden part has been run before this test
+            was_hidden_before: a hidden part ran before this test
         """
         error, found = error_of(cell), cell.metadata.get("autograder", {})
         hidden = failed_hidden(cell)
@@ -107,7 +105,7 @@ class Teller:
         )
 
     def own_failure(self, cell: NotebookNode) -> tuple[str, int | None]:
-        """Return why a cell of the student's own failed while it was graded, and in which line."""
+        """Return why a cell of the student's failed during grading, and in which line."""
         error = error_of(cell)
         if error is None:
             return "", None
@@ -119,7 +117,7 @@ class Teller:
         return said, number if 0 < number <= cell.source.count("\n") + 1 else None
 
     def _line(self, cell: NotebookNode) -> str:
-        """Return the line that a test failed in, if the release has it, too."""
+        """Return the line of the test that failed, if it is in the release."""
         number, lines = _line_number(cell), cell.source.splitlines()
         text = lines[number - 1].strip() if number and number <= len(lines) else ""
         given = {line.strip() for line in self.given.get(cell.id, "").splitlines()}
@@ -135,7 +133,7 @@ class Teller:
         return wording.of_check(error.evalue, self.given.get(cell.id, ""))
 
     def _thrown(self, error: NotebookNode | None, hidden: bool) -> str:
-        """Return an exception in words; a check's is none, nor is what the test itself asserts."""
+        """Return an exception in words; empty for the AssertionError of a check."""
         if error is None:
             return ""
         if error.ename in wording.LOST:
@@ -174,7 +172,7 @@ class Teller:
         }
 
     def _diagnosis(self, found: Mapping[str, Any], hidden: bool) -> dict[str, str]:
-        """Return what is known of the reason, and the hint that the course wants to give."""
+        """Return the diagnosis, with as much of a hint as the course gives."""
         text = {key: value for key, value in found.items() if isinstance(value, str)}
         how = self.hints[hidden]
         nudge, hint = text.get("nudge", ""), text.get("hint", "")
@@ -187,17 +185,17 @@ class Teller:
 
 
 def error_of(cell: NotebookNode) -> NotebookNode | None:
-    """Return the error that a cell ended with, or None."""
+    """Return the error output of a cell, or None."""
     errors = (output for output in cell.get("outputs", []) if output.output_type == "error")
     return next(errors, None)
 
 
 def failed_hidden(cell: NotebookNode) -> bool:
-    """Return whether a failed test did so in its hidden part, or nobody knows where."""
+    """Return whether a test failed in its hidden part, or at an unknown place."""
     parts = list(hidden_lines(cell.source))
     number = _line_number(cell)
     if not parts:
-        return has_hidden(cell)  # with marks that do not match, whatever lies between them
+        return has_hidden(cell)  # BEGIN without END: assume the worst
     return number is None or number in parts or bool(_found(cell).get("hidden", False))
 
 
@@ -207,13 +205,13 @@ def has_hidden(cell: NotebookNode) -> bool:
 
 
 def hidden_lines(source: str) -> Iterable[int]:
-    """Yield the numbers, from 1, of the lines of a test that a student never sees."""
+    """Yield the line numbers, from 1, of the hidden part of a test."""
     for region in regions.find(source, regions.HIDDEN_TESTS):
         yield from range(region.first, region.last + 1)
 
 
 def _line_number(cell: NotebookNode) -> int | None:
-    """Return the line that a test failed in: as the grader has noted, or as its traceback says."""
+    """Return the line that failed: as recorded in grading, else from the traceback."""
     found = _found(cell)
     if "line" in found:
         return found["line"] if isinstance(found["line"], int) else None
@@ -232,8 +230,8 @@ def _traceback(error: NotebookNode) -> str:
 
 
 def _syntax(source: str) -> tuple[str, int | None]:
-    """Return what is wrong with a cell that is not Python, as its text alone shows."""
-    if re.search(r"^\s*[%!]", source, re.MULTILINE):  # IPython's own commands are no Python
+    """Return the syntax error of a cell and its line."""
+    if re.search(r"^\s*[%!]", source, re.MULTILINE):  # magics and shell commands
         return "SyntaxError", None
     try:
         ast.parse(source)

@@ -1,10 +1,8 @@
-"""The last look at a page before it is written: does it tell what students must not read?
+"""Search a finished page for secrets, before it is written.
 
-Every line of a hidden test, of a solution and of a model answer, of all masters at hand, is
-searched in what the page says, however that is coloured, escaped, spaced or broken into lines.
-Lines that the release has, or that the student wrote, are no secrets from the student.
-
-This module does not know how a page is made.
+Every line of a hidden test, a solution or a model answer, of every master in the course, is
+searched for in the text of the page, regardless of colours, escapes, white space and line breaks.
+Lines that the student wrote, or that stand in the release, are not secret.
 """
 
 import html
@@ -18,50 +16,12 @@ from autograder.regions import HIDDEN_TESTS, SOLUTION
 from course.feedback.mark_scheme import scheme
 from course.release import leaks
 
-BLOCKS = frozenset(
-    {
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "br",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "footer",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "head",
-        "header",
-        "hr",
-        "html",
-        "img",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "style",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "title",
-        "tr",
-        "ul",
-    }
+_BLOCK_NAMES = (
+    "address article aside blockquote body br dd details div dl dt footer h1 h2 h3 h4 h5 h6 head "
+    "header hr html img li main nav ol p pre section style summary table tbody td th thead title "
+    "tr ul"
 )
+BLOCKS = frozenset(_BLOCK_NAMES.split())
 BETWEEN = re.compile(r"\$[^$]*\$|[*_`#|]+|\[|\]\([^)]*\)|(?<=[.!?])\s+")
 SENTENCE = 40  # characters; shorter pieces of prose come together by chance
 TAG = re.compile(
@@ -73,38 +33,38 @@ COMMENT = re.compile(r"\s+#.*")
 
 
 class PageRefused(Exception):  # noqa: N818  (staff read it)
-    """A page would have told a secret; the message says which, in one line."""
+    """The page shows a secret; the message names it in one line."""
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A line, as it is searched for, and where it comes from."""
+    """A secret line and where it comes from."""
 
-    squeezed: str  # without any white space
+    squeezed: str  # without white space
     line: str
     origin: str
 
 
 def secrets_of(name: str, master: NotebookNode, schemes: Collection[str]) -> Iterator[Secret]:
-    """Yield what a master has that no student may read.
+    """Yield the secret lines of a master.
 
     Args:
         name: the assignment's
         master: the notebook
-        schemes: which halves of mark schemes are secret, ``model`` and ``rubric``
+        schemes: the secret halves of mark schemes: ``model``, ``rubric``
     """
     for region, what in ((HIDDEN_TESTS, "a hidden test"), (SOLUTION, "a solution")):
         yield from _lines(master, region, f"{what} of {name}")
     for cell in master.cells:
         found = scheme(cell.source)
         for line in "\n".join(getattr(found, half) for half in schemes).splitlines():
-            for piece in BETWEEN.split(line):  # what markdown leaves as it is, by sentences
+            for piece in BETWEEN.split(line):  # sentence by sentence, without markup
                 if len(piece.strip()) >= SENTENCE:
                     yield from _secret(piece, f"the mark scheme of {cell.id}")
 
 
 def hidden_in(graded: NotebookNode) -> Iterator[Secret]:
-    """Yield the hidden tests that a notebook was graded with, which may be an older master's."""
+    """Yield the hidden tests in a graded notebook, which may come from an older master."""
     yield from _lines(graded, HIDDEN_TESTS, "a hidden test that it was graded with")
 
 
@@ -121,36 +81,37 @@ def _secret(text: str, origin: str) -> Iterator[Secret]:
 
 
 def told(page: str, secrets: Iterable[Secret], known: Iterable[str]) -> list[Secret]:
-    """Return the secrets that a page tells.
+    """Return the secrets that a page shows.
 
     Args:
         page: HTML
-        secrets: what it must not tell
+        secrets: what it must not show
         known: texts that the student has anyway
     """
-    said = Said(text_of(page))
-    if found := [secret for secret in secrets if said.has(secret)]:
-        theirs = Said("\n".join(known))
-        found = [secret for secret in found if not theirs.has(secret)]
-    return found
+    page_text = SearchableText(text_of(page))
+    shown = [secret for secret in secrets if page_text.has(secret)]
+    if not shown:
+        return []
+    known_text = SearchableText("\n".join(known))
+    return [secret for secret in shown if not known_text.has(secret)]
 
 
-class Said:
-    """A text to search in."""
+class SearchableText:
+    """A text prepared for searching."""
 
     def __init__(self, text: str):
         self._squeezed = "".join(text.split())
         self._lines = {"".join(line.split()) for line in text.splitlines()}
 
     def has(self, secret: Secret) -> bool:
-        """Return whether a secret is told: a short one fills a line, a long one stands anywhere."""
+        """Return whether a secret is here: a short one as a whole line, a long one anywhere."""
         if len(secret.line) >= leaks.LONG:
             return secret.squeezed in self._squeezed
         return secret.squeezed in self._lines
 
 
 def text_of(page: str) -> str:
-    """Return all that a page says, attributes and comments included, a line for each block."""
+    """Return the text of a page with attributes and comments, one line for each block."""
     aside: list[str] = []
 
     def without(tag: re.Match[str]) -> str:
@@ -159,6 +120,6 @@ def text_of(page: str) -> str:
         return "\n" if (tag["name"] or "").lower() in BLOCKS else ""
 
     text = TAG.sub(without, page)
-    said = (value for value in aside if len(value) >= leaks.TELLING)
-    kept = (value for value in said if not value.startswith("data:image/"))
+    long_enough = (value for value in aside if len(value) >= leaks.TELLING)
+    kept = (value for value in long_enough if not value.startswith("data:image/"))
     return html.unescape("\n".join((text, *kept)))

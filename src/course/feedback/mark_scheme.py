@@ -1,7 +1,7 @@
-"""What stands between the marks of a MARK SCHEME: a model answer, and behind it the rubric.
+"""The MARK SCHEME region of a written answer: a model answer, then a rubric.
 
-The rubric begins with ``**Rubric.**`` at the beginning of a line; where there is none, all of it is
-model answer. This module does not know who may see which.
+The rubric begins at a line that starts with ``**Rubric.**``; without one, the whole region is the
+model answer.
 """
 
 import re
@@ -14,14 +14,14 @@ RUBRIC = re.compile(r"^\*\*Rubric[^*\n]*\*\*", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Scheme:
-    """The two halves, as markdown; each may be empty."""
+    """Model answer and rubric, as markdown; either may be empty."""
 
     model: str = ""
     rubric: str = ""
 
 
 def scheme(source: str) -> Scheme:
-    """Return the mark scheme of a master's cell."""
+    """Return the mark scheme in the source of a master's cell."""
     marked = regions.find(source, regions.MARK_SCHEME)
     if not marked:
         return Scheme()

@@ -1,7 +1,6 @@
-"""What the gradebook has of a submission: points, comments, lateness.
+"""Points, comments and lateness of a submission, read from the gradebook.
 
-One connection is kept for as long as pages are being made. This module does not know what is
-shown of it.
+One connection serves all pages of a run.
 """
 
 import weakref
@@ -21,23 +20,23 @@ class Mark:
     name: str
     points: float
     possible: float
-    extra: float  # of the points, what a person gave on top
+    extra: float  # the part of the points that a person gave as extra credit
     by_person: bool
-    waits: bool  # for a person; with ``by_person``: graded again since, and to be looked at again
+    waits: bool  # for a person; with ``by_person``: autograded again since, so look again
 
 
 @dataclass(frozen=True)
 class Marks:
-    """All that the gradebook has of one notebook.
+    """The gradebook's record of one notebook.
 
     Attributes:
-        points: of the notebook, before the penalty
-        possible: the most that it can have
-        penalty: points taken off for lateness
+        points: before the penalty
+        possible: maximum points
+        penalty: points lost to lateness
         late: seconds after the deadline
-        handed_in: when, in UTC, where that is known
-        cells: the marks of graded cells, by name
-        comments: what a person or the grader has to say on a cell, by its name
+        handed_in: time of submission in UTC, if known
+        cells: marks by cell name
+        comments: comments of a person or the autograder, by cell name
     """
 
     points: float
@@ -50,25 +49,25 @@ class Marks:
 
     @property
     def total(self) -> float:
-        """Return the points that count."""
+        """Points after the penalty."""
         return self.points - self.penalty
 
     @property
     def waiting(self) -> float:
-        """Return how many points a person has still to decide about."""
+        """Points that a person still has to decide on."""
         marks = self.cells.values()
         return sum(mark.possible for mark in marks if mark.waits and not mark.by_person)
 
 
 class Book:
-    """A gradebook that is open; it is closed with its last user."""
+    """An open gradebook, closed when it is garbage collected."""
 
     def __init__(self, url: str, course_id: str):
         self._gradebook = Gradebook(url, course_id)
         weakref.finalize(self, self._gradebook.close)
 
     def read(self, assignment: str, notebook: str, student: str) -> Marks | None:
-        """Return the marks of a notebook, or None where the gradebook has none."""
+        """Return the marks of a notebook, or None if the gradebook has none."""
         try:
             part = self._gradebook.find_submission_notebook(notebook, assignment, student)
         except MissingEntry:
@@ -89,11 +88,11 @@ class Book:
                 if (comment.comment or "").strip()
             },
         )
-        self._gradebook.db.rollback()  # what is read next is read anew
+        self._gradebook.db.rollback()  # so that the next read sees new marks
         return marks
 
     def _all(self, kind: Any, part: Any, *more: Any) -> list[Any]:
-        """Return the grades or the comments of a notebook, each with its cell, in one query."""
+        """Return grades or comments of a notebook with their cells, in one query."""
         query = self._gradebook.db.query(kind).options(joinedload(kind.cell), *more)
         return list(query.filter(kind.notebook_id == part.id))
 

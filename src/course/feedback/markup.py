@@ -1,7 +1,7 @@
 """Markdown, code and outputs as HTML that runs nothing and loads nothing.
 
-Of markdown only tags that set text are kept; a picture becomes its description, since a page that
-loads one from elsewhere tells whose page is read. This module does not know whose text it is.
+Only tags that format text are kept. A picture becomes its description, since loading one from
+elsewhere would tell a third party who reads the page.
 """
 
 import html
@@ -23,36 +23,36 @@ from autograder.submission.sanitize import TAGS
 from course.feedback.formulas import mathml
 
 ATTRIBUTES = {"a": ["href", "title"], "abbr": ["title"], "ol": ["start"], "span": ["class"]}
-MARKS = "\ue000", "\ue001"  # around the number of a formula while its text is being cleaned
+MARKS = "\ue000", "\ue001"  # around the number of a formula while the text is sanitized
 FORMULA = re.compile(f"{MARKS[0]}(\\d+){MARKS[1]}")
 HEADINGS = re.compile(r"(</?h)([1-6])\b")
 DEEPEST = 6
-LONGEST_TEXT = 20_000  # characters of one output
-MOST_OUTPUTS = 40  # of a cell
+LONGEST_TEXT = 20_000  # characters per output
+MOST_OUTPUTS = 40  # per cell
 PICTURE_KINDS = ("image/png", "image/jpeg")
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown's renderer, which sets formulas aside."""
+    """Renders markdown and keeps formulas apart from sanitizing."""
 
     def __init__(self) -> None:
         super().__init__(escape=False, exclude_anchor_links=True)
         self.formulas: list[str] = []
 
     def inline_math(self, body: str) -> str:
-        """Set a formula aside."""
+        """Replace an inline formula by a marker."""
         return self._aside(mathml(body, block=False))
 
     def block_math(self, body: str) -> str:
-        """Set a formula on a line of its own aside."""
+        """Replace a displayed formula by a marker."""
         return self._aside(f'<span class="formula">{mathml(body, block=True)}</span>')
 
     def latex_environment(self, name: str, body: str) -> str:
-        """Set an environment aside."""
+        """Replace a LaTeX environment by a marker."""
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """Return a picture's description."""
+        """Replace a picture by its description."""
         return html.escape(f"[picture: {text}]" if text else "[picture]")
 
     def _aside(self, formula: str) -> str:
@@ -60,9 +60,9 @@ class _Renderer(IPythonRenderer):
         return f"{MARKS[0]}{len(self.formulas) - 1}{MARKS[1]}"
 
 
-@lru_cache(maxsize=1000)  # provided cells are everybody's
+@lru_cache(maxsize=1000)  # provided cells are the same for everybody
 def markdown(source: str, below: int = 0) -> Markup:
-    """Return markdown as HTML, its headings ``below`` levels deeper than it says."""
+    """Return markdown as HTML, with headings ``below`` levels deeper."""
     renderer = _Renderer()
     for mark in MARKS:
         source = source.replace(mark, "")
@@ -83,9 +83,9 @@ def _cleaner() -> SanitizeHTML:
     return SanitizeHTML(tags=TAGS, attributes=ATTRIBUTES, styles=[], strip=True)
 
 
-@lru_cache(maxsize=1000)  # provided cells are everybody's
+@lru_cache(maxsize=1000)  # provided cells are the same for everybody
 def code(source: str) -> Markup:
-    """Return code with colours, each line in an element of its own."""
+    """Return highlighted code, each line in a ``span`` of its own."""
     marked = highlight(source, _lexer(), HtmlFormatter(nowrap=True, classprefix="k-"))
     lines = marked.rstrip("\n").split("\n")
     return Markup(  # noqa: S704  (pygments escapes)
@@ -99,7 +99,7 @@ def _lexer() -> PythonLexer:
 
 
 def shown(of_cell: Iterable[NotebookNode]) -> Iterator[Markup]:
-    """Yield the outputs of a student's cell: text and pictures, errors as text."""
+    """Yield the outputs of a student's cell: text, pictures, and errors as text."""
     kept = outputs.clean(list(of_cell))
     for output in kept[:MOST_OUTPUTS]:
         if output.output_type == "stream":
@@ -109,13 +109,13 @@ def shown(of_cell: Iterable[NotebookNode]) -> Iterator[Markup]:
         else:
             yield _display(output.data)
     if len(kept) > MOST_OUTPUTS:
-        yield Markup("<p>Further outputs are left out.</p>")
+        yield Markup("<p>Further outputs are omitted.</p>")
 
 
 def _display(data: dict[str, str]) -> Markup:
     for kind in PICTURE_KINDS:
         if kind in data:
-            described = "a picture that this cell has drawn"
+            described = "a picture drawn by this cell"
             return Markup('<img src="data:{};base64,{}" alt="{}">').format(
                 kind, data[kind], described
             )
@@ -125,5 +125,5 @@ def _display(data: dict[str, str]) -> Markup:
 def _text(text: str) -> Markup:
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in strip_ansi(text).split("\n")]
     whole = "\n".join(lines).strip("\n")
-    cut = "\n[the rest is left out]" if len(whole) > LONGEST_TEXT else ""
+    cut = "\n[the rest is omitted]" if len(whole) > LONGEST_TEXT else ""
     return Markup('<pre tabindex="0" class="output">{}</pre>').format(whole[:LONGEST_TEXT] + cut)

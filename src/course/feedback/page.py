@@ -1,7 +1,4 @@
-"""One student's page: what stands on it, and in which order.
-
-This module does not know where marks and notebooks come from, nor whether the page may go out.
-"""
+"""The content of one student's feedback page, in order, as the template asks for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,13 +29,13 @@ PASSED, FAILED, PARTLY, NOT_RUN, WAITS, MARKED = STATES = (
 SIGNS = dict(zip(STATES, "✓✗◐–…●", strict=True))
 NOT_RUN_ERROR = "NotRun"  # see autograder.execution.session
 NOTHING = Markup("")
-SILENT = "No response."  # nbgrader's own comment on an answer that is as it was handed out
+SILENT = "No response."  # nbgrader's comment on an answer that was left untouched
 STATUS_WORDS = {
-    "repaired": "Your notebook was damaged and has been mended before it was graded.",
-    "timed out": "Something in your notebook ran for too long and was stopped.",
+    "repaired": "Your notebook was damaged and was repaired before it was graded.",
+    "timed out": "Something in your notebook took too long and was stopped.",
     "crashed": "The process that runs your code ended while it ran.",
-    "suspicious": "Your code answered the grader with something that is no answer: a person will "
-    "look at it.",
+    "suspicious": "Your code sent the grader something that is not an answer: a person will look "
+    "at it.",
     "failed": "Your notebook could not be graded: a person will look at it.",
     "unreadable": "Your notebook could not be read: a person will look at it.",
 }
@@ -46,7 +43,7 @@ STATUS_WORDS = {
 
 @dataclass(frozen=True)
 class Switches:
-    """What an instructor has decided about pages."""
+    """An instructor's settings for pages."""
 
     visible_hints: Hints = "mild"
     hidden_hints: Hints = "full"
@@ -56,14 +53,14 @@ class Switches:
 
 @dataclass(frozen=True)
 class GradedSubmission:
-    """All that a page is made of.
+    """Everything that a page is made from.
 
     Attributes:
         course, assignment, student: names
         notebook: as graded, with outputs
         release: the student version of the assignment
-        handed_in: the outputs that the student's cells were handed in with, by id
-        schemes: mark schemes of written answers, by cell
+        handed_in: submitted outputs of the student's cells, by id
+        schemes: mark schemes of written answers, by cell id
         marks: from the gradebook
     """
 
@@ -93,13 +90,13 @@ class TestResult:
 
     @property
     def sign(self) -> str:
-        """Return a sign that goes with the state in words."""
+        """A symbol shown beside the state."""
         return SIGNS[self.state]
 
 
 @dataclass(frozen=True)
 class Comment:
-    """What a person or the grader says on a cell."""
+    """A comment of a person or the autograder on a cell."""
 
     anchor: str
     title: str
@@ -108,7 +105,7 @@ class Comment:
 
 @dataclass
 class Part:
-    """A problem with points, and what became of it."""
+    """A problem and its results."""
 
     problem: Problem
     tests: list[TestResult] = field(default_factory=list)
@@ -117,17 +114,17 @@ class Part:
 
     @property
     def points(self) -> float:
-        """Return the points given."""
+        """Points given."""
         return sum(result.mark.points for result in self._results)
 
     @property
     def possible(self) -> float:
-        """Return the most points."""
+        """Maximum points."""
         return sum(result.mark.possible for result in self._results)
 
     @property
     def waits(self) -> bool:
-        """Return whether a person has still to look at it."""
+        """Whether a person still has to mark something."""
         return any(result.mark.waits for result in self._results)
 
     @property
@@ -137,7 +134,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Shown:
-    """A cell of the notebook as the page shows it: given, or a test, or the student's."""
+    """A cell as the page shows it: provided, a test, or the student's."""
 
     anchor: str
     kind: str  # given, test, code, text
@@ -151,7 +148,7 @@ class Shown:
 
 
 class Page:
-    """Puts a page together."""
+    """Assembles a page."""
 
     def __init__(self, submission: GradedSubmission, switches: Switches):
         self.about, self.switches = submission, switches
@@ -169,24 +166,24 @@ class Page:
 
     @property
     def own(self) -> list[NotebookNode]:
-        """Return the cells that the student wrote."""
+        """The cells that the student wrote."""
         return [cell for cell in self.about.notebook.cells if self._is_own(cell)]
 
     def html(self) -> str:
-        """Return the page."""
+        """Render the page."""
         css = Markup(_file("page.css"))  # noqa: S704  (the course's own)
         return _template().render(page=self, css=css)
 
-    # What the template asks for
+    # For the template
 
     @property
     def title(self) -> str:
-        """Return the assignment's title."""
+        """The title of the assignment."""
         return self.outline.title or self.about.assignment
 
     @property
     def parts(self) -> list[Part]:
-        """Return the problems that have points or a comment, in order."""
+        """The problems that have points or a comment, in order."""
         found = {id(problem): Part(problem) for problem in self.outline.problems}
         for name, problem in self.outline.of_cell.items():
             part = found[id(problem)]
@@ -198,7 +195,7 @@ class Page:
 
     @property
     def groups(self) -> list[tuple[str, list[Part]]]:
-        """Return the problems by the outermost headings that they stand below."""
+        """The problems, grouped by top-level heading."""
         groups: dict[str, list[Part]] = {}
         for part in self.parts:
             groups.setdefault(part.problem.part or part.problem.title, []).append(part)
@@ -206,21 +203,21 @@ class Page:
 
     @property
     def status(self) -> str:
-        """Return what became of the submission as a whole; empty if it was simply graded."""
+        """What happened to the submission as a whole; empty if it was simply graded."""
         return STATUS_WORDS.get(self._examined.get("status", ""), "")
 
     @property
     def reasons(self) -> list[str]:
-        """Return why it has its status."""
+        """The reasons for its status."""
         return [wording.of_reason(str(reason)) for reason in self._examined.get("reasons", [])]
 
     @property
     def late(self) -> str:
-        """Return how late it was handed in; empty if it was not."""
+        """How late it was, in words; empty if it was in time."""
         return duration(self.marks.late) if self.marks.late else ""
 
     def shown(self) -> list[list[Shown]]:
-        """Return the notebook's cells, given ones from a heading to the next together."""
+        """Return the cells of the notebook; provided ones between two headings form one block."""
         blocks: list[list[Shown]] = []
         for cell in self._shown():
             if blocks and cell.kind == blocks[-1][-1].kind == "given" and not cell.heading:
@@ -237,11 +234,11 @@ class Page:
                 yield self._given_cell(self.given[cell.id])
 
     def anchor_of(self, name: str) -> str:
-        """Return where a cell of the notebook stands in the page."""
+        """Return the HTML anchor of a cell."""
         return self._anchors[name]
 
     def outputs(self, cell: NotebookNode) -> tuple[Markup, ...]:
-        """Return the outputs that a cell of the student's was handed in with."""
+        """Return the submitted outputs of a cell."""
         return tuple(markup.shown(self.about.handed_in.get(cell.id, ())))
 
     def comment_on(self, name: str) -> Comment | None:
@@ -251,7 +248,7 @@ class Page:
     # Results
 
     def _results(self) -> Iterator[TestResult]:
-        """Yield what became of each graded cell, in the notebook's order."""
+        """Yield the result of each graded cell, in notebook order."""
         was_hidden = False
         for name in self.outline.of_cell:
             mark = self.marks.cells.get(name)
@@ -296,10 +293,10 @@ class Page:
         )
 
     def _title(self, name: str) -> str:
-        """Return what a test says when it passes, or its name."""
+        """Return what a test prints when it passes, or its name."""
         cell = self.given.get(name)
-        said = list(wording.literals(cell.source)) if cell is not None else []
-        return said[-1] if said else name
+        printed = list(wording.literals(cell.source)) if cell is not None else []
+        return printed[-1] if printed else name
 
     def _read_on(self, name: str, failure: Failure | None) -> Problem | None:
         if failure is None or not failure.where:
@@ -311,7 +308,7 @@ class Page:
         if not text:
             return None
         body = (
-            Markup("<p>{}</p>").format("This cell is as it was handed out.")
+            Markup("<p>{}</p>").format("This cell was left as it was handed out.")
             if text == SILENT
             else markup.markdown(text, below=4)
         )
@@ -320,10 +317,10 @@ class Page:
     # Cells
 
     def _is_own(self, cell: NotebookNode) -> bool:
-        """Return whether a student wrote a cell, or could have and did."""
+        """Return whether the student wrote a cell, or changed a provided one that is open."""
         given = self.given.get(cell.id)
         if given is None:
-            return not cell.metadata.get("nbgrader")  # what the course once gave is not theirs
+            return not cell.metadata.get("nbgrader")  # from an older release: not the student's
         if is_locked(given):
             return False
         return (
@@ -343,7 +340,7 @@ class Page:
                 comment=self._comment(cell.id),
                 result=self.results.get(cell.id),
             )
-        said, line = self._teller.own_failure(cell)
+        reason, line = self._teller.own_failure(cell)
         where = f" in line {line}" if line else ""
         return Shown(
             anchor=self._anchors[cell.id],
@@ -351,13 +348,13 @@ class Page:
             title="Your code",
             body=_block(cell.source),
             outputs=self.outputs(cell),
-            note=f"When it was graded, this cell stopped{where}: {said}." if said else "",
+            note=f"When it was graded, this cell stopped{where}: {reason}." if reason else "",
             comment=self._comment(cell.id),
             result=self.results.get(cell.id),
         )
 
     def _given_cell(self, cell: NotebookNode) -> Shown:
-        """Return a cell as the release has it: nothing of the master's comes in."""
+        """Return a provided cell as in the release, so that nothing of the master leaks."""
         anchor, result = self._anchors[cell.id], self.results.get(cell.id)
         if cell.cell_type != "code":
             heading = "".join([text for _, text in headings(cell.source)][-1:])
@@ -374,7 +371,7 @@ class Page:
 
 
 def _has_run_hidden(cell: NotebookNode) -> bool:
-    """Return whether a test got as far as its hidden part."""
+    """Return whether a test reached its hidden part."""
     return failures.has_hidden(cell) and (
         failures.error_of(cell) is None or failures.failed_hidden(cell)
     )
@@ -395,7 +392,7 @@ def _state(cell: NotebookNode | None, mark: Mark) -> str:
 
 
 def _written(cell: NotebookNode) -> Markup:
-    """Return what a student wrote as an answer."""
+    """Return a written answer."""
     if cell.cell_type == "code":
         return _block(cell.source)
     return markup.markdown(cell.source, below=4) or Markup("<p>(nothing)</p>")
@@ -406,25 +403,29 @@ def _block(source: str) -> Markup:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words, in minutes or coarser."""
+    """Return a duration in words, in its two largest units.
+
+    >>> duration(3700)
+    '1 hour 2 minutes'
+    """
     minutes = max(1, round(seconds / 60))
     units = (("day", minutes // 1440), ("hour", minutes // 60 % 24), ("minute", minutes % 60))
-    said = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in units if n]
-    return " ".join(said[:2])
+    parts = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in units if n]
+    return " ".join(parts[:2])
 
 
 def number(value: float) -> str:
-    """Return points with one decimal, or two where they are needed."""
+    """Return points with one decimal, or two if needed."""
     return f"{value:.1f}" if round(value, 1) == round(value, 2) else f"{value:.2f}"
 
 
 def share(points: float, possible: float) -> int:
-    """Return a share in percent, from 0 to 100."""
+    """Return a share as a whole percentage."""
     return round(100 * min(max(points / possible, 0), 1)) if possible else 0
 
 
 def when(time: datetime | None) -> str:
-    """Return a time of the gradebook's, which are in UTC."""
+    """Return a time of the gradebook (UTC) in words."""
     return f"{time:%d %B %Y, %H:%M} UTC" if time else ""
 
 

@@ -1,7 +1,4 @@
-"""The problems of an assignment: the headings of its release, and the cells below each.
-
-This module does not know points.
-"""
+"""The problems of an assignment: the headings of its release and the cells below each."""
 
 import re
 from collections.abc import Mapping
@@ -17,12 +14,12 @@ NUMBER = re.compile(r"\b\d+(?:\.\d+)*[a-z]?\b")
 
 @dataclass
 class Problem:
-    """A heading and the cells below it, up to the next heading.
+    """A heading and the cells up to the next heading.
 
     Attributes:
-        anchor: the id of its heading's cell in the page
+        anchor: HTML id of the heading
         title: the heading
-        part: the outermost heading that it stands below; empty if it is that itself
+        part: the top-level heading above it; empty for a top-level heading
         cells: ids of the release's cells
     """
 
@@ -34,16 +31,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Outline:
-    """A release by problems."""
+    """The problems of a release."""
 
     title: str
     problems: tuple[Problem, ...]
     of_cell: Mapping[str, Problem]
 
     def find(self, where: str, before: Problem) -> Problem | None:
-        """Return the problem that words like ``problem 1.1`` mean: the last one up to ``before``.
+        """Return the problem that a phrase like ``problem 1.1`` refers to.
 
-        Halves of an assignment may count from 1 again.
+        The two halves of an assignment may both count from 1, so the last match up to ``before``
+        comes first.
         """
         number = NUMBER.search(where)
         if number is None:
@@ -56,7 +54,7 @@ class Outline:
 
 
 def outline(release: NotebookNode) -> Outline:
-    """Return the problems of a release, in order; headings of the first cell are its title."""
+    """Return the problems of a release; a heading in the first cell is its title."""
     title, stack, problems = "", list[tuple[int, str]](), [Problem("top", "", "")]
     for number, cell in enumerate(release.cells):
         found = headings(cell.source) if cell.cell_type == "markdown" else []
@@ -73,7 +71,7 @@ def outline(release: NotebookNode) -> Outline:
 
 
 def without(source: str, heading: str) -> str:
-    """Return a markdown cell without one of its headings."""
+    """Remove one heading from the source of a markdown cell."""
     found = (m.group() for m in HEADING.finditer(source) if _plain(m[2]) == heading)
     return source.replace(next(found, ""), "", 1)
 

@@ -1,11 +1,9 @@
-"""What may be said of a failure: words that nothing of a test's data can be written into.
+"""Fixed wording for failures, which cannot carry the data of a hidden test.
 
-A student's function sees the inputs of hidden tests, and may put them into whatever comes back: the
-text of an exception, its class's name, the shape of an array, a number. So of all that is said here
-only the choice among fixed words, and among names that stand in the student's own notebook, depends
-on what a function did. That still tells a little, as a test that passes or fails does.
-
-This module does not know which test failed, nor where.
+A student's function sees the inputs of hidden tests and could write them into anything it returns:
+the text of an exception, the name of its class, the shape of an array, a number. So every sentence
+here is chosen from fixed ones; the only blanks are filled with names from the student's own
+notebook. The choice itself still tells a little, just as passing or failing does.
 """
 
 import ast
@@ -39,8 +37,8 @@ TYPES = frozenset(name for name, value in vars(builtins).items() if isinstance(v
     "Opaque",
 }
 
-# Python's and numpy's own messages: the class, a pattern for all of the message, and what is said.
-# Groups are names; all else in the message, as a key, a size or a shape, could be a test's data.
+# Messages of Python and numpy: class, pattern for the whole message, our wording. Groups are names;
+# anything else in the message, such as a key, a size or a shape, could be data of a test.
 OWN_MESSAGES = (
     ("NameError", r"name '(\w+)' is not defined", "the name {} is not defined"),
     ("NameError", r"cannot access free variable '(\w+)' .*", "{} has no value yet"),
@@ -84,35 +82,35 @@ OWN_MESSAGES = (
     (
         "TypeError",
         r"'([\w.]+)' object cannot be interpreted as an integer",
-        "{} stands where an integer is needed",
+        "{} where an integer is needed",
     ),
     (
         "TypeError",
         r"(?:list|tuple|string) indices must be integers.*",
-        "an index that is no integer",
+        "an index that is not an integer",
     ),
     (
         "TypeError",
         r"only .* can be converted to .*",
-        "an array of several numbers stands where one number is needed",
+        "an array of several numbers where one number is needed",
     ),
     (
         "IndexError",
         r"(?:list|tuple|string)(?: assignment)? index out of range",
         "an index beyond the end",
     ),
-    ("IndexError", r"index .* is out of bounds .*", "an index outside of an array"),
+    ("IndexError", r"index .* is out of bounds .*", "an index outside the array"),
     ("IndexError", r"too many indices for array.*", "more indices than the array has dimensions"),
-    ("IndexError", r"only integers, slices .*", "an index that is none"),
+    ("IndexError", r"only integers, slices .*", "an index that is not an integer or slice"),
     ("IndexError", r"boolean index did not match .*", "a mask of another shape than the array"),
-    ("IndexError", r"shape mismatch.*", "indices whose shapes do not go together"),
+    ("IndexError", r"shape mismatch.*", "indices whose shapes do not match"),
     ("AxisError", r"axis .* is out of bounds .*", "an axis that the array does not have"),
     (
         "ValueError",
         r"operands could not be broadcast together.*",
-        "arrays whose shapes do not go together",
+        "arrays whose shapes do not match",
     ),
-    ("ValueError", r"non-broadcastable output operand.*", "arrays whose shapes do not go together"),
+    ("ValueError", r"non-broadcastable output operand.*", "arrays whose shapes do not match"),
     (
         "ValueError",
         r"could not broadcast input array.*",
@@ -123,14 +121,14 @@ OWN_MESSAGES = (
     (
         "ValueError",
         r"The truth value of an array .*",
-        "an array of several numbers stands as a condition",
+        "an array of several numbers used as a condition",
     ),
-    ("ValueError", r"cannot reshape array .*", "reshape to another number of elements"),
+    ("ValueError", r"cannot reshape array .*", "reshape to a different number of elements"),
     ("ValueError", r"all the input array.*", "arrays that cannot be joined: their shapes differ"),
     (
         "ValueError",
         r"(?:not enough|too many) values to unpack.*",
-        "another number of values than there are names for",
+        "not as many values as there are names for",
     ),
     ("ValueError", r"axes don't match array", "transpose with another number of axes"),
     ("ValueError", r"setting an array element with a sequence.*", "rows of different lengths"),
@@ -139,24 +137,24 @@ OWN_MESSAGES = (
     (
         "ValueError",
         r"array split does not result in an equal division",
-        "a split into parts that are not equal",
+        "a split into unequal parts",
     ),
-    ("KeyError", r"(?s).*", "a dictionary has no such key"),
+    ("KeyError", r"(?s).*", "a key that the dictionary does not have"),
     ("ZeroDivisionError", r"(?s).*", "a division by zero"),
     ("OverflowError", r"(?s).*", "a number is too large"),
-    ("RecursionError", r"(?s).*", "a function calls itself without end"),
-    ("MemoryError", r"(?s).*", "more memory than there is"),
+    ("RecursionError", r"(?s).*", "a function that calls itself forever"),
+    ("MemoryError", r"(?s).*", "more memory than is available"),
     (
         "ModuleNotFoundError",
         r"No module named '([\w.]+)'",
-        "the module {} is not there where assignments are graded",
+        "the module {} is not installed where assignments are graded",
     ),
-    ("FileNotFoundError", r"(?s).*", "a file is not there where assignments are graded"),
+    ("FileNotFoundError", r"(?s).*", "a file that does not exist where assignments are graded"),
     ("TimeoutError", r"(\w+) did not return within .*", "{} did not return in time"),
     ("NotImplementedError", r"(?s).*", "it is not written yet"),
 )
 
-# What seqlab.checks says, for a test's visible part: {} is a text of the test, or a place.
+# Messages of seqlab.checks in the visible part of a test: {} is a text of the test, or a place.
 CHECK_MESSAGES = (
     (
         r"your (.+): nothing \(None\)\..*",
@@ -203,7 +201,7 @@ LOST = {
     "KernelLost": "the process that runs your code ended while the test ran",
     "KernelDied": "the process that runs your code ended",
     "KernelTimeout": "your code did not stop in time",
-    "KernelLied": "your code answered the grader with something that is no answer",
+    "KernelLied": "your code sent the grader something that is not an answer",
     "CellTimeout": "your code did not stop in time",
 }
 FREE_TEXT = re.compile(r"(answer(?: that)? is none|does not take a wire).*", re.DOTALL)
@@ -212,18 +210,18 @@ LONGEST_SUMMARY = 300
 
 
 def names_in(sources: Iterable[str]) -> frozenset[str]:
-    """Return the names that stand somewhere in a notebook's cells."""
+    """Return all names in the cells of a notebook."""
     found = {name for source in sources for name in re.findall(r"[^\W\d]\w*", source)}
     return frozenset(name for name in found if len(name) <= LONGEST_NAME)
 
 
 def kind(name: str, known: frozenset[str]) -> str:
-    """Return the class of an exception; one that is Python's own, or stands in the notebook."""
-    return name if name in KINDS or name in known else "an exception of its own"
+    """Return the name of an exception class if Python or the notebook has it."""
+    return name if name in KINDS or name in known else "an exception of its own class"
 
 
 def of_exception(name: str, message: str, known: frozenset[str]) -> str:
-    """Return what is wrong in words, if the message is one that Python itself has; else nothing."""
+    """Return our wording for a message of Python or numpy, or an empty string."""
     for owner, pattern, said in OWN_MESSAGES:
         found = re.fullmatch(pattern, message) if name == owner else None
         if found and all(_is_known(group, known) for group in found.groups()):
@@ -236,7 +234,7 @@ def _is_known(name: str, known: frozenset[str]) -> bool:
 
 
 def of_check(message: str, visible: str) -> str:
-    """Return what a check of a test's visible part found, without what a function gave it."""
+    """Return the message of a visible check without the values that a function returned."""
     if message in _texts(visible):
         return message
     for pattern, said in CHECK_MESSAGES:
@@ -247,7 +245,7 @@ def of_check(message: str, visible: str) -> str:
 
 
 def of_summary(text: str, known: frozenset[str]) -> str:
-    """Return a diagnosis's summary, without what a function could have chosen at will in it."""
+    """Return the summary of a diagnosis without anything that a function could choose freely."""
     if len(text) > LONGEST_SUMMARY or not text.isprintable():
         return ""
     text = re.sub(r"\braises (\w+)", lambda m: f"raises {kind(m[1], known)}", text)
@@ -261,7 +259,7 @@ def of_summary(text: str, known: frozenset[str]) -> str:
 
 
 def _shapes(found: re.Match[str]) -> str:
-    """Say what shape came back only if it is made of the right one's numbers, 0 and 1."""
+    """Keep a returned shape only if it consists of the right one's numbers, 0 and 1."""
     theirs, right = (_numbers(part) for part in found.groups())
     product = 1
     for number in right:
@@ -276,23 +274,25 @@ def _numbers(text: str) -> list[int]:
 
 
 def _rounded(number: re.Match[str]) -> str:
-    """Return a small number, or two digits of another one: the rest could be chosen at will."""
+    """Keep small integers, and two digits of anything else."""
     text = number.group().rstrip(",")
     end = number.group()[len(text) :]
     if text.isdigit() and len(text) <= 4:
         return text + end
-    factor = number.string[number.end() :].startswith(" times what")  # 1.41 tells more than 1.4
+    factor = number.string[number.end() :].startswith(
+        " times what"
+    )  # 1.41 is recognised as a root, 1.4 is not
     return f"{float(text.replace(',', '')):.{3 if factor else 2}g}{end}"
 
 
 def of_reason(reason: str) -> str:
-    """Return why a submission has its status, without what its code has said to the grader."""
+    """Return the reason for a status without anything that the student's code sent."""
     return FREE_TEXT.sub(r"\1", reason)[:LONGEST_SUMMARY]
 
 
-@lru_cache(maxsize=1000)  # the same tests fail for many
+@lru_cache(maxsize=1000)  # the same tests fail for many students
 def _texts(source: str) -> frozenset[str]:
-    """Return the texts that stand in a test's source."""
+    """Return the string constants of a test."""
     try:
         nodes = ast.walk(ast.parse(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -302,7 +302,7 @@ def _texts(source: str) -> frozenset[str]:
 
 
 def literals(source: str) -> Iterator[str]:
-    """Yield the texts that a test prints, in order; nothing where it is not Python."""
+    """Yield the strings that a test prints, in order."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

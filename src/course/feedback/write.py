@@ -1,7 +1,6 @@
-"""Pages for many students in one run of nbgrader's converter: one exporter, one gradebook.
+"""Write the pages of many students in one run of nbgrader's converter: one exporter, one gradebook.
 
-nbgrader's own commands go through the same converter, a student or all of them at a time. This
-module does not know what a page is made of.
+nbgrader's own commands use the same converter for one student or for all.
 """
 
 import contextlib
@@ -20,16 +19,16 @@ NOT_GRADED = "{} was not graded"
 
 
 class Converter(GenerateFeedback):  # type: ignore[misc]
-    """GenerateFeedback for the students that are asked for."""
+    """GenerateFeedback for a selection of students."""
 
     def __init__(self, students: Collection[str], tell: Tell, **kw: Any):
         super().__init__(**kw)
         self._students, self._tell = students, tell
-        self.begun: set[str] = set()  # whose page was not left as it was
-        self.refused: dict[str, str] = {}  # why a student has no page
+        self.begun: set[str] = set()  # students whose old page was removed
+        self.refused: dict[str, str] = {}  # student -> why there is no page
 
     def init_notebooks(self) -> None:
-        """Find what was graded of these students."""
+        """Find the graded notebooks of these students."""
         super().init_notebooks()
         about = self.coursedir
         wanted = {
@@ -41,12 +40,12 @@ class Converter(GenerateFeedback):  # type: ignore[misc]
                 del self.assignments[folder]
 
     def convert_notebooks(self) -> None:
-        """Make the pages; the exporter remembers which it refuses."""
+        """Write the pages; the exporter records which ones it refuses."""
         self.refused = getattr(self.exporter, "refused", {})
         super().convert_notebooks()
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
-        """Say whose turn it is, and make room for the page."""
+        """Report progress and remove the old page."""
         self.begun.add(student_id)
         self._tell(student_id)
         return bool(super().init_destination(assignment_id, student_id))
@@ -55,20 +54,20 @@ class Converter(GenerateFeedback):  # type: ignore[misc]
 def write(
     api: NbGraderAPI, assignment: str, students: Collection[str], tell: Tell = lambda student: None
 ) -> dict[str, str]:
-    """Write the pages of students and return why those have none who have none.
+    """Write feedback pages; return the reason for every student who got none.
 
     Args:
         api: nbgrader's interface to the course
-        assignment: which one
-        students: of whom something may have been graded
-        tell: called with each student whose page is begun
+        assignment: its name
+        students: students to write pages for
+        tell: called with the name of a student when that page is begun
     """
     with temp_attrs(api.coursedir, assignment_id=assignment, student_id="*"):
         converter = Converter(students, tell, coursedir=api.coursedir, parent=api, force=True)
         silent = logging.getLogger(f"{__name__}.nbgrader")
         silent.addHandler(logging.NullHandler())
         silent.propagate = False
-        converter.log = silent  # what it says of each student is said better by whoever asked
+        converter.log = silent  # the caller reports each student in better words
         with contextlib.suppress(NbGraderException):
             converter.start()
     return {

@@ -1,11 +1,9 @@
 """Formgrader's page of a submission: the mark scheme beside every written answer, and no waiting.
 
-nbconvert makes that page, and ``nbgrader_config.py`` tells it to use what is here: a template laid
-over nbgrader's own, a preprocessor that looks the mark schemes up, and a filter that colours code.
-Schemes are read from the master when the page is opened and are written nowhere: not into the
-graded notebook, so not into feedback either.
-
-This module does not know who gives marks, nor what feedback tells of a scheme.
+nbconvert renders that page. ``nbgrader_config.py`` makes it use three things from here: a template
+that extends nbgrader's own, a preprocessor that looks up mark schemes, and a fast highlighter.
+Schemes are read from the master when the page is opened and never written into the graded notebook,
+so they cannot reach feedback.
 """
 
 import html
@@ -33,29 +31,29 @@ COLOURED = (Keyword, String, Comment, Operator.Word)
 
 
 def template_folders() -> list[str]:
-    """Return where nbconvert finds the template: here, and nbgrader's, which it extends."""
-    theirs = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
-    return [str(Path(__file__).parent / "templates"), str(theirs)]
+    """Return the folders of the template and of nbgrader's, which it extends."""
+    nbgraders = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
+    return [str(Path(__file__).parent / "templates"), str(nbgraders)]
 
 
 class MarkSchemes(Preprocessor):
-    """Hands the template the mark schemes of an assignment, by the names of the answers' cells."""
+    """Passes the mark schemes of an assignment to the template, by cell name."""
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Look the schemes up if formgrader asks; nobody else's page gets any."""
+        """Look up the schemes if formgrader renders the page; no other page gets any."""
         if "submission_id" in resources:
             try:
                 course = Course.find(Path(resources["metadata"]["path"]))
                 resources["mark_schemes"] = schemes(course.master(resources["assignment_id"]))
-            except CourseError as error:  # the page is worth having without
+            except CourseError as error:  # the page is useful without
                 self.log.warning("no mark scheme is shown: %s", error)
         return nb, resources
 
 
 def schemes(master: Path) -> dict[str, Scheme]:
-    """Return the mark schemes of a master, which is read again when it has changed."""
+    """Return the mark schemes of a master; cached until the file changes."""
     return _schemes(master, master.stat().st_mtime_ns)
 
 
@@ -73,10 +71,10 @@ def _schemes(master: Path, _changed: int) -> dict[str, Scheme]:
 def code_to_html(
     source: str, language: str | None = None, metadata: Mapping[str, Any] | None = None
 ) -> str:
-    """Return code as HTML: a student's with colours, the course's own cells without.
+    """Return code as HTML, highlighted unless the cell is locked.
 
-    nbconvert parses the page that it has made once more, which takes longer than all else, so
-    elements count: its own filter makes one of every word.
+    nbconvert parses the finished page once more, which takes longer than everything else, so the
+    number of elements matters: its own filter makes one for every word.
     """
     locked = (metadata or {}).get("nbgrader", {}).get("locked", False)
     return _plain(source) if locked else _coloured(source)
@@ -95,22 +93,22 @@ def _coloured(source: str) -> str:
 
 @cache
 def _kind(token: Any) -> Any:
-    """Return the kind of token that one is shown as; neighbours of a kind share an element."""
+    """Return the kind that a token is shown as; neighbours of one kind share an element."""
     return next((kind for kind in COLOURED if token in kind), Text)
 
 
 def read_together() -> None:
-    """Let this process read all submissions of a notebook at once, with their students.
+    """Make this process load submitted notebooks together with their students.
 
-    Formgrader looks through them for every page of a submission; nbgrader asks the gradebook for
-    each student anew, 600 times in a class of 300.
+    Formgrader goes through all of them for every page of a submission, and nbgrader queries each
+    student separately: 600 queries for a class of 300.
     """
     if not event.contains(Session, "do_orm_execute", _with_students):
         event.listen(Session, "do_orm_execute", _with_students)
 
 
 def _with_students(state: ORMExecuteState) -> None:
-    """Add what belongs to submitted notebooks to the query that asks for them."""
+    """Add students and notebooks to a query for submitted notebooks."""
     select = state.statement
     if not isinstance(select, Select) or state.is_column_load or state.is_relationship_load:
         return

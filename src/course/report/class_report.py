@@ -1,10 +1,8 @@
-"""``course report``: a class's results in an assignment as one page that needs nothing else.
+"""``course report``: the results of a class as one self-contained HTML page.
 
-The page holds students' names, marks and code: it is for staff. What students could write goes
-through Jinja's escaping, and the page itself forbids browsers to run or load anything.
-
-This module does not know how figures are reckoned (course.report.item_analysis), nor how code is
-compared (course.report.similarity).
+The page is for staff: it holds names, marks and code. Everything that students wrote is escaped by
+Jinja, and the page's content security policy forbids scripts and network access. The figures come
+from ``item_analysis``, pairs of similar submissions from ``similarity``.
 """
 
 import base64
@@ -27,21 +25,21 @@ from course.report import class_results, item_analysis, similarity
 from course.report.class_results import Results, Submission
 from course.run import atomic, lateness
 
-PAIRS = 10  # shown, of submissions with something in common
-ROWS = 12  # shown of other long lists
-MANY = 50  # pairs shown when everything is asked for
-BIN = 5  # points
+PAIRS = 10  # similar pairs shown
+ROWS = 12  # rows shown of other long lists
+MANY = 50  # similar pairs shown with --all
+BIN = 5  # points per bar of the histogram
 
 
 @dataclass(frozen=True)
 class Late:
-    """Somebody late, and what it costs."""
+    """A late submission and its penalty."""
 
     student: str
     seconds: float
-    extension: float  # hours, of the course's file or configuration
-    penalty: float  # in the gradebook
-    now: float  # as the rules have it for today's marks
+    extension: float  # hours
+    penalty: float  # points, in the gradebook
+    now: float  # points, by today's rules and marks
 
 
 def write(
@@ -50,17 +48,17 @@ def write(
     """Write the report and return its path.
 
     Args:
-        course: whose
+        course: the course
         assignment: its name
-        to: where to; by default ``reports/ASSIGNMENT.html`` of the course
-        everything: show long lists whole
+        to: the file; by default ``reports/ASSIGNMENT.html`` in the course
+        everything: show long lists in full
 
     Raises:
-        CourseError: nothing was graded yet, or the page cannot be written.
+        CourseError: nothing has been graded yet, or the page cannot be written.
     """
     path = to or course.root / "reports" / f"{assignment}.html"
     if path.is_dir():
-        raise CourseError(f"{path} is a folder: name a file for the report")
+        raise CourseError(f"{path} is a folder: give the name of a file for the report")
     text = page(course, class_results.read(course, assignment), everything)
     try:
         atomic.write_whole(path, text.encode("utf-8", errors="replace"))
@@ -69,7 +67,7 @@ def write(
     return path
 
 
-def page(course: Course, found: Results, everything: bool = False) -> str:
+def page(course: Course, results: Results, everything: bool = False) -> str:
     """Return the report as HTML."""
     environment = jinja2.Environment(
         autoescape=True,
@@ -80,71 +78,83 @@ def page(course: Course, found: Results, everything: bool = False) -> str:
     )
     environment.filters |= {"percent": _percent, "lasting": _lasting, "number": _number}
     return environment.get_template("report.html").render(
-        results=found,
+        results=results,
         now=datetime.now(UTC),
         rows=None if everything else ROWS,
-        **_class(found),
-        **_tests(found),
-        **_late(course, found),
-        **_alike(found, everything),
+        **_class(results),
+        **_tests(results),
+        **_late(course, results),
+        **_alike(results, everything),
     )
 
 
-def _class(found: Results) -> dict[str, Any]:
-    """Return who has handed in and what came of it."""
-    scores = np.array([each.points for each in found.graded])
-    most = sum(cell.points for cell in found.cells)
-    words = Counter(each.status.word for each in found.submissions)
+def _class(results: Results) -> dict[str, Any]:
+    """Submissions by status, and the distribution of points."""
+    scores = np.array([submission.points for submission in results.graded])
+    most = sum(cell.points for cell in results.cells)
+    words = Counter(submission.status.word for submission in results.submissions)
     return {
         "words": [(word, words[word]) for word in status.STATUSES if words[word]],
-        "others": [each for each in found.submissions if each.status.word != "graded"],
+        "others": [
+            submission for submission in results.submissions if submission.status.word != "graded"
+        ],
         "most": most,
         "quartiles": np.percentile(scores, [25, 50, 75]).tolist() if len(scores) else [],
         "histogram": histogram(scores, most) if len(scores) else "",
-        "unboxed": [name for name, boxed in found.sandboxes.items() if boxed is False],
-        "unknown": [name for name, boxed in found.sandboxes.items() if boxed is None],
-        "waiting": item_analysis.waiting(found),
+        "unboxed": [name for name, boxed in results.sandboxes.items() if boxed is False],
+        "unknown": [name for name, boxed in results.sandboxes.items() if boxed is None],
+        "waiting": item_analysis.waiting(results),
     }
 
 
-def _tests(found: Results) -> dict[str, Any]:
-    """Return how the class did in the tests."""
+def _tests(results: Results) -> dict[str, Any]:
+    """Item analysis of the tests."""
     return {
-        "problems": item_analysis.successes(found),
-        "discriminations": item_analysis.discriminations(found),
+        "problems": item_analysis.successes(results),
+        "discriminations": item_analysis.discriminations(results),
         "few": item_analysis.FEW,
-        "reasons": item_analysis.reasons(found),
-        "undiagnosed": item_analysis.undiagnosed(found),
-        "times": item_analysis.times(found),
-        "total": item_analysis.total_times(found),
+        "reasons": item_analysis.reasons(results),
+        "undiagnosed": item_analysis.undiagnosed(results),
+        "times": item_analysis.times(results),
+        "total": item_analysis.total_times(results),
     }
 
 
-def _late(course: Course, found: Results) -> dict[str, Any]:
-    """Return who was late, and what the rules are."""
+def _late(course: Course, results: Results) -> dict[str, Any]:
+    """Late submissions and the rules for them."""
     config = course.config()
-    rules = lateness.plugin(config, found.assignment, "")
+    rules = lateness.plugin(config, results.assignment, "")
     ours = isinstance(rules, lateness.Lateness)
-    extended = {who for who, what in rules.from_file() if what == found.assignment} if ours else {}
-    known = {each.student for each in found.submissions}
+    extended = (
+        {who for who, what in rules.from_file() if what == results.assignment} if ours else {}
+    )
+    known = {submission.student for submission in results.submissions}
     return {
-        "late": [_cost(config, found, each) for each in found.graded if each.seconds_late > 0],
+        "late": [
+            _cost(config, results, submission)
+            for submission in results.graded
+            if submission.seconds_late > 0
+        ],
         "rules": lateness.in_words(rules),
         "strangers": sorted(set(extended) - known),
     }
 
 
-def _cost(config: Config, found: Results, each: Submission) -> Late:
-    rules = lateness.plugin(config, found.assignment, each.student)
-    hours = rules.hours(each.student) if isinstance(rules, lateness.Lateness) else 0.0
-    now = lateness.penalty(config, found.assignment, each.student, each.points, each.seconds_late)
-    return Late(each.student, each.seconds_late, hours, each.penalty, now or 0.0)
+def _cost(config: Config, results: Results, submission: Submission) -> Late:
+    rules = lateness.plugin(config, results.assignment, submission.student)
+    hours = rules.hours(submission.student) if isinstance(rules, lateness.Lateness) else 0.0
+    now = lateness.penalty(
+        config, results.assignment, submission.student, submission.points, submission.seconds_late
+    )
+    return Late(submission.student, submission.seconds_late, hours, submission.penalty, now or 0.0)
 
 
-def _alike(found: Results, everything: bool) -> dict[str, Any]:
-    """Return the pairs of submissions with most in common, and what they have in common."""
-    code = {each.student: each.code for each in found.submissions if each.code}
-    compared = similarity.compare(code, found.given)
+def _alike(results: Results, everything: bool) -> dict[str, Any]:
+    """The most similar pairs of submissions, with their code side by side."""
+    code = {
+        submission.student: submission.code for submission in results.submissions if submission.code
+    }
+    compared = similarity.compare(code, results.given)
     first = compared.pairs[: MANY if everything else PAIRS]
     return {
         "pairs": [(pair, compared.side_by_side(pair.a, pair.b)) for pair in first],
@@ -155,16 +165,16 @@ def _alike(found: Results, everything: bool) -> dict[str, Any]:
 
 
 def _spread(scores: np.ndarray) -> Sequence[float]:
-    """Return the median and the 95th percentile of the scores of all pairs."""
+    """Median and 95th percentile of the similarity scores of all pairs."""
     return np.percentile(scores, [50, 95]).tolist() if len(scores) else [0.0, 0.0]
 
 
 def histogram(scores: np.ndarray, most: float) -> str:
-    """Return a picture of scores as a data URI.
+    """Draw a histogram of scores and return it as a data URI.
 
     Args:
         scores: (n,) points
-        most: points that can be had; bonus points lie beyond
+        most: maximum points; bonus points lie beyond
     """
     mpl.use("Agg")
     import matplotlib.pyplot as plt
@@ -191,12 +201,12 @@ def _percent(part: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Return a number in as many digits as anybody reads."""
+    """Return a number with three significant digits."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _lasting(seconds: float) -> str:
-    """Return a time in its two largest units."""
+    """Return a duration in its two largest units."""
     whole = round(seconds)
     units = {"d": whole // 86400, "h": whole // 3600 % 24, "min": whole // 60 % 60, "s": whole % 60}
     return " ".join([f"{n} {unit}" for unit, n in units.items() if n][:2]) or "0 s"

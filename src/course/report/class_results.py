@@ -1,7 +1,7 @@
-"""What a class has made of an assignment, read once: marks, statuses, times, reasons and code.
+"""The results of a class, read once: marks, statuses, times, diagnoses and code.
 
-From nbgrader's gradebook over one connection, from ``.autograder/status/`` and from the notebooks
-in ``autograded/``. This module does not know what anybody wants to see of it.
+They come from nbgrader's gradebook (over one connection), ``.autograder/status/`` and the notebooks
+in ``autograded/``.
 """
 
 import json
@@ -38,26 +38,26 @@ FENCED = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[^\n]*$", re.MULTILINE | re.
 
 @dataclass(frozen=True)
 class CellResult:
-    """A graded cell: a test, or an answer that a person marks."""
+    """A graded cell: a test, or a written answer."""
 
     name: str
     is_test: bool
     points: float
-    problem: str  # the last heading before it
+    problem: str  # the heading above it
 
 
 @dataclass
 class Submission:
-    """What is known of one student.
+    """One student's submission and its results.
 
     Attributes:
         student: the id
-        status: what became of the submission
-        in_gradebook: whether there are marks
-        marks: points by cell, 0 where none were given yet
-        waiting: names of cells that a person still has to mark
-        seconds_late: past the due date, nbgrader's own extension allowed for
-        penalty: points taken off for lateness
+        status: its status
+        in_gradebook: whether the gradebook has marks for it
+        marks: points by cell, 0 if none were given yet
+        waiting: cells that a person still has to mark
+        seconds_late: seconds after the due date, including nbgrader's extension
+        penalty: points lost to lateness
         tests: what the autograder has noted of each test: ``seconds``, ``hidden``, ``diagnosis``;
             none of them need be there
         code: sources of code cells that are the student's own to write, by id
@@ -75,12 +75,12 @@ class Submission:
 
     @property
     def is_graded(self) -> bool:
-        """Return whether the marks mean something."""
+        """Whether there are marks."""
         return self.in_gradebook and self.status.word not in UNGRADED
 
     @property
     def points(self) -> float:
-        """Return the points given so far, before anything is taken off for lateness."""
+        """Points given so far, before any penalty."""
         return sum(self.marks.values())
 
 
@@ -90,11 +90,11 @@ class Results:
 
     Attributes:
         assignment: its name
-        cells: graded cells in the order of the notebook
-        submissions: one for everybody whom the gradebook or ``submitted/`` knows, by name
-        due: when it was to be handed in, in UTC, if that is set
-        given: sources that everybody was given
-        sandboxes: by student, whether there was a sandbox; None where that is not known
+        cells: graded cells in notebook order
+        submissions: one for each student in the gradebook or ``submitted/``, by name
+        due: due date in UTC, if set
+        given: provided sources
+        sandboxes: by student, whether a sandbox was used; None if unknown
     """
 
     assignment: str
@@ -106,44 +106,51 @@ class Results:
 
     @property
     def graded(self) -> list[Submission]:
-        """Return the submissions whose marks mean something."""
-        return [each for each in self.submissions if each.is_graded]
+        """The submissions that have marks."""
+        return [submission for submission in self.submissions if submission.is_graded]
 
     @property
     def tests(self) -> list[CellResult]:
-        """Return the cells that are marked automatically."""
+        """The cells that are marked automatically."""
         return [cell for cell in self.cells if cell.is_test]
 
 
 def read(course: Course, assignment: str, show: bool = True) -> Results:
-    """Return all that is known of an assignment's class.
+    """Read the results of a class.
 
     Args:
-        course: whose
+        course: the course
         assignment: its name
-        show: whether to show a bar
+        show: show a progress bar
 
     Raises:
-        CourseError: it is not released, or nothing was graded yet.
+        CourseError: it is not released, or nothing has been graded yet.
     """
     shape = template(course.root, assignment, assignment)
     if not generate.is_registered(course, assignment):
         raise CourseError(f"{assignment} has no gradebook yet: run course autograde {assignment}")
     with course.gradebook() as gradebook:
         cells = _cells(gradebook, assignment, shape)
-        found = _submissions(course, gradebook, assignment)
+        submissions = _submissions(course, gradebook, assignment)
         due = gradebook.find_assignment(assignment).duedate
-    if not found:
+    if not submissions:
         raise CourseError(f"nobody has handed in {assignment}: submitted/ holds nothing of it")
-    for each in tqdm(found, desc=f"reading {assignment}", unit="", disable=not show):
-        _read_notebook(course, assignment, each, {cell.name for cell in cells if cell.is_test})
+    for submission in tqdm(submissions, desc=f"reading {assignment}", unit="", disable=not show):
+        _read_notebook(
+            course, assignment, submission, {cell.name for cell in cells if cell.is_test}
+        )
     return Results(
-        assignment, cells, tuple(found), due, tuple(given(shape)), _sandboxes(course, found)
+        assignment,
+        cells,
+        tuple(submissions),
+        due,
+        tuple(given(shape)),
+        _sandboxes(course, submissions),
     )
 
 
 def given(shape: NotebookNode) -> Iterator[str]:
-    """Yield the code that everybody was given: in cells, and as examples in the text."""
+    """Yield the provided code: code cells, and examples in the text."""
     for cell in shape.cells:
         if cell.cell_type == "code":
             yield cell.source
@@ -152,7 +159,7 @@ def given(shape: NotebookNode) -> Iterator[str]:
 
 
 def _cells(gradebook: Gradebook, assignment: str, shape: NotebookNode) -> tuple[CellResult, ...]:
-    """Return what the gradebook marks, in the order of the release."""
+    """Return the graded cells in the order of the release."""
     known = {
         cell.name: cell for cell in gradebook.find_notebook(assignment, assignment).grade_cells
     }
@@ -169,10 +176,10 @@ def _cells(gradebook: Gradebook, assignment: str, shape: NotebookNode) -> tuple[
 
 
 def _submissions(course: Course, gradebook: Gradebook, assignment: str) -> list[Submission]:
-    """Return everybody, with marks and lateness."""
+    """Return all students with marks and lateness."""
     late = {
-        each.student_id: each.total_seconds_late
-        for each in gradebook.find_assignment(assignment).submissions
+        submission.student_id: submission.total_seconds_late
+        for submission in gradebook.find_assignment(assignment).submissions
     }
     handed_in = course.students(assignment)
     names = sorted({student.id for student in gradebook.students} | {*handed_in} | {*late})
@@ -195,7 +202,7 @@ def _submissions(course: Course, gradebook: Gradebook, assignment: str) -> list[
 
 
 def _grades(gradebook: Gradebook, assignment: str) -> Any:
-    """Return student, cell, points and whether a person has to look, of every grade, at once."""
+    """Query student, cell, points and whether a person has to mark it, for all grades at once."""
     return (
         gradebook.db.query(
             SubmittedAssignment.student_id, BaseCell.name, Grade.score, Grade.needs_manual_grade
@@ -210,7 +217,7 @@ def _grades(gradebook: Gradebook, assignment: str) -> Any:
 
 
 def _penalties(gradebook: Gradebook, assignment: str) -> Any:
-    """Return student and penalty of every submitted notebook."""
+    """Query student and penalty of every submitted notebook."""
     return (
         gradebook.db.query(
             SubmittedAssignment.student_id, SubmittedNotebook.late_submission_penalty
@@ -225,7 +232,7 @@ def _penalties(gradebook: Gradebook, assignment: str) -> Any:
 def _read_notebook(
     course: Course, assignment: str, submission: Submission, tests: Collection[str]
 ) -> None:
-    """Add what stands in the graded notebook; one that is not there or damaged adds nothing."""
+    """Add what the graded notebook holds; a missing or damaged one adds nothing."""
     path = course.root / "autograded" / submission.student / assignment / f"{assignment}.ipynb"
     for raw in _raw_cells(path):
         cell = NotebookNode({"id": "", **raw, "metadata": NotebookNode(raw.get("metadata", {}))})
@@ -239,7 +246,7 @@ def _read_notebook(
 
 
 def _raw_cells(path: Path) -> list[dict[str, Any]]:
-    """Return a notebook's cells; nbformat would check a schema, which takes too long for many."""
+    """Return the cells of a notebook without validation, which takes too long for a class."""
     try:
         cells = json.loads(path.read_bytes())["cells"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -247,7 +254,7 @@ def _raw_cells(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
 
 
-def _sandboxes(course: Course, found: list[Submission]) -> dict[str, bool | None]:
+def _sandboxes(course: Course, submissions: list[Submission]) -> dict[str, bool | None]:
     """Return by student whether there was a sandbox.
 
     A status keeps a hash of the policy it was graded by; it is compared with the policies that the
@@ -260,5 +267,8 @@ def _sandboxes(course: Course, found: list[Submission]) -> dict[str, bool | None
         for sandbox in (True, False):
             about = {"policy": policy | {"sandbox": sandbox}, "preprocessors": parts}
             known[job.parts(defaultdict(str, about))["policy"]] = sandbox
-    graded = [each for each in found if each.is_graded]
-    return {each.student: known.get(each.status.parts.get("policy", "")) for each in graded}
+    graded = [submission for submission in submissions if submission.is_graded]
+    return {
+        submission.student: known.get(submission.status.parts.get("policy", ""))
+        for submission in graded
+    }

@@ -1,7 +1,4 @@
-"""The figures of a report: what is counted and measured over a class.
-
-This module does not know where results come from, nor how figures are shown.
-"""
+"""Item analysis: how hard each test was, how well it discriminates, and what went wrong."""
 
 import math
 from collections import Counter, defaultdict
@@ -14,25 +11,25 @@ import numpy as np
 import mistakes as catalogue
 from course.report.class_results import CellResult, Results, Submission
 
-FEW = 10  # submissions below which a correlation says nothing
-SLOWEST = 3  # students named for each cell
-SUMMARIES = 3  # shown of what no known mistake explains
-Key = tuple[str, str]  # a mistake's name, or nothing, and a function
-Keyed = tuple[str, str, Key, str]  # student, test, what is wrong, in words
+FEW = 10  # with fewer submissions, a correlation is noise
+SLOWEST = 3  # students named per cell
+SUMMARIES = 3  # shown where no known mistake explains the failures
+Key = tuple[str, str]  # mistake (or empty), function
+Keyed = tuple[str, str, Key, str]  # student, test, key, summary
 
 
 @dataclass(frozen=True)
 class Success:
-    """How a class did in a cell, or in all tests of a problem.
+    """Difficulty of a cell, or of all tests of a problem.
 
     Attributes:
-        name: the cell's or the problem's
-        points: that can be had
-        full: which part of the class has all points
-        part: which part has some
-        mean: mean of the points, as a part of those that can be had
-        hidden: how many failed in the hidden part of the test, as far as that is known
-        failed: how many of those who lost points have it noted where
+        name: of the cell or problem
+        points: maximum points
+        full: fraction of the class with full points
+        part: fraction of the class with some points
+        mean: mean of points / maximum points
+        hidden: failures known to lie in the hidden part
+        failed: failures whose place is known
     """
 
     name: str
@@ -46,14 +43,14 @@ class Success:
 
 @dataclass(frozen=True)
 class Discrimination:
-    """How well passing a test goes together with the rest of the points.
+    """Item-rest correlation of a test.
 
     Attributes:
         cell: its name
-        r: the point-biserial correlation, or None where there is none
-        low: lower end of its 95 percent interval
+        r: the point-biserial correlation, or None if undefined
+        low: lower end of the 95 percent interval
         high: upper end
-        why: why there is none
+        why: why it is undefined
     """
 
     cell: str
@@ -65,14 +62,14 @@ class Discrimination:
 
 @dataclass(frozen=True)
 class Reason:
-    """Something that is wrong with several students' functions.
+    """A mistake and the students who made it.
 
     Attributes:
-        mistake: its name in the catalogue; nothing where no known mistake gives their outputs
-        function: where it is
-        about: what it is
-        tests: which tests noticed
-        students: whose
+        mistake: its name in the catalogue; empty if no known mistake gives these outputs
+        function: the function that has it
+        about: a description
+        tests: tests that noticed it
+        students: students who made it
     """
 
     mistake: str
@@ -84,7 +81,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds that something took, over a class."""
+    """Seconds taken, over a class."""
 
     name: str
     n: int
@@ -94,7 +91,7 @@ class Times:
 
 
 def successes(results: Results) -> list[tuple[Success, list[Success]]]:
-    """Return how the class did in each problem that has tests, and in each of its tests."""
+    """Return the difficulty of each problem and of each of its tests."""
     problems: dict[str, list[CellResult]] = defaultdict(list)
     for cell in results.tests:
         problems[cell.problem].append(cell)
@@ -107,8 +104,11 @@ def successes(results: Results) -> list[tuple[Success, list[Success]]]:
 
 def _success(name: str, cells: Sequence[CellResult], graded: Sequence[Submission]) -> Success:
     points, names = sum(cell.points for cell in cells), [cell.name for cell in cells]
-    scores = [sum(each.marks.get(cell, 0.0) for cell in names) for each in graded]
-    n, notes = max(len(graded), 1), [each.tests.get(cell, {}) for each in graded for cell in names]
+    scores = [sum(submission.marks.get(cell, 0.0) for cell in names) for submission in graded]
+    n, notes = (
+        max(len(graded), 1),
+        [submission.tests.get(cell, {}) for submission in graded for cell in names],
+    )
     lines = [note["hidden"] for note in notes if isinstance(note.get("hidden"), bool)]
     return Success(
         name,
@@ -122,30 +122,29 @@ def _success(name: str, cells: Sequence[CellResult], graded: Sequence[Submission
 
 
 def discriminations(results: Results) -> list[Discrimination]:
-    """Return how well each test tells good submissions from others, the worst first.
-
-    Empty where there are fewer than ``FEW`` submissions: a correlation of so few is noise.
-    """
+    """Return the discrimination of each test, the worst first; empty below ``FEW`` submissions."""
     graded = results.graded
     if len(graded) < FEW:
         return []
-    totals = np.array([[each.marks.get(c.name, 0.0) for c in results.tests] for each in graded])
+    totals = np.array(
+        [[submission.marks.get(c.name, 0.0) for c in results.tests] for submission in graded]
+    )
     found = [
         discrimination(cell.name, totals[:, i] >= cell.points, totals.sum(axis=1) - totals[:, i])
         for i, cell in enumerate(results.tests)
     ]
-    return sorted(found, key=lambda each: math.inf if each.r is None else each.r)
+    return sorted(found, key=lambda entry: math.inf if entry.r is None else entry.r)
 
 
 def discrimination(name: str, passed: np.ndarray, rest: np.ndarray) -> Discrimination:
-    """Return the point-biserial correlation of passing a test with the points without it.
+    """Return the point-biserial correlation of passing a test with the points in all others.
 
-    r = (M1 - M0) / s * sqrt(p (1 - p)); M1 and M0 are the mean rest of those who passed and of the
-    others, s is the standard deviation of all rests (over n), p the part that passed. The interval
-    is Fisher's: tanh(artanh r +- 1.96 / sqrt(n - 3)).
+    r = (M1 - M0) / s * sqrt(p (1 - p)), where M1 and M0 are the mean points of those who passed and
+    of the others, s is their standard deviation (over n) and p the fraction that passed. The
+    interval is Fisher's: tanh(artanh r +- 1.96 / sqrt(n - 3)).
 
     Args:
-        name: the cell's
+        name: of the cell
         passed: (n,) whether a student has full marks
         rest: (n,) the student's points in all other tests
     """
@@ -153,14 +152,14 @@ def discrimination(name: str, passed: np.ndarray, rest: np.ndarray) -> Discrimin
     if p in (0.0, 1.0):
         return Discrimination(name, None, why="everybody passes" if p else "nobody passes")
     if spread < 1e-12 * max(1.0, abs(rest).max()):
-        return Discrimination(name, None, why="all others' points are the same")
+        return Discrimination(name, None, why="everybody has the same points in the other tests")
     r = (rest[passed].mean() - rest[~passed].mean()) / spread * math.sqrt(p * (1 - p))
     middle, half = math.atanh(max(-0.999999, min(0.999999, r))), 1.96 / math.sqrt(len(rest) - 3)
     return Discrimination(name, float(r), math.tanh(middle - half), math.tanh(middle + half))
 
 
 def reasons(results: Results) -> list[Reason]:
-    """Return what was wrong, as far as it was found out, the most frequent first."""
+    """Return the diagnosed mistakes, the most frequent first."""
     known = {m.name: m.about for c in catalogue.catalogue(results.assignment) for m in c.mistakes}
     tests: dict[Key, set[str]] = defaultdict(set)
     students: dict[Key, set[str]] = defaultdict(set)
@@ -174,19 +173,19 @@ def reasons(results: Results) -> list[Reason]:
         about = known.get(key[0]) or _summed_up(said[key])
         noticed = tuple(cell.name for cell in results.tests if cell.name in tests[key])
         found.append(Reason(*key, about, noticed, tuple(sorted(who))))
-    return sorted(found, key=lambda each: (-len(each.students), each.mistake, each.function))
+    return sorted(found, key=lambda entry: (-len(entry.students), entry.mistake, entry.function))
 
 
 def _summed_up(said: Counter[str]) -> str:
-    """Return what was said most often, and how often."""
+    """Return the most frequent summaries with their counts."""
     few = [f"{text} ({n})" for text, n in said.most_common(SUMMARIES) if text]
     return "; ".join([*few, "…"] if len(said) > SUMMARIES else few)
 
 
 def _keyed(diagnoses: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Iterator[Keyed]:
-    """Yield each diagnosis with its mistake and function.
+    """Yield each diagnosis with its key.
 
-    One that blames another function of the student's goes to what is wrong with that one.
+    A diagnosis that blames another function of the student counts as the mistake in that one.
     """
     own: dict[tuple[str, str], Key] = {}
     for blaming in (False, True):
@@ -201,39 +200,40 @@ def _keyed(diagnoses: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Iterator[
 
 
 def undiagnosed(results: Results) -> int:
-    """Return how many failed tests nothing is known about."""
+    """Return the number of failed tests without a diagnosis."""
     known = {(student, test) for student, test, _ in _diagnoses(results.graded)}
     return sum(
-        each.marks.get(cell.name, 0.0) < cell.points and (each.student, cell.name) not in known
-        for each in results.graded
+        submission.marks.get(cell.name, 0.0) < cell.points
+        and (submission.student, cell.name) not in known
+        for submission in results.graded
         for cell in results.tests
     )
 
 
 def _diagnoses(graded: Iterable[Submission]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    for each in graded:
-        for test, noted in each.tests.items():
+    for submission in graded:
+        for test, noted in submission.tests.items():
             diagnosis = noted.get("diagnosis")
             if isinstance(diagnosis, Mapping):
-                yield each.student, test, diagnosis
+                yield submission.student, test, diagnosis
 
 
 def times(results: Results) -> list[Times]:
-    """Return how long each test took, the one with the largest 95th percentile first."""
+    """Return the duration of each test, the largest 95th percentile first."""
     found = []
     for cell in results.tests:
         taken = {
-            each.student: float(each.tests[cell.name]["seconds"])
-            for each in results.graded
-            if isinstance(each.tests.get(cell.name, {}).get("seconds"), int | float)
+            submission.student: float(submission.tests[cell.name]["seconds"])
+            for submission in results.graded
+            if isinstance(submission.tests.get(cell.name, {}).get("seconds"), int | float)
         }
         if taken:
             found.append(_times(cell.name, taken))
-    return sorted(found, key=lambda each: -each.most)
+    return sorted(found, key=lambda entry: -entry.most)
 
 
 def total_times(results: Results) -> Times | None:
-    """Return how long whole submissions took, or None where that is not known of any."""
+    """Return the duration of whole submissions, or None if none is known."""
     taken = {e.student: e.status.seconds for e in results.graded if e.status.seconds > 0}
     return _times("the whole submission", taken) if taken else None
 
@@ -245,10 +245,12 @@ def _times(name: str, taken: Mapping[str, float]) -> Times:
 
 
 def waiting(results: Results) -> list[tuple[CellResult, list[str]]]:
-    """Return the cells that a person still has to mark, with whose they are."""
+    """Return the cells that a person still has to mark, with the students."""
     found = []
     for cell in results.cells:
-        students = [each.student for each in results.graded if cell.name in each.waiting]
+        students = [
+            submission.student for submission in results.graded if cell.name in submission.waiting
+        ]
         if students:
             found.append((cell, students))
     return found

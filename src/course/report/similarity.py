@@ -1,13 +1,11 @@
-"""Submissions whose code has more in common than chance and the assignment explain.
+"""Pairs of submissions whose code is more alike than chance and the assignment explain.
 
 Winnowing (Schleimer, Wilkerson, Aiken: Winnowing: Local Algorithms for Document Fingerprinting,
-SIGMOD 2003): every run of ``K`` tokens is hashed, and of every ``WINDOW`` runs in a row the least
-hash is kept, so that two submissions that share ``K + WINDOW - 1`` tokens in a row always share a
-fingerprint. Names of the student's own are one symbol, comments, docstrings and layout are none.
-Runs that also stand in what everybody was given do not count, and a fingerprint counts the less the
-more students have it.
-
-This module does not know who copied from whom, nor whether anybody did.
+SIGMOD 2003): every run of ``K`` tokens is hashed, and the least hash of every ``WINDOW``
+consecutive runs is kept, so two submissions that share ``K + WINDOW - 1`` consecutive tokens always
+share a fingerprint. The student's own names all count as one symbol; comments, docstrings and
+layout are ignored. Runs that occur in provided code do not count, and a fingerprint counts less the
+more students have it. Who copied from whom, or whether anybody did, is for a person to decide.
 """
 
 import builtins
@@ -24,18 +22,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-K = 12  # tokens in a run
-WINDOW = 6  # runs of which one is kept: 17 tokens in a row are never missed
-LEAST = 3  # fingerprints that a pair must share to be looked at
-MOST = 1000  # pairs that are kept
-LONGEST = 200_000  # characters of a student's code that are read
-RESTARTS = 50  # after lines of a cell that are no Python
-TAKEN = np.uint64(2**64 - 1)  # the hash of a run that everybody was given: never the least
-Code = Mapping[str, str]  # sources by the ids of cells
+K = 12  # tokens per run
+WINDOW = 6  # one run of so many is kept: 17 shared tokens in a row are never missed
+LEAST = 3  # shared fingerprints below which a pair is ignored
+MOST = 1000  # pairs kept
+LONGEST = 200_000  # characters of code read per student
+RESTARTS = 50  # after lines that are not Python, per cell
+TAKEN = np.uint64(2**64 - 1)  # replaces the hash of a provided run: never the least
+Code = Mapping[str, str]  # sources by cell id
 
 
 class Token(NamedTuple):
-    """What a token counts as, and the line that it begins in, from 1."""
+    """The symbol of a token, and its line from 1."""
 
     symbol: str
     line: int
@@ -43,10 +41,10 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class Prints:
-    """The runs of one student's code.
+    """Hashed runs of one student's code.
 
     Attributes:
-        runs: hashes of all runs, of every cell
+        runs: hashes of all runs in all cells
         kept: the fingerprints among them
     """
 
@@ -56,18 +54,18 @@ class Prints:
 
 @dataclass(frozen=True)
 class SimilarPair:
-    """Two submissions; students whose submissions have the same fingerprints are one to us.
+    """Two similar submissions. Students with identical fingerprints count as one.
 
     Attributes:
         a: a student
         b: another
-        like_a: students whose submission has exactly a's fingerprints
-        like_b: the same of b; empty where a and b themselves have the same
-        shared: how many fingerprints both have
-        of_a: which part of a's fingerprints that is
-        of_b: which part of b's
-        rarity: bits; what is shared by two alone counts most, what half of the class has counts 1
-        score: rarity, times the larger of the two parts, each weighted by rarity
+        like_a: students whose fingerprints equal a's
+        like_b: students whose fingerprints equal b's; empty if a's and b's are equal
+        shared: number of shared fingerprints
+        of_a: shared fraction of a's fingerprints
+        of_b: shared fraction of b's fingerprints
+        rarity: bits; a fingerprint of two students counts most, one of half the class counts 1
+        score: rarity times the larger of the two fractions, weighted by rarity
     """
 
     a: str
@@ -83,9 +81,9 @@ class SimilarPair:
 
 @dataclass(frozen=True)
 class CodeLine:
-    """A line of code as it is shown: its text, and ``match``, ``aside`` or nothing.
+    """A line of code and its kind: ``match``, ``aside`` or empty.
 
-    Aside is what does not count: what everybody was given, comments, docstrings, empty lines.
+    ``aside`` is what does not count: provided code, comments, docstrings, empty lines.
     """
 
     text: str
@@ -94,14 +92,14 @@ class CodeLine:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A class, every submission compared with every other one.
+    """A class, every submission compared with every other.
 
     Attributes:
-        code: what was compared, by student and cell
-        prints: what each student's code consists of
-        given: hashes of runs that everybody was given
-        pairs: the ``MOST`` pairs with the highest scores, in that order
-        scores: of all pairs of submissions that are not the same to us, in no order
+        code: the code, by student and cell
+        prints: its fingerprints, by student
+        given: hashes of provided runs
+        pairs: the ``MOST`` pairs with the highest scores, in order
+        scores: scores of all pairs with different fingerprints, unordered
     """
 
     code: Mapping[str, Code] = field(repr=False)
@@ -111,7 +109,7 @@ class Comparison:
     scores: np.ndarray
 
     def side_by_side(self, a: str, b: str) -> list[tuple[str, list[CodeLine], list[CodeLine]]]:
-        """Return the cells in which two students share something, with both codes' lines."""
+        """Return the cells in which two students share runs, with the lines of both."""
         shared = (self.prints[a].runs & self.prints[b].runs) - self.given
         found = []
         for name in dict.fromkeys((*self.code[a], *self.code[b])):
@@ -121,7 +119,7 @@ class Comparison:
         return found
 
     def _lines(self, source: str, shared: frozenset[int]) -> list[CodeLine]:
-        """Return a cell's lines; one is marked when half of its tokens stand in a marked run."""
+        """Return the lines of a cell; a line is marked if half of its tokens are."""
         found = tokens(source)
         kinds = [""] * len(found)
         for known, kind in ((shared, "match"), (self.given, "aside")):
@@ -135,11 +133,11 @@ class Comparison:
 
 
 def compare(code: Mapping[str, Code], given: Iterable[str] = ()) -> Comparison:
-    """Compare everybody with everybody.
+    """Compare all submissions pairwise.
 
     Args:
         code: the code of every student, by cell
-        given: sources that everybody was given: starter code, examples
+        given: provided sources: starter code, examples
     """
     code = {name: clipped(cells) for name, cells in code.items()}
     known = frozenset(run for source in given for run in hashes(source).tolist())
@@ -149,7 +147,7 @@ def compare(code: Mapping[str, Code], given: Iterable[str] = ()) -> Comparison:
 
 
 def clipped(cells: Code) -> Code:
-    """Return a student's code, cut where it is longer than anybody writes."""
+    """Return a student's code, cut off after ``LONGEST`` characters."""
     left, found = LONGEST, {}
     for name, source in cells.items():
         found[name] = source[:left]
@@ -160,8 +158,8 @@ def clipped(cells: Code) -> Code:
 def fingerprints(cells: Code, given: frozenset[int] = frozenset()) -> Prints:
     """Return the runs of a student's code and the fingerprints among them.
 
-    Cells are taken one by one, so that their order does not matter. What was given is taken out
-    before the windows choose, so that the guarantee holds for what is left.
+    Cells are hashed one by one, so their order does not matter. Provided runs are removed before
+    winnowing, so the guarantee holds for the rest.
     """
     runs = [hashes(source) for source in cells.values()]
     kept = frozenset(run for each in runs for run in winnow(_net(each, given)))
@@ -174,9 +172,9 @@ def _net(runs: np.ndarray, given: frozenset[int]) -> np.ndarray:
 
 
 def winnow(runs: np.ndarray) -> set[int]:
-    """Return the least hash of every ``WINDOW`` runs in a row, without those everybody was given.
+    """Return the least hash of every ``WINDOW`` consecutive runs, without provided ones.
 
-    A text with fewer runs than that is one window.
+    A text with fewer runs is one window.
     """
     if not len(runs):
         return set()
@@ -185,12 +183,12 @@ def winnow(runs: np.ndarray) -> set[int]:
 
 
 def rarity(holders: int, students: int) -> float:
-    """Return what a fingerprint counts, in bits: the surprise that a student has it."""
+    """Return the weight of a fingerprint in bits: how surprising it is that a student has it."""
     return math.log2((students + 1) / holders)
 
 
 def _ranked(prints: Mapping[str, Prints]) -> tuple[list[SimilarPair], np.ndarray]:
-    """Return the pairs that share most, found by way of what they share, and all scores."""
+    """Return the best pairs, and the scores of all pairs."""
     groups = defaultdict(list)
     for name in sorted(prints):
         groups[prints[name].kept].append(name)
@@ -208,7 +206,7 @@ def _ranked(prints: Mapping[str, Prints]) -> tuple[list[SimilarPair], np.ndarray
 
 
 def _shared(groups: Sequence[tuple[frozenset[int], int]], students: int) -> list[np.ndarray]:
-    """Return how much every two groups share, and themselves hold: a count and a weight."""
+    """Return (n, n) counts and weights of the fingerprints that groups share."""
     holders: dict[int, list[int]] = defaultdict(list)
     for row, (kept, _) in enumerate(groups):
         for run in kept:
@@ -247,7 +245,7 @@ def _pair(
 
 
 def _half(kinds: list[str]) -> str:
-    """Return what at least half of a line's tokens are; a line without any is aside."""
+    """Return the kind of at least half of a line's tokens; a line without tokens is aside."""
     if not kinds:
         return "aside"
     return next((kind for kind in ("match", "aside") if kinds.count(kind) * 2 >= len(kinds)), "")
@@ -256,7 +254,7 @@ def _half(kinds: list[str]) -> str:
 # From text to hashes
 
 
-@lru_cache(maxsize=4000)  # copies are read once
+@lru_cache(maxsize=4000)  # identical copies are hashed once
 def hashes(source: str) -> np.ndarray:
     """Return a 64-bit hash of every run of ``K`` tokens, the same on every machine."""
     found = tokens(source)
@@ -265,7 +263,7 @@ def hashes(source: str) -> np.ndarray:
         return np.zeros(0, np.uint64)
     runs = np.lib.stride_tricks.sliding_window_view(numbers, K)
     mixed: np.ndarray = (runs * _POWERS).sum(axis=1, dtype=np.uint64)
-    mixed ^= mixed >> np.uint64(29)  # so that the least one says nothing about its last token
+    mixed ^= mixed >> np.uint64(29)  # so that the least hash does not favour certain last tokens
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(32)
     return mixed
@@ -276,16 +274,16 @@ _POWERS = np.array([pow(0x9E3779B97F4A7C15, i + 1, 2**64) for i in range(K)], np
 
 @cache
 def _number(symbol: str) -> int:
-    """Return a number for a symbol; Python's own hash changes from run to run."""
+    """Return a stable number for a symbol; Python's hash changes from run to run."""
     return int.from_bytes(hashlib.blake2b(symbol.encode(), digest_size=8).digest(), "big")
 
 
 @lru_cache(maxsize=4000)
 def tokens(source: str) -> tuple[Token, ...]:
-    """Return what counts of some code; where it is no Python, as far as its tokens go.
+    """Return the tokens of some code that count, even where it is not valid Python.
 
-    Names become one symbol, but for keywords, builtins and attributes that numpy has; so do
-    numbers, and so do strings.
+    All names become one symbol, except keywords, builtins and attributes of numpy; all numbers
+    become one symbol, and all strings another.
     """
     found: list[Token] = []
     statement: list[Token] = []
@@ -301,7 +299,7 @@ def tokens(source: str) -> tuple[Token, ...]:
 
 
 def _symbol(kind: int, text: str, before: str) -> str:
-    """Return what a token counts as; nothing where it does not count."""
+    """Return the symbol of a token; empty if it does not count."""
     if kind == tokenize.NAME:
         if before == ".":
             return text if text in _numpys() else "V"
@@ -318,13 +316,13 @@ _PYTHONS = frozenset(keyword.kwlist) | {name for name in dir(builtins) if name[0
 
 @cache
 def _numpys() -> frozenset[str]:
-    """Return the attributes that are numpy's."""
+    """Return the attribute names of numpy."""
     places = (np, np.ndarray, np.linalg, np.random, np.random.Generator)
     return frozenset(name for place in places for name in dir(place) if name[0] != "_")
 
 
 def _lexed(source: str) -> Iterator[tuple[int, str, int]]:
-    """Yield kind, text and line of each token; after a line that is no Python it goes on below."""
+    """Yield kind, text and line of each token; skip lines that are not Python."""
     lines, start = [f"{line}\n" for line in source.split("\n")], 0
     for _ in range(RESTARTS):
         line = start
@@ -339,7 +337,7 @@ def _lexed(source: str) -> Iterator[tuple[int, str, int]]:
 
 
 def _strings_whole(lines: Sequence[str]) -> Iterator[tokenize.TokenInfo]:
-    """Yield tokens, a string with values in it as one: so Python before 3.12 has it."""
+    """Yield tokens, an f-string as one token, as Python before 3.12 does."""
     begins, ends = (getattr(tokenize, f"FSTRING_{word}", -1) for word in ("START", "END"))
     depth = 0
     for token in tokenize.generate_tokens(io.StringIO("".join(lines)).readline):
