@@ -26,12 +26,17 @@ T = TypeVar("T")
 def data_dir() -> Path:
     """Return the folder that holds the course's files; raise DataError where there is none."""
     for candidate in _candidates():
-        if any((candidate / group).is_dir() for group in GROUPS) or "COURSE_DATA" in os.environ:
+        if "COURSE_DATA" in os.environ or _is_courses(candidate):
             return candidate
     raise DataError(
         f"found no data folder from {Path.cwd()} upwards: work inside the course's folder, "
-        "or set COURSE_DATA to the folder that holds problem1_data"
+        "or set COURSE_DATA to the course's data folder"
     )
+
+
+def _is_courses(folder: Path) -> bool:
+    """Return whether a folder is the course's data, and not somebody's own ``data``."""
+    return (folder / SUMS).is_file() or any((folder / group).is_dir() for group in GROUPS)
 
 
 def _candidates() -> Iterator[Path]:

@@ -8,7 +8,7 @@ This module does not know how work is graded.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from seqlab.errors import DataError
 def _hashes() -> str:
     root = data_files.data_dir()
     sums = data_files.read_sums(root)
-    if not sums:
+    if not (root / data_files.SUMS).is_file():
         return f"{root} has no {data_files.SUMS}: files of your own, not compared"
     for name, digest in sums.items():
         path = root / name
@@ -137,20 +137,30 @@ def verify(say: Callable[[str], None] = print) -> bool:
 def _is_elsewhere(check: str) -> bool:
     """Return whether the files that a check reads were never meant to be here."""
     try:
-        sums = data_files.read_sums(data_files.data_dir())
+        root = data_files.data_dir()
+        sums = data_files.read_sums(root)
     except DataError:
         return False
-    return bool(sums) and not any(name.startswith(READS.get(check, "")) for name in sums)
+    has_list = (root / data_files.SUMS).is_file()
+    return has_list and check in READS and not any(name.startswith(READS[check]) for name in sums)
+
+
+def course_files(root: Path) -> Iterator[Path]:
+    """Yield the files of the data folder ``root`` in order.
+
+    Pages for readers, hidden files and models that were fetched are left out.
+    """
+    for path in sorted(root.rglob("*")):
+        inside = path.relative_to(root).parts
+        is_ours = not any(part.startswith(".") or part in gpt2_weights.SIZES for part in inside)
+        if is_ours and path.is_file() and path.name not in (data_files.SUMS, "README.md"):
+            yield path
 
 
 def write_sums(root: Path) -> None:
-    """List every file below ``root`` with its hash; hidden files and fetched models stay out."""
-    paths = sorted(
-        path
-        for path in root.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") or part in gpt2_weights.SIZES for part in path.parts)
-        and path.name not in (data_files.SUMS, "README.md")
-    )
-    lines = [f"{data_files.sha256(path)}  {path.relative_to(root).as_posix()}\n" for path in paths]
+    """List the files of the data folder ``root`` with their hashes."""
+    lines = [
+        f"{data_files.sha256(path)}  {path.relative_to(root).as_posix()}\n"
+        for path in course_files(root)
+    ]
     (root / data_files.SUMS).write_text("".join(lines), encoding="utf-8")

@@ -1,8 +1,9 @@
 """What students get: ``dist/ASSIGNMENT-student.zip``, which needs nothing but Python and pip.
 
-In it: the released notebook, the files that it loads, seqlab as source beside the notebook, pinned
-requirements, and one page that says how to start. The same course gives the same bytes. This module
-does not know how a release is made, nor what is secret in a master beyond what leaks finds.
+In it: the released notebook, the data that it loads, seqlab with its own pyproject beside the
+notebook, exact requirements, and one page that says how to start. The same course gives the same
+bytes. This module does not know how a release is made, nor what is secret in a master beyond what
+``leaks`` finds.
 """
 
 import re
@@ -15,22 +16,14 @@ import nbformat
 from nbformat import NotebookNode
 
 import seqlab
-from course.directory import POINTS, Course, CourseError
+from autograder.assignment import Assignment
+from course.directory import Course, CourseError
 from course.release import leaks
-from seqlab import data_files, notebooks
+from seqlab import data_files, notebooks, verify
 
-# What the loaders of seqlab read, below data/
-LOADS = {
-    "load_corpus": ("problem1_data/*.txt",),
-    "load_keras_model": ("problem1_data/*.json", "problem1_data/*.h5"),
-    "load_tokenizer": ("problem2_model_parameters/*.tiktoken",),
-    "load_transformer_weights": ("problem2_model_parameters/*.h5",),
-    "get_params": ("gpt2/mini/*",),
-    "get_encoder": ("problem2_model_parameters/*.tiktoken",),
-}
 LICENCE = "LICENSE"
 REQUIREMENTS = Path("requirements") / "student.txt"
-SOURCES = (".py", ".css", ".typed")
+PACKED = (".py", ".css", ".toml", ".typed")  # of seqlab
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 LONGEST = 180  # characters of a path: Windows has 260, and students have deep folders
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -41,7 +34,7 @@ IDIOM = re.compile(
     r"|rng = np\.random\.default_rng\(\w+\))?( *# (fmt|noqa|type).*)?"
 )
 
-README = """# {assignment}: how to start
+README = """# {title}: how to start
 
 You need Python 3.11 or later. In a terminal, in this folder:
 
@@ -51,7 +44,7 @@ python -m venv .venv
 source .venv/bin/activate          (macOS, Linux)
 python -m pip install -r requirements.txt
 python -m seqlab verify
-jupyter lab {assignment}.ipynb
+jupyter lab {name}.ipynb
 ```
 
 Installing needs the network; everything after it works without. `verify` checks that all files
@@ -61,12 +54,12 @@ arrived whole. Keep the folder together: the notebook finds `seqlab/` and `data/
 
 Write only where it says `# your code here` and *Your answer here.* Run the tests below each
 problem: an error says in words what is wrong. To start afresh, copy
-`seqlab/released/{assignment}.ipynb`, the notebook as it was handed out.
+`seqlab/released/{name}.ipynb`, the notebook as it was handed out.
 
 ## Before you turn it in
 
 ```
-python -m seqlab check {assignment}.ipynb
+python -m seqlab check {name}.ipynb
 ```
 
 runs your saved notebook from the top in a fresh kernel, as grading will, and lists for each problem
@@ -75,7 +68,7 @@ that only your running kernel knows, deleted cells, files that only your machine
 hidden tests, the same cells with other inputs; the assignment is worth {points:g} points.
 
 ```
-python -m seqlab bundle {assignment}.ipynb
+python -m seqlab bundle {name}.ipynb
 ```
 
 writes the files to turn in to the folder `turn-in/`: {turned_in}. Look at them before you submit.
@@ -84,48 +77,48 @@ writes the files to turn in to the folder `turn-in/`: {turned_in}. Look at them 
 
 | | |
 |---|---|
-| `{assignment}.ipynb` | the assignment |
-| `data/` | the texts and weights that it loads |
+| `{name}.ipynb` | the assignment |
+| `data/` | the texts and weights that it loads, with their hashes |
 | `seqlab/` | the course's package: loaders, tests' comparisons, pictures, the two commands above |
 | `requirements.txt` | exact versions of what has to be installed |
 | `LICENSE` | of all of it |
 """
 
 
-def write(course: Course, assignment: str) -> Path:
+def write(course: Course, name: str) -> Path:
     """Write ``dist/ASSIGNMENT-student.zip`` from the release, and return its path.
 
     Raises:
         CourseError: there is no release, a file is missing, a name is not safe on every system,
             or a line of a master's secrets would go out.
     """
-    members = contents(course, assignment)
+    members = contents(course, name)
     for complaint in (*unsafe(members), *secrets(course, members)):
-        raise CourseError(f"{assignment} is not fit to be handed out: {complaint}")
-    path = course.root / "dist" / f"{assignment}-student.zip"
+        raise CourseError(f"{name} is not fit to be handed out: {complaint}")
+    path = course.root / "dist" / f"{name}-student.zip"
     path.parent.mkdir(exist_ok=True)
     new = path.with_suffix(".new")
     with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name in sorted(members):
-            _add(archive, f"{assignment}/{name}", members[name])
+        for member in sorted(members):
+            _add(archive, f"{name}/{member}", members[member])
     new.replace(path)
     return path
 
 
-def contents(course: Course, assignment: str) -> dict[str, bytes]:
+def contents(course: Course, name: str) -> dict[str, bytes]:
     """Return what goes out: ``{path in the student's folder: bytes}``."""
-    notebook_path = course.root / "release" / assignment / f"{assignment}.ipynb"
-    if not notebook_path.is_file():
-        raise CourseError(f"there is no release of {assignment}: run course release {assignment}")
-    notebook = notebook_path.read_bytes()
-    parsed = nbformat.reads(notebook.decode("utf-8"), as_version=4)
+    path = course.root / "release" / name / f"{name}.ipynb"
+    if not path.is_file():
+        raise CourseError(f"there is no release of {name}: run course release {name}")
+    released, assignment = path.read_bytes(), course.assignment(name)
+    notebook = nbformat.reads(released.decode("utf-8"), as_version=4)
     return {
-        f"{assignment}.ipynb": notebook,
-        f"seqlab/{notebooks.RELEASED}/{assignment}.ipynb": notebook,
-        "README.md": _readme(assignment, parsed).encode(),
+        f"{name}.ipynb": released,
+        f"seqlab/{notebooks.RELEASED}/{name}.ipynb": released,
+        "README.md": _readme(assignment, notebook).encode(),
         "requirements.txt": _beside(course, REQUIREMENTS).read_bytes(),
         LICENCE: _beside(course, Path(LICENCE)).read_bytes(),
-        **_data(course.data(), parsed),
+        **data(course.data(), assignment.data),
         **_seqlab(),
     }
 
@@ -147,19 +140,31 @@ def _beside(course: Course, name: Path) -> Path:
     raise CourseError(f"{name} is neither in {course.root} nor in {home}: get it from the course")
 
 
-def _data(root: Path, notebook: NotebookNode) -> dict[str, bytes]:
-    """Return the files of the data folder that the notebook loads, and their list of hashes."""
-    chosen: set[Path] = set()
-    for pattern in (pattern for name in sorted(loaders(notebook)) for pattern in LOADS[name]):
-        found = {path for path in root.glob(pattern) if path.is_file()}
-        if not found:
-            raise CourseError(f"there is no {root / pattern}, and the notebook loads it")
-        chosen |= found
-    names = {path.relative_to(root).as_posix(): path for path in sorted(chosen)}
+def data(root: Path, chosen: Iterable[str]) -> dict[str, bytes]:
+    """Return the files of some of the data, with a list of their hashes.
+
+    Args:
+        root: the data folder
+        chosen: files and folders below it, e.g. ``("gpt2/mini",)``
+
+    Raises:
+        CourseError: one of them is missing, or a file was changed.
+    """
+    paths: set[Path] = set()
+    for entry in chosen:
+        new = [path for path in verify.course_files(root) if _is_in(path, root / entry)]
+        if not new:
+            raise CourseError(f"there is no {root / entry}, and assignment.toml asks for it")
+        paths.update(new)
+    names = {path.relative_to(root).as_posix(): path for path in sorted(paths)}
     sums = data_files.read_sums(root)
     listing = "".join(f"{sums[name]}  {name}\n" for name in names if name in sums)
-    contents = {f"data/{name}": _checked(path) for name, path in names.items()}
-    return contents | ({f"data/{data_files.SUMS}": listing.encode()} if listing else {})
+    files = {f"data/{name}": _checked(path) for name, path in names.items()}
+    return {**files, f"data/{data_files.SUMS}": listing.encode()}
+
+
+def _is_in(path: Path, place: Path) -> bool:
+    return path == place or place in path.parents
 
 
 def _checked(path: Path) -> bytes:
@@ -170,33 +175,33 @@ def _checked(path: Path) -> bytes:
         raise CourseError(str(error)) from None
 
 
-def loaders(notebook: NotebookNode) -> set[str]:
-    """Return the names of seqlab's loaders that the notebook's code mentions."""
-    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    return {name for name in LOADS if re.search(rf"\b{name}\b", code)}
-
-
 def _seqlab() -> dict[str, bytes]:
-    """Return the package's sources."""
+    """Return the files of seqlab's distribution."""
     root = Path(seqlab.__file__).resolve().parent
     return {
         f"seqlab/{path.relative_to(root).as_posix()}": path.read_bytes()
         for path in root.rglob("*")
-        if path.is_file() and path.suffix in SOURCES and notebooks.RELEASED not in path.parts
+        if path.is_file() and path.suffix in PACKED and notebooks.RELEASED not in path.parts
     }
 
 
-def _readme(assignment: str, notebook: NotebookNode) -> str:
-    source = "\n".join(cell.source for cell in notebook.cells)
-    if "write_functions" in source:
-        turned_in = "`template.py` and `2_4.txt`, under exactly these names"
-    else:
-        turned_in = f"`{assignment}.ipynb` for Canvas and `{assignment}.pdf` for Gradescope"
-    return README.format(assignment=assignment, points=POINTS[assignment], turned_in=turned_in)
+def _readme(assignment: Assignment, notebook: NotebookNode) -> str:
+    name = assignment.name
+    turned_in = f"`{name}.ipynb` for Canvas and `{name}.pdf` for Gradescope"
+    if assignment.turn_in:
+        files = " and ".join(f"`{file}`" for file in assignment.turn_in.names)
+        turned_in = f"{files}, under exactly these names"
+    points = sum(cell.points for cell in notebooks.cells(notebook))
+    return README.format(title=assignment.title, name=name, points=points, turned_in=turned_in)
 
 
 def unsafe(names: Iterable[str]) -> Iterator[str]:
-    """Yield a complaint for each path that some system cannot unpack."""
+    """Yield a complaint for each path that some system cannot unpack.
+
+    Example:
+        >>> list(unsafe(["data/aux.txt"]))
+        ["the path 'data/aux.txt' has a part with a meaning of its own"]
+    """
     known: dict[str, str] = {}
     for name in sorted(names):
         other = known.setdefault(name.casefold(), name)
@@ -214,7 +219,7 @@ def secrets(course: Course, members: Mapping[str, bytes]) -> Iterator[str]:
     for master in sorted((course.root / "source").glob("*/*.ipynb")):
         lines |= leaks.secret_lines(nbformat.read(master, as_version=4))
     lines = {line for line in lines if not IDIOM.fullmatch(line)}
-    with tempfile.TemporaryDirectory(prefix="handout-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="student-zip-") as scratch:
         for name, content in members.items():
             if not name.startswith("data/"):  # known by their hashes
                 path = Path(scratch) / name

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -16,15 +17,16 @@ import pytest
 from nbclient.client import NotebookClient
 
 from course.cli import main
-from course.directory import CONFIG, POINTS, Course, CourseError
+from course.directory import CONFIG, Course, CourseError
 from course.release import generate, leaks, student_zip
 from examples import build
 from examples.roster import CLASS
-from seqlab import __all__ as loaders_and_more
+from seqlab import verify
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # jupyter's own
 FIRST = 4  # cells that a student runs on the first day
+ASSIGNMENTS = Course(ROOT).assignments()
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +43,13 @@ def course(tmp_path_factory):
 @pytest.fixture(scope="module")
 def packed(course):
     """What students get, by assignment."""
-    return {assignment: student_zip.write(course, assignment) for assignment in POINTS}
+    return {assignment: student_zip.write(course, assignment) for assignment in ASSIGNMENTS}
 
 
-@pytest.fixture(scope="module", params=list(POINTS))
+@pytest.fixture(scope="module", params=ASSIGNMENTS)
 def unpacked(request, packed, tmp_path_factory):
     """The folder that a student has after unpacking."""
-    folder = tmp_path_factory.mktemp("student")
+    folder = tmp_path_factory.mktemp("student") / "Übung 5"
     with zipfile.ZipFile(packed[request.param]) as archive:
         archive.extractall(folder)
     return folder / request.param
@@ -88,9 +90,38 @@ def test_only_the_files_that_the_notebook_loads_go_along(unpacked):
     assert {line.split()[1] for line in listed} == found
 
 
-def test_every_loader_that_reads_data_is_known_to_the_handout():
-    loading = {name for name in loaders_and_more if name.startswith(("load_", "get_"))}
-    assert loading == set(student_zip.LOADS)
+LOADERS = {
+    "load_corpus": "load_corpus()",
+    "load_keras_model": "load_keras_model('RNN'), seqlab.load_keras_model('GRU')",
+    "load_tokenizer": "load_tokenizer()",
+    "load_transformer_weights": "load_transformer_weights()",
+    "get_params": "get_params('mini')",
+    "get_encoder": "get_encoder('mini')",
+}
+
+
+def test_every_loader_that_the_notebook_names_finds_its_files(unpacked):
+    source = (unpacked / f"{unpacked.name}.ipynb").read_text("utf-8")
+    calls = [f"seqlab.{call}" for name, call in LOADERS.items() if name in source]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(["import seqlab", *calls, "print(seqlab.__file__)"])],
+        cwd=unpacked,
+        env=here(unpacked),
+        capture_output=True,
+        encoding="utf-8",
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(unpacked.resolve())
+    assert len(calls) >= 2
+
+
+def test_seqlab_lies_beside_the_notebook_with_its_own_pyproject(unpacked):
+    pyproject = tomllib.loads((unpacked / "seqlab" / "pyproject.toml").read_text("utf-8"))
+    assert pyproject["project"]["name"] == "sequence-models-seqlab"
+    files = {path.name for path in (unpacked / "seqlab").iterdir() if path.is_file()}
+    ours = {path.name for path in (ROOT / "src" / "seqlab").iterdir() if path.is_file()}
+    assert files == ours
 
 
 def test_the_requirements_are_the_locked_ones_and_name_no_host(unpacked):
@@ -108,7 +139,7 @@ def test_the_page_is_one_page_and_names_the_steps(unpacked):
         f"jupyter lab {name}.ipynb",
         f"python -m seqlab check {name}.ipynb",
         f"python -m seqlab bundle {name}.ipynb",
-        f"{POINTS[name]} points",
+        f"{Course(ROOT).assignment(name).points:g} points",
     ):
         assert step in text
     assert len(text.splitlines()) < 60
@@ -120,7 +151,7 @@ def test_the_page_is_one_page_and_names_the_steps(unpacked):
 
 def secret_lines():
     """Return every line of any master's solutions, hidden tests and model answers."""
-    masters = [nbformat.read(Course(ROOT).master(name), as_version=4) for name in POINTS]
+    masters = [nbformat.read(Course(ROOT).master(name), as_version=4) for name in ASSIGNMENTS]
     return set().union(*map(leaks.secret_lines, masters))
 
 
@@ -193,7 +224,7 @@ def test_nothing_of_the_staffs_is_in_it(unpacked):
         } & {*imports}
 
 
-def test_a_handout_with_a_secret_is_refused_and_the_old_one_stays(course, packed, monkeypatch):
+def test_a_zip_with_a_secret_is_refused_and_the_old_one_stays(course, packed, monkeypatch):
     path = packed["gpt2"]
     before = path.read_bytes()
     secret = max(secret_lines(), key=len)
@@ -250,24 +281,38 @@ def test_without_a_release_nothing_is_written(tmp_path):
     assert not (tmp_path / "dist").exists()
 
 
-def test_a_data_file_that_is_missing_or_changed_is_named(course, data):
-    released = course.root / "release" / "gpt2" / "gpt2.ipynb"
-    notebook = nbformat.read(released, as_version=4)
+def test_a_data_file_that_is_missing_or_changed_is_named(data):
     (data / "gpt2" / "mini" / "config.json").write_text("{}")
     with pytest.raises(CourseError, match=r"config\.json was changed"):
-        student_zip._data(data, notebook)
+        student_zip.data(data, ["gpt2/mini"])
     shutil.rmtree(data / "gpt2")
-    with pytest.raises(CourseError, match="the notebook loads it"):
-        student_zip._data(data, notebook)
+    with pytest.raises(CourseError, match=r"no .*gpt2/mini, and assignment.toml asks for it"):
+        student_zip.data(data, ["gpt2/mini"])
+
+
+def test_models_that_were_fetched_stay_on_this_machine(data):
+    (data / "gpt2" / "124M").mkdir()
+    (data / "gpt2" / "124M" / "model.safetensors").write_bytes(b"half a gigabyte")
+    assert not [name for name in student_zip.data(data, ["gpt2"]) if "124M" in name]
+
+
+def test_an_assignment_without_data_still_verifies(data, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    for name, content in student_zip.data(data, []).items():
+        (tmp_path / "empty" / Path(name).name).write_bytes(content)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "empty"))
+    lines = []
+    assert verify.verify(lines.append)
+    assert "0 files unchanged" in lines[0]
 
 
 def test_the_command_writes_it_after_the_release(course, monkeypatch):
     done = []
     monkeypatch.chdir(course.root)
     monkeypatch.setattr(generate, "release", lambda course, name: done.append("release"))
-    monkeypatch.setattr(student_zip, "write", lambda course, name: done.append("handout"))
+    monkeypatch.setattr(student_zip, "write", lambda course, name: done.append("zip"))
     main.release_command("gpt2")
-    assert done == ["release", "handout"]
+    assert done == ["release", "zip"]
 
 
 # Used as a student uses it
