@@ -35,6 +35,7 @@ class Names:
     at_once: frozenset[str] = frozenset()  # needed while the cell runs
     later: frozenset[str] = frozenset()  # needed when one of its functions is called
     updated: frozenset[str] = frozenset()  # read before the cell defines them: x = x + 1
+    built_in: frozenset[str] = frozenset()  # used, and Python has them unless a cell defines them
     hides: bool = False  # may define more than can be seen
     is_python: bool = True
 
@@ -69,14 +70,16 @@ def names(source: str) -> Names:
     scopes = _scopes(tree.body) if tree else None
     if scopes is None:
         return Names(hides=True, is_python=False)
-    defined = frozenset[str]().union(*(scope.bound for scope in scopes))
-    known = defined | PREDEFINED
+    defined = _union(scope.bound for scope in scopes)
+    at_once = _union(scope.at_once for scope in scopes) - defined
+    later = _union(scope.later for scope in scopes) - defined
     return Names(
         defined=defined,
-        imported=frozenset[str]().union(*(scope.imported for scope in scopes)),
-        at_once=frozenset[str]().union(*(scope.at_once for scope in scopes)) - known,
-        later=frozenset[str]().union(*(scope.later for scope in scopes)) - known,
+        imported=_union(scope.imported for scope in scopes),
+        at_once=at_once - PREDEFINED,
+        later=later - PREDEFINED,
         updated=frozenset(_read_before_bound(scopes)) & defined,
+        built_in=(at_once | later) & PREDEFINED,
         hides=hides,
     )
 
@@ -90,13 +93,18 @@ def parsed(source: str) -> ast.Module | None:
         >>> parsed("def f(") is None
         True
     """
-    if len(source) > LONGEST:
-        return None
-    return _parsed(source) or _parsed(python(source))
+    return _parsed(python(source))
 
 
 def python(source: str) -> str:
-    """Return a cell's source with IPython's magics turned into Python."""
+    r"""Return a cell's source with IPython's magics turned into Python.
+
+    Example:
+        >>> python("%pwd")
+        "get_ipython().run_line_magic('pwd', '')\n"
+    """
+    if len(source) > LONGEST or _parsed(source):
+        return source
     from IPython.core.inputtransformer2 import TransformerManager  # here: it is slow to import
 
     timed = TIMED.sub("", source, count=1)
@@ -146,6 +154,8 @@ def _nodes(source: str) -> Iterator[ast.AST]:
 
 
 def _parsed(source: str) -> ast.Module | None:
+    if len(source) > LONGEST:
+        return None
     with warnings.catch_warnings():  # about strings such as "\d", which are the student's business
         warnings.simplefilter("ignore")
         try:
@@ -203,6 +213,10 @@ def _below(
         is_function = child.get_type() == "function" and child.get_name() not in COMPREHENSIONS
         yield child, is_later or is_function
         yield from _below(child, is_later or is_function)
+
+
+def _union(parts: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset[str]().union(*parts)
 
 
 def _read_before_bound(scopes: Iterable[_Scope]) -> Iterator[str]:
