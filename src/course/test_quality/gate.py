@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
+import hidden_tests
 import mistakes
 import seqlab
 from autograder.cells import is_demo
@@ -72,6 +73,7 @@ def fingerprint(course: Course, assignment: str) -> str:
         library / "draws.py",
         catalogue / "entries.py",
         *sorted((catalogue / assignment).rglob("*.py")),
+        *sorted(Path(hidden_tests.__file__ or "").parent.rglob("*.py")),
     ]
     if (sums := course.data() / SUMS).is_file():  # other models, other texts: other answers
         files.append(sums)

@@ -143,7 +143,7 @@ def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     if not repeated:
         _failure(before, ready)
     failed, reason = 0, ""
-    n = n if "draws" in rest else min(n, UNDRAWN)
+    n = n if "draws" in rest or "hidden_tests" in rest else min(n, UNDRAWN)
     for draw in range(n):
         draws.use_key(draw.to_bytes(4, "big"))
         if why := _apart(source if repeated else rest, ready):

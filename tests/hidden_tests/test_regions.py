@@ -1,0 +1,67 @@
+"""Hidden regions are short, and what a student sees of a test shows no trace of them."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+
+from course.directory import Course
+from tests.conftest import ROOT
+
+COURSE = Course(ROOT)
+REGION = re.compile(
+    r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS$\n?", re.MULTILINE | re.DOTALL
+)
+MOST_LINES = 25
+
+
+def test_cells(assignment):
+    master = nbformat.read(COURSE.master(assignment), as_version=4)
+    return [
+        cell
+        for cell in master.cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade")
+    ]
+
+
+test_cells.__test__ = False
+CELLS = [
+    pytest.param(cell.source, id=cell.id)
+    for assignment in ("assignment5",)
+    for cell in test_cells(assignment)
+]
+
+
+def unused_imports(source):
+    """Return the names that a piece of code imports and never reads."""
+    tree = ast.parse(source)
+    imported = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    return imported - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize("source", CELLS)
+def test_hidden_regions_fit_on_a_screen(source):
+    assert sum(part.count("\n") for part in REGION.findall(source)) <= MOST_LINES
+
+
+@pytest.mark.parametrize("source", CELLS)
+def test_visible_parts_use_what_they_import_and_name_nothing_hidden(source):
+    visible = REGION.sub("", source)
+    assert not unused_imports(visible)
+    assert not unused_imports(source)
+    assert "hidden" not in visible.lower()
+    assert "fmt:" not in source
+    assert "\n\n\n" not in visible.strip() or re.search(r"^(def|class) ", visible, re.MULTILINE)
+
+
+def test_an_unused_import_is_found():
+    assert unused_imports("import numpy as np\nfrom seqlab import draws, checks\nchecks") == {
+        "np",
+        "draws",
+    }
