@@ -1,20 +1,25 @@
 """Find what a release must not hold: lines of solutions, hidden tests, model answers, rubrics.
 
+The package ``hidden_tests`` is as secret as the hidden tests that import it.
+
 This module does not know how a release is made.
 """
 
 import json
 import re
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
+import hidden_tests
 from autograder.regions import REGIONS, marked_lines
 
 TELLING = 8  # characters; shorter lines, as `else:` or `])`, tell nothing
 LONG = 25  # characters that do not come together by chance
+LONG_PYTHON = 40  # the same in a module, which has signatures and imports as others have
 
 
 def secret_lines(master: NotebookNode, regions: Collection[str] = REGIONS) -> set[str]:
@@ -29,7 +34,22 @@ def secret_lines(master: NotebookNode, regions: Collection[str] = REGIONS) -> se
                 inside.add(line.strip())
             elif not region:
                 outside.add(line.strip())
+    if any("hidden_tests" in line for line in inside):
+        inside |= reference_lines()
     return {line for line in inside - outside if len(line) >= TELLING}
+
+
+@cache
+def reference_lines() -> frozenset[str]:
+    """Return the long lines of the package ``hidden_tests``, stripped, imports left out."""
+    package = Path(hidden_tests.__file__ or "").parent
+    texts = [path.read_text("utf-8") for path in sorted(package.glob("*.py"))]
+    lines = {line.strip() for text in texts for line in text.splitlines()}
+    return frozenset(
+        line
+        for line in lines
+        if len(line) >= LONG_PYTHON and not line.startswith(("from ", "import "))
+    )
 
 
 def find(secrets: set[str], folder: Path) -> list[str]:

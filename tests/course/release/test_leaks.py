@@ -51,6 +51,19 @@ def test_a_long_secret_is_found_inside_another_line(tmp_path):
     assert released(tmp_path, "print('Because the largest becomes one.')")
 
 
+def test_references_are_as_secret_as_the_hidden_tests_that_import_them(tmp_path):
+    line = max(leaks.reference_lines(), key=len)
+    using = nbformat.v4.new_code_cell(
+        "### BEGIN HIDDEN TESTS\nfrom hidden_tests import assignment5\n### END HIDDEN TESTS"
+    )
+    master = nbformat.v4.new_notebook(cells=[using])
+    assert line in leaks.secret_lines(master)
+    assert line not in leaks.secret_lines(master, ["SOLUTION"])
+    assert line not in leaks.secret_lines(MASTER)
+    (tmp_path / "note.md").write_text(f"    {line}")
+    assert leaks.find(leaks.secret_lines(master), tmp_path) == [f"note.md holds {line!r}"]
+
+
 def test_a_short_secret_counts_only_as_a_whole_line(tmp_path):
     assert released(tmp_path, "return x / largest_of_all") == []
 
