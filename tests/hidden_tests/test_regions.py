@@ -1,18 +1,17 @@
 """Hidden regions are short, and what a student sees of a test shows no trace of them."""
 
 import ast
-import re
+import doctest
 
 import nbformat
 import pytest
 
+from autograder import regions
 from course.directory import Course
+from hidden_tests import assignment5, recurrent, unchanged
 from tests.conftest import ROOT
 
 COURSE = Course(ROOT)
-REGION = re.compile(
-    r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS$\n?", re.MULTILINE | re.DOTALL
-)
 MOST_LINES = 25
 
 
@@ -47,17 +46,22 @@ def unused_imports(source):
 
 @pytest.mark.parametrize("source", CELLS)
 def test_hidden_regions_fit_on_a_screen(source):
-    assert sum(part.count("\n") for part in REGION.findall(source)) <= MOST_LINES
+    hidden = regions.find(source, regions.HIDDEN_TESTS)
+    assert sum(region.text.count("\n") for region in hidden) <= MOST_LINES
 
 
 @pytest.mark.parametrize("source", CELLS)
 def test_visible_parts_use_what_they_import_and_name_nothing_hidden(source):
-    visible = REGION.sub("", source)
+    visible = regions.without(source, regions.HIDDEN_TESTS)
     assert not unused_imports(visible)
     assert not unused_imports(source)
     assert "hidden" not in visible.lower()
     assert "fmt:" not in source
-    assert "\n\n\n" not in visible.strip() or re.search(r"^(def|class) ", visible, re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", [assignment5, recurrent, unchanged])
+def test_examples_in_docstrings_hold(module):
+    assert doctest.testmod(module).failed == 0
 
 
 def test_an_unused_import_is_found():
