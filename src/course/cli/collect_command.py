@@ -13,11 +13,12 @@ if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name w
     from collections.abc import Callable
 
     from autograder.submission.zip_reader import ZipReader
-    from course.exchange import canvas, gradescope_export
-    from course.exchange.canvas import Roster
+    from course.exchange.canvas_zip import CanvasSubmissions
     from course.exchange.collect import Collector
+    from course.exchange.gradescope_export import GradescopeSubmissions
+    from course.exchange.roster import Roster
 
-    Read = Callable[[ZipReader, Roster], canvas.Downloaded | gradescope_export.Exported]
+    Read = Callable[[ZipReader, Roster], CanvasSubmissions | GradescopeSubmissions]
 
 collect_app = typer.Typer(
     help="Put what was handed in elsewhere into submitted/.", no_args_is_help=True
@@ -36,7 +37,8 @@ Replace = Annotated[
     bool, typer.Option("--replace", help="replace also what cannot be told to be older")
 ]
 Notebook = Annotated[
-    bool, typer.Option(help="make a notebook of template.py where there is none (gpt2)")
+    bool,
+    typer.Option(help="make a notebook of files that are turned in instead of one (template.py)"),
 ]
 
 
@@ -51,16 +53,18 @@ def canvas_command(
     notebook: Notebook = True,
 ) -> None:
     """Collect from the zip of Canvas's Download Submissions."""
-    from course.exchange import canvas
+    from course.exchange.canvas_zip import CanvasFileNames, CanvasSubmissions
     from course.exchange.collect import Collector
+    from course.exchange.roster import read_roster
 
     course = Course.find()
-    names = canvas.CanvasFileNames(config=course.config())
+    settings = course.assignment(assignment)
+    names = CanvasFileNames(config=course.config())
     _collect(
-        Collector(course, assignment, "canvas", dry_run, replace, notebook),
+        Collector(course, settings, "canvas", dry_run, replace, notebook),
         archive,
-        canvas.roster(course, roster, _column(id_column)),
-        lambda opened, known: canvas.Downloaded(opened, known, assignment, names),
+        read_roster(course, roster, _column(id_column)),
+        lambda opened, known: CanvasSubmissions(opened, known, settings, names),
     )
 
 
@@ -75,15 +79,16 @@ def gradescope_command(
     notebook: Notebook = True,
 ) -> None:
     """Collect from the zip of Gradescope's Export Submissions."""
-    from course.exchange import canvas, gradescope_export
     from course.exchange.collect import Collector
+    from course.exchange.gradescope_export import GradescopeSubmissions
+    from course.exchange.roster import read_roster
 
     course = Course.find()
     _collect(
-        Collector(course, assignment, "gradescope", dry_run, replace, notebook),
+        Collector(course, course.assignment(assignment), "gradescope", dry_run, replace, notebook),
         archive,
-        canvas.roster(course, roster, _column(id_column)),
-        gradescope_export.Exported,
+        read_roster(course, roster, _column(id_column)),
+        GradescopeSubmissions,
     )
 
 
@@ -92,20 +97,19 @@ def _collect(collector: "Collector", path: Path, roster: "Roster", read: "Read")
 
     from autograder.submission.intake import SubmissionRefused
     from course.exchange import class_zip
-    from course.exchange.collect import DONE, table
+    from course.exchange.collect import Outcome, table
 
-    collector.course.master(collector.assignment)
     try:
         with class_zip.opened(path) as archive:
-            found = read(archive, roster)
-            bar = tqdm(found.handed_in(), total=len(found), unit="")
+            incoming = read(archive, roster)
+            bar = tqdm(incoming.submissions(), total=len(incoming), unit="")
             rows = list(collector.collect(bar))
     except SubmissionRefused as refusal:
         raise CourseError(f"{path.name} is not taken: {refusal}") from None
     print(table(rows, collector.dry_run))
-    for name in found.strangers:
+    for name in incoming.unclaimed:
         print(f"not collected: {name!r} is nobody's")
-    if not any(DONE[row.done] for row in rows):
+    if all(row.outcome is Outcome.REFUSED for row in rows):
         raise CourseError("nothing was collected: see the reasons above")
 
 

@@ -59,27 +59,29 @@ def canvas_command(
 ) -> None:
     """Fill an assignment's column of a gradebook that Canvas has exported, to be imported again.
 
-    Nothing else in the file changes. Who has no mark keeps an empty cell and is named.
+    No other cell of the file changes. Students without a mark keep their cell and are listed.
     """
-    from course.exchange import canvas, canvas_marks
+    from course.exchange import canvas_marks
+    from course.exchange.canvas_gradebook import CanvasGradebook
+    from course.exchange.roster import read_roster
 
     course = Course.find()
     course.master(assignment)
-    sheet = canvas.exported(gradebook)
-    found, points = canvas_marks.marks(course, assignment)
-    at = canvas_marks.column_of(sheet, assignment, column)
-    factor = canvas_marks.factor_of(sheet, at, points, scale)
-    filling = canvas_marks.Filling(sheet, at, found, factor, partial, canvas.roster(course))
-    lines = filling.fill()
-    print(canvas_marks.table(lines, filling.absent()))
-    if not any(line.after.strip() for line in lines):
+    exported = CanvasGradebook.read(gradebook)
+    marks, points = canvas_marks.read_marks(course, assignment)
+    at = canvas_marks.column_of(exported, assignment, column)
+    factor = canvas_marks.factor_of(exported, at, points, scale)
+    filling = canvas_marks.Filling(exported, at, marks, factor, partial, read_roster(course))
+    cells = filling.fill()
+    print(canvas_marks.table(cells, filling.absent()))
+    if not any(cell.after.strip() for cell in cells):
         raise CourseError("nobody in the file has a mark: nothing was written")
-    _write(to or gradebook, sheet.content())
+    _write(to or gradebook, exported.content())
     print(f"written to {to or gradebook}")
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, readable by whom it was."""
+    """Write a file as a whole or not at all, and keep who may read it."""
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
     try:
         atomic.write_whole(path, content)

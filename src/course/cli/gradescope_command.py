@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from course.cli.common import Assignment
-from course.cli.options import MEGABYTES, VISIBILITIES
+from course.cli.options import VISIBILITIES
 from course.directory import Course, CourseError
 
 
@@ -16,8 +16,9 @@ def gradescope_command(
         str, typer.Option(help=f"who sees hidden tests: {', '.join(VISIBILITIES)}")
     ] = VISIBILITIES[0],
     memory: Annotated[
-        int, typer.Option(help="megabytes that the container has, in Gradescope's settings")
-    ] = MEGABYTES,
+        int | None,
+        typer.Option(help="megabytes that the container has; assignment.toml's by default"),
+    ] = None,
     to: Annotated[
         Path | None, typer.Option(help="the file; dist/ASSIGNMENT-autograder.zip by default")
     ] = None,
@@ -30,11 +31,11 @@ def gradescope_command(
     from course.release import generate
 
     course = Course.find()
-    course.master(assignment)
+    settings = course.assignment(assignment)
     if generate.is_stale(course, assignment):
         raise CourseError(
             f"release/{assignment} is not what its master gives: run course release {assignment}"
         )
     path = to or course.root / "dist" / f"{assignment}-autograder.zip"
-    autograder_zip.build(course, assignment, hidden, path, memory)
+    autograder_zip.build(course, assignment, hidden, path, memory or settings.gradescope.megabytes)
     print(f"written to {path} ({path.stat().st_size / 1e6:.1f} MB)")

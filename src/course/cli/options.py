@@ -7,4 +7,3 @@ loading it. This module does not know what they mean.
 CANVAS_ID = "ID"
 IDS = ("SIS Login ID", "SIS User ID", "Integration ID", CANVAS_ID)  # columns; the first goes first
 VISIBILITIES = ("after_published", "hidden", "after_due_date")  # what hidden tests may have
-MEGABYTES = 768  # of memory, that Gradescope's containers have unless it is set otherwise

@@ -1,8 +1,9 @@
-"""Make a notebook of what is handed in on Gradescope: template.py, and 2_4.txt.
+"""Make a notebook of the files that are turned in instead of one: template.py, and 2_4.txt.
 
 The whole of ``template.py`` comes first, as cells of the student's own and in its order, so that
 its functions find what they find when it is imported. Then each solution cell gets the statements
-that define what it asks for, and the text becomes the written answer.
+that define what it asks for, and the text becomes the written answer. What the files are called
+stands in ``assignment.toml``.
 
 This module does not know how a notebook is graded, nor which functions are right.
 """
@@ -19,87 +20,97 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from autograder.assignment import TurnIn
 from autograder.cells import is_answer, is_solution
-from seqlab.names import names
+from seqlab.names import bound, defines
 
-CODE, TEXT = "template.py", "2_4.txt"
-ASSIGNMENTS = ("gpt2",)  # those that are handed in so
-MOST_CELLS = 60  # that a file is cut into; one with more statements that act is left whole
+MOST_CELLS = 60  # that a file is cut into; one with more statements that may fail is left whole
 MOST_TEXT = 100_000  # characters of the written answer
 SURE = {*sys.stdlib_module_names, "numpy", "tqdm", "seqlab", "matplotlib", "seaborn", "tiktoken"}
-BYTES_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-HEADING = f"What was handed in as `{TEXT}`:"
+BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-class NotMadeError(Exception):
+class AssemblyError(Exception):
     """No notebook can be made; the message says why, in one line."""
 
 
 @dataclass(frozen=True)
-class Made:
-    """A notebook, and what the files did not have."""
+class AssembledNotebook:
+    """A notebook, and what there is to say about how it was made."""
 
     notebook: NotebookNode
-    missing: tuple[str, ...]  # names that solution cells ask for and template.py does not define
+    reasons: tuple[str, ...]
 
     @property
-    def reasons(self) -> tuple[str, ...]:
-        """Return what there is to say, one line each."""
-        lines = [f"{CODE} does not define {', '.join(self.missing)}"] if self.missing else []
-        return (f"the notebook was made of {CODE}", *lines)
+    def content(self) -> bytes:
+        """Return the notebook as a file."""
+        return nbformat.writes(self.notebook).encode("utf-8", "replace")
 
 
-def is_turned_in(assignment: str, files: Mapping[str, bytes]) -> bool:
-    """Return whether a submission is files to make a notebook of, and has no notebook itself."""
-    return (
-        assignment in ASSIGNMENTS
-        and CODE in files
-        and not any(PurePosixPath(name).suffix == ".ipynb" for name in files)
-    )
+def is_to_assemble(turn_in: TurnIn | None, files: Mapping[str, bytes]) -> bool:
+    """Return whether a notebook has to be made of the files, since none is among them.
+
+    >>> is_to_assemble(TurnIn("template.py"), {"template.py": b""})
+    True
+    """
+    has_notebook = any(PurePosixPath(name).suffix.lower() == ".ipynb" for name in files)
+    return turn_in is not None and turn_in.functions in files and not has_notebook
 
 
-def made(release: NotebookNode, files: Mapping[str, bytes]) -> Made:
+def assemble(
+    release: NotebookNode, turn_in: TurnIn, files: Mapping[str, bytes]
+) -> AssembledNotebook:
     """Return the release with what the files hold in its cells.
 
     Raises:
-        NotMadeError: template.py is missing, or is not Python.
+        AssemblyError: the file of functions is missing, or is not Python.
     """
-    if CODE not in files:
-        raise NotMadeError(f"{CODE} is missing")
-    blocks = list(_blocks(_decoded(files[CODE])))
+    if turn_in.functions not in files:
+        raise AssemblyError(f"{turn_in.functions} is missing")
+    blocks = list(_blocks(files[turn_in.functions], turn_in.functions))
     notebook = deepcopy(release)
     missing = [name for cell in notebook.cells for name in _fill(cell, blocks)]
-    _answer(notebook, files.get(TEXT, b""))
+    reasons = [f"the notebook was made of {turn_in.functions}"]
+    if missing:
+        reasons.append(f"{turn_in.functions} does not define {', '.join(missing)}")
+    if turn_in.answer and (reason := _answer(notebook, turn_in.answer, files)):
+        reasons.append(reason)
     first = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
     notebook.cells[first + 1 : first + 1] = [
         new_code_cell(source, id=f"template-{i}") for i, source in enumerate(_cells(blocks))
     ]
-    return Made(notebook, tuple(missing))
+    return AssembledNotebook(notebook, tuple(reasons))
 
 
 def _fill(cell: NotebookNode, blocks: "list[_Block]") -> list[str]:
-    """Write the definitions that a solution cell asks for into it; return what there is not."""
+    """Write the definitions that a solution cell asks for into it; return those there are not."""
     if not is_solution(cell):
         return []
-    wanted = names(cell.source).defined
-    found = [block for block in blocks if block.binds & wanted]
-    if found:
-        cell.source = "\n\n\n".join(block.source for block in found)
-    return sorted(wanted - {name for block in found for name in block.binds})
+    wanted = defines(cell.source)
+    chosen = [block for block in blocks if block.binds & wanted]
+    if chosen:
+        cell.source = "\n\n\n".join(block.source for block in chosen)
+    return sorted(wanted - {name for block in chosen for name in block.binds})
 
 
-def _answer(notebook: NotebookNode, raw: bytes) -> None:
-    """Put the text, as it is, into the one cell that asks for a written answer."""
-    text = _text(raw).strip("\n")[:MOST_TEXT]
-    cells = [c for c in notebook.cells if is_answer(c)]
-    if not text.strip() or len(cells) != 1:
-        return
+def _answer(notebook: NotebookNode, name: str, files: Mapping[str, bytes]) -> str:
+    """Put the text, as it is, into the cell for the written answer; return why not, or ""."""
+    text = _decoded_text(files.get(name, b"")).strip("\n")
+    cells = [cell for cell in notebook.cells if is_answer(cell)]
+    if not text.strip():
+        return f"{name} is empty" if name in files else f"{name} is missing"
+    if len(cells) != 1:
+        return f"{name} was left out: the assignment has {len(cells)} written answers, not one"
     ticks = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, ticks + 1)
-    cells[0].source = f"{HEADING}\n\n{fence}text\n{text}\n{fence}"
+    cells[0].source = f"Handed in as `{name}`:\n\n{fence}text\n{text[:MOST_TEXT]}\n{fence}"
+    if len(text) > MOST_TEXT:
+        return f"{name} has {len(text)} characters; the first {MOST_TEXT} were taken"
+    return ""
 
 
 # The file, cut into statements
@@ -111,22 +122,23 @@ class _Block:
 
     source: str
     binds: frozenset[str]
-    acts: bool  # it does more than define, so that it may fail
+    may_fail: bool  # it does more than define
 
 
-def _blocks(source: str) -> Iterator[_Block]:
+def _blocks(raw: bytes, name: str) -> Iterator[_Block]:
     """Yield the statements of a file, without what runs only when it is a program."""
+    source = _decoded_python(raw, name)
     lines, end = source.split("\n"), 0
-    for nodes in _together(_parsed(source).body):
-        last = max(node.end_lineno or node.lineno for node in nodes)
+    for statements in _sharing_lines(_parsed(source, name).body):
+        last = max(node.end_lineno or node.lineno for node in statements)
         text = "\n".join(lines[end:last]).strip("\n")
         end = last
-        if not any(map(_is_main, nodes)):
-            yield _Block(text, names(text).defined, any(map(_acts, nodes)))
+        if not any(map(_is_main, statements)):
+            yield _Block(text, frozenset(bound(statements)), any(map(_may_fail, statements)))
 
 
-def _together(statements: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
-    """Yield statements, those together that share a line."""
+def _sharing_lines(statements: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
+    """Yield the statements, those together that share a line."""
     group: list[ast.stmt] = []
     for statement in statements:
         if group and statement.lineno > (group[-1].end_lineno or 0):
@@ -140,27 +152,27 @@ def _together(statements: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
 def _cells(blocks: list[_Block]) -> list[str]:
     """Return the file as cells, each of which may fail without the others."""
     cells: list[list[str]] = []
-    acted = True
+    alone = True
     for block in blocks:
-        if acted or block.acts:
+        if alone or block.may_fail:
             cells.append([])
         cells[-1].append(block.source)
-        acted = block.acts
+        alone = block.may_fail
     if len(cells) > MOST_CELLS:
         cells = [[block.source for block in blocks]]
     return ["\n\n".join(cell) for cell in cells]
 
 
-def _acts(node: ast.stmt) -> bool:
+def _may_fail(node: ast.stmt) -> bool:
     """Return whether a statement may fail, or print, or take long."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return bool(node.decorator_list) or isinstance(node, ast.ClassDef)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return bool(node.decorator_list)
     if isinstance(node, ast.Import):
         return any(alias.name.partition(".")[0] not in SURE for alias in node.names)
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").partition(".")[0] not in SURE or node.level > 0
-    if isinstance(node, (ast.Assign, ast.AnnAssign)):
-        return node.value is not None and not isinstance(node.value, (ast.Constant, ast.Lambda))
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        return node.value is not None and not isinstance(node.value, ast.Constant | ast.Lambda)
     return not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
@@ -174,37 +186,41 @@ def _is_main(node: ast.stmt) -> bool:
 # From bytes to text
 
 
-def _parsed(source: str) -> ast.Module:
+def _parsed(source: str, name: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except SyntaxError as error:
-        raise NotMadeError(f"{CODE}, line {error.lineno}: {error.msg}") from None
+        raise AssemblyError(f"{name}, line {error.lineno}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise NotMadeError(f"{CODE} is not Python that can be read ({error})") from None
+        raise AssemblyError(f"{name} is not Python that can be read ({error})") from None
 
 
-def _decoded(raw: bytes) -> str:
-    """Return what a file of Python says, in the encoding that it names."""
-    if mark := next((m for m in BYTES_MARKS if raw.startswith(m)), b""):
-        return _lines(raw.decode(BYTES_MARKS[mark], errors="replace"))
+def _decoded_python(raw: bytes, name: str) -> str:
+    """Return the text of a Python file, in the encoding that it names."""
+    encoding = _marked_encoding(raw)
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+        if not encoding:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
         return _lines(raw.decode(encoding))
     except (SyntaxError, UnicodeDecodeError, LookupError):
-        raise NotMadeError(f"{CODE} is not UTF-8 text: save it as UTF-8") from None
+        raise AssemblyError(f"{name} is not UTF-8 text: save it as UTF-8") from None
 
 
-def _text(raw: bytes) -> str:
-    """Return what a text says; Windows' editors write other encodings than UTF-8."""
-    mark = next((m for m in BYTES_MARKS if raw.startswith(m)), b"")
-    for encoding in [BYTES_MARKS[mark]] if mark else ["utf-8-sig", "cp1252"]:
+def _decoded_text(raw: bytes) -> str:
+    """Return a text; editors on Windows write other encodings than UTF-8."""
+    for encoding in filter(None, (_marked_encoding(raw), "utf-8-sig", "cp1252")):
         try:
             return _lines(raw.decode(encoding)).replace("\0", "")
         except UnicodeDecodeError:
             continue
     return _lines(raw.decode("latin-1")).replace("\0", "")
+
+
+def _marked_encoding(raw: bytes) -> str:
+    """Return the encoding that a byte order mark names, or ""."""
+    return next((name for mark, name in BYTE_ORDER_MARKS.items() if raw.startswith(mark)), "")
 
 
 def _lines(text: str) -> str:

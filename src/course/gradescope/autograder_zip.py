@@ -22,8 +22,9 @@ import hidden_tests
 import minikernel
 import mistakes
 import seqlab
+from autograder.assignment import FILE, MEGABYTES
 from autograder.policy import PRELOAD
-from course.cli.options import MEGABYTES, VISIBILITIES
+from course.cli.options import VISIBILITIES
 from course.directory import Course, CourseError
 from course.gradescope import grade
 from course.release import generate
@@ -31,28 +32,6 @@ from course.run import atomic, batch, secret
 from course.run.publish import assignment_in
 
 TIME = (2020, 1, 1, 0, 0, 0)  # of every entry: the same course gives the same bytes
-DATA = {
-    "assignment5": ("problem1_data", "problem2_model_parameters"),
-    "gpt2": ("gpt2/mini", "problem2_model_parameters/bpe1024.tiktoken"),
-}
-# What a kernel has loaded before it starts. Two such processes have to fit into 768 MB, and
-# pictures # are drawn by demonstrations, which are not run: less than autograder.policy has.
-LOADED = {
-    "assignment5": """
-import h5py, numpy, minikernel.protocol, tiktoken, tqdm
-import seqlab
-from seqlab import checks, files, transformer
-
-# As the loader keeps them: what it returns are copies.
-weights = files.find(transformer.GROUP, *transformer.NAMES)
-shared = {"transformer": files.remember(transformer._read, weights)}
-minikernel.protocol.REMEMBER_FROM = 2**40
-for kind in ("RNN", "GRU"):
-    shared[kind] = seqlab.load_keras_model(kind).get_weights()
-seqlab.load_corpus(), seqlab.load_tokenizer()
-""",
-    "gpt2": "import numpy, tqdm\nimport seqlab\nfrom seqlab import checks, plots_gpt2, turn_in\n",
-}
 LIMITS = {
     "total_seconds": 270.0,  # wall-clock time, on half a processor
     "cell_seconds": 90.0,
@@ -102,7 +81,7 @@ def build(
 
 
 def _files(
-    course: Course, assignment: str, settings: dict[str, Any]
+    course: Course, assignment: str, container: dict[str, Any]
 ) -> Iterator[tuple[str, bytes]]:
     for folder, packages in (
         ("open", (seqlab, minikernel)),
@@ -110,13 +89,15 @@ def _files(
     ):
         for package in packages:
             yield from _tree(Path(package.__file__ or "").parent, f"{folder}/{package.__name__}")
-    for name in DATA[assignment]:
+    settings = course.assignment(assignment)
+    for name in settings.data:
         yield from _tree(course.data() / name, f"open/data/{name}")
     yield "open/data/SHA256SUMS", _read(course.data() / "SHA256SUMS")
     with course.gradebook() as gradebook:
         common = assignment_in(gradebook, course, assignment)
     yield "closed/assignment.json", _json(grade.packed(common))
-    yield "closed/settings.json", _json(settings)
+    yield f"closed/{FILE}", settings.text.encode()
+    yield "closed/settings.json", _json(container)
     yield "requirements.txt", _read(course.root / "requirements" / "staff.txt")
     yield from ((name, text.encode()) for name, text in SCRIPTS.items())
 
@@ -124,8 +105,8 @@ def _files(
 def _settings(course: Course, assignment: str, visibility: str, megabytes: int) -> dict[str, Any]:
     """Return what the container is told: limits, who sees what, what inputs are drawn with."""
     policy, config = batch.policy_of(course), course.config()
-    if policy["preload"] == PRELOAD:
-        policy["preload"] = LOADED[assignment]
+    if policy["preload"] == PRELOAD:  # not the course's own
+        policy["preload"] = course.assignment(assignment).gradescope.warm.preload
     seed = hmac.digest(secret.secret(course.root), f"gradescope\0{assignment}".encode(), "sha256")
     return {
         "visibility": visibility,

@@ -1,10 +1,8 @@
 """Grade the one submission that lies in Gradescope's container, and write its results.json.
 
-What is graded is the notebook, or the notebook that ``template.py`` and ``2_4.txt`` make.
+The notebook is graded, or the one that is made of the files that were turned in instead of it.
 Students' code runs in the sandbox where one can be made, and otherwise as another user
 (course.gradescope.unprivileged); where neither keeps it from the tests, nothing is graded.
-
-This module does not know how a test is run, nor how Gradescope shows what it gets.
 """
 
 import base64
@@ -20,7 +18,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import job, regions
+from autograder import assignment, job, regions
 from autograder.execution.client import ForkServer
 from autograder.execution.pool import KernelPool, abandon, sandbox, shared_pool
 from autograder.execution.sandbox import SandboxError
@@ -29,8 +27,7 @@ from course.exchange import template_py
 from course.gradescope import results_json, run_autograder, unprivileged
 from course.run import quiet, secret
 
-DESK = "course.gradescope.low_memory_kernel:LowMemoryTestKernel"
-OWN_NOTEBOOK = "the notebook was graded, and not template.py beside it"
+TEST_KERNEL = "course.gradescope.low_memory_kernel:LowMemoryTestKernel"
 
 
 class Grading:
@@ -41,6 +38,8 @@ class Grading:
         self.settings = json.loads(self._closed("settings.json"))
         self.assignment = unpacked(json.loads(self._closed("assignment.json")))
         self.release: NotebookNode = nbformat.reads(self.assignment.template, as_version=4)
+        text = self._closed(assignment.FILE)
+        self.turn_in = assignment.parse(self.assignment.notebook, text).turn_in
         self.notes: list[str] = []
 
     def run(self) -> run_autograder.Entry:
@@ -51,7 +50,7 @@ class Grading:
         """
         try:
             files = self._submitted()
-        except (intake.SubmissionRefused, template_py.NotMadeError) as error:
+        except (intake.SubmissionRefused, template_py.AssemblyError) as error:
             return self._results(self._unreadable(str(error)))
         policy = {**self.settings["policy"], "sandbox": self._has_sandbox()}
         packed = job.pack(
@@ -59,11 +58,9 @@ class Grading:
         )
         at_work = shared_pool(policy, self._data)
         at_work.test_kernels = ForkServer(
-            {**at_work.test_kernels.policy, "kernel": DESK},
+            {**at_work.test_kernels.policy, "kernel": TEST_KERNEL},
             None,
-            {
-                "COURSE_DATA": str(self._data),
-            },
+            {"COURSE_DATA": str(self._data)},
         )
         if not policy["sandbox"]:
             self._without_sandbox(at_work)
@@ -77,22 +74,20 @@ class Grading:
         return (self.root / "source/closed" / name).read_text("utf-8")
 
     def _submitted(self) -> dict[str, bytes]:
-        """Return the files of the submission, with a notebook among them.
+        """Return the files of the submission, with a notebook among them if one can be made.
 
         Raises:
-            Refused, NotMadeError: there is none and none can be made.
+            SubmissionRefused, AssemblyError: nothing can be graded.
         """
         files = intake.without_top_folder(intake.read_folder(self.root / "submission"))
-        name = self.assignment.notebook
-        if template_py.is_turned_in(name, files):
-            made = template_py.made(self.release, files)
-            self.notes += [f"{template_py.CODE} was graded.", *made.reasons[1:]]
-            if template_py.TEXT not in files:
-                self.notes.append(f"{template_py.TEXT} is missing.")
-            return files | {f"{name}.ipynb": nbformat.writes(made.notebook).encode()}
-        if template_py.CODE in files:
-            self.notes.append(OWN_NOTEBOOK)
-        return files
+        if self.turn_in is None or self.turn_in.functions not in files:
+            return files
+        if not template_py.is_to_assemble(self.turn_in, files):
+            self.notes.append(f"The notebook was graded, and not {self.turn_in.functions}.")
+            return files
+        assembled = template_py.assemble(self.release, self.turn_in, files)
+        self.notes += [f"{self.turn_in.functions} was graded.", *assembled.reasons[1:]]
+        return files | {f"{self.assignment.notebook}.ipynb": assembled.content}
 
     def _has_sandbox(self) -> bool:
         try:

@@ -1,7 +1,6 @@
 """What was handed in on Canvas or Gradescope gets into submitted/, and nothing else does."""
 
 import io
-import json
 import stat
 import zipfile
 from datetime import UTC, datetime
@@ -11,12 +10,14 @@ import pytest
 from nbgrader.utils import parse_utc
 from typer.testing import CliRunner
 
+from autograder.assignment import TurnIn
 from autograder.submission import intake, repair
 from course.cli import main
 from course.directory import CourseError
-from course.exchange import canvas, class_zip, gradescope_export, template_py
-from course.exchange.canvas import CanvasFileNames, Downloaded, Roster
-from course.exchange.collect import Collector, HandedIn, table
+from course.exchange import canvas_zip, class_zip, gradescope_export, template_py
+from course.exchange.canvas_zip import CanvasFileNames, CanvasSubmissions
+from course.exchange.collect import CollectionRecord, Collector, IncomingSubmission, table
+from course.exchange.roster import Roster, read_roster
 from tests.conftest import ROOT
 from tests.support import classroom
 from tests.support.classroom import GPT2, copied, example
@@ -115,15 +116,17 @@ def roster_csv(tmp_path):
 
 def from_canvas(course, path, roster=None, **options):
     with class_zip.opened(path) as archive:
-        found = Downloaded(archive, roster or canvas.roster(course), GPT2)
-        rows = Collector(course, GPT2, "canvas", **options).collect(found.handed_in())
+        settings = course.assignment(GPT2)
+        incoming = CanvasSubmissions(archive, roster or read_roster(course), settings)
+        rows = Collector(course, settings, "canvas", **options).collect(incoming.submissions())
         return {row.student: row for row in rows}
 
 
 def from_gradescope(course, path, roster=None, **options):
     with class_zip.opened(path) as archive:
-        found = gradescope_export.Exported(archive, roster or canvas.roster(course))
-        rows = Collector(course, GPT2, "gradescope", **options).collect(found.handed_in())
+        incoming = gradescope_export.GradescopeSubmissions(archive, roster or read_roster(course))
+        collector = Collector(course, course.assignment(GPT2), "gradescope", **options)
+        rows = collector.collect(incoming.submissions())
         return {row.student: row for row in rows}
 
 
@@ -157,7 +160,7 @@ def lying(course, student):
 def test_a_name_says_whose_a_file_is(name, student, late, upload, original):
     parts = CanvasFileNames().parts(f"some folder/{name}")
     assert (parts["student_id"], parts["upload"], parts["file_id"]) == (student, upload, original)
-    assert canvas._upload(name, parts).late is late
+    assert canvas_zip.Upload.of(name, parts).late is late
 
 
 @pytest.mark.parametrize(
@@ -186,7 +189,7 @@ def test_the_last_of_several_uploads_counts():
         ("gpt2-2.ipynb", b"3"),
         ("a-1.txt", b"4"),
     ]
-    assert canvas.latest(pairs, GPT2, notes) == {"gpt2.ipynb": b"3", "a-1.txt": b"4"}
+    assert canvas_zip.latest(pairs, {"gpt2.ipynb"}, notes) == {"gpt2.ipynb": b"3", "a-1.txt": b"4"}
     assert len(notes) == 2
 
 
@@ -201,14 +204,14 @@ def test_the_larger_number_is_the_later_upload_wherever_it_stands(course, tmp_pa
     )
     rows = from_canvas(course, path)
     assert lying(course, "jo") == {"gpt2.ipynb": b"last"}
-    assert "gpt2-2.ipynb counts, and not gpt2-1.ipynb" in rows["jo"].remarks[-1]
+    assert "gpt2-2.ipynb counts, not gpt2-1.ipynb" in rows["jo"].remarks[-1]
 
 
 # Who is who
 
 
 def test_a_gradebook_export_says_who_is_who(course, roster_csv):
-    found = canvas.roster(course, roster_csv)
+    found = read_roster(course, roster_csv)
     assert found.by_canvas("101") == "ada"  # the login, since the course knows jo by it
     assert found.by_others("nobody", "s3") == "émmy"
     assert found.by_canvas("999") is None
@@ -216,11 +219,11 @@ def test_a_gradebook_export_says_who_is_who(course, roster_csv):
 
 
 def test_the_column_of_ids_can_be_chosen(course, roster_csv):
-    assert canvas.roster(course, roster_csv, "SIS User ID").by_canvas("101") == "S1"
+    assert read_roster(course, roster_csv, "SIS User ID").by_canvas("101") == "S1"
 
 
 def test_without_an_export_the_courses_own_gradebook_is_asked(course):
-    found = canvas.roster(course)
+    found = read_roster(course)
     assert found.by_canvas("102") == "jo"
     assert found.by_others("JO@uni.example") == "jo"
     assert found.by_canvas("101") is None
@@ -229,14 +232,14 @@ def test_without_an_export_the_courses_own_gradebook_is_asked(course):
 def test_names_in_two_columns_are_read_too(course, tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("LastName,FirstName,ID,SIS Login ID,Section\nLovelace,Ada,101,ada,1\n")
-    assert canvas.roster(course, path).names["101"] == "Lovelace, Ada"
+    assert read_roster(course, path).names["101"] == "Lovelace, Ada"
 
 
 def test_a_file_that_is_no_export_is_refused_in_a_line(course, tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("name,points\nAda,3\n")
     with pytest.raises(CourseError, match="is no gradebook of Canvas's"):
-        canvas.roster(course, path)
+        read_roster(course, path)
 
 
 # Canvas
@@ -250,8 +253,11 @@ def test_submissions_are_collected_under_the_students_ids(course, tmp_path, rost
             ("obrienjoann_LATE_102_5002_gpt2-3.ipynb", NOTEBOOK),
         ],
     )
-    rows = from_canvas(course, path, canvas.roster(course, roster_csv))
-    assert {name: row.done for name, row in rows.items()} == {"ada": "collected", "jo": "collected"}
+    rows = from_canvas(course, path, read_roster(course, roster_csv))
+    assert {name: row.outcome for name, row in rows.items()} == {
+        "ada": "collected",
+        "jo": "collected",
+    }
     assert lying(course, "ada") == {"gpt2.ipynb": NOTEBOOK}
     assert lying(course, "jo") == {"gpt2.ipynb": NOTEBOOK}
     assert rows["ada"].late == "no"
@@ -268,7 +274,7 @@ def test_times_in_the_archive_are_not_taken_for_times_of_handing_in(course, tmp_
 def test_somebody_unknown_is_kept_under_canvas_number_and_named(course, tmp_path):
     rows = from_canvas(course, written(tmp_path, [("x_555_1_gpt2.ipynb", NOTEBOOK)]))
     assert lying(course, "555") == {"gpt2.ipynb": NOTEBOOK}
-    assert "is on no roster: kept under that" in rows["555"].remarks[0]
+    assert "is on no roster: kept under that number" in rows["555"].remarks[0]
 
 
 def test_an_anonymous_submission_is_kept_under_its_code(course, tmp_path):
@@ -278,7 +284,7 @@ def test_an_anonymous_submission_is_kept_under_its_code(course, tmp_path):
 
 def test_of_a_group_the_name_is_said(course, tmp_path, roster_csv):
     path = written(tmp_path, [("team7_101_5001_gpt2.ipynb", NOTEBOOK)])
-    rows = from_canvas(course, path, canvas.roster(course, roster_csv))
+    rows = from_canvas(course, path, read_roster(course, roster_csv))
     assert "filed under 'team7' and not 'Lovelace, Ada'" in rows["ada"].remarks[0]
 
 
@@ -303,7 +309,7 @@ def test_files_beside_the_notebook_come_along_and_other_kinds_do_not(course, tmp
     )
     assert lying(course, "jo") == {"gpt2.ipynb": NOTEBOOK, "mine.py": b"y = 1"}
     assert "virus.exe is of a kind that is not asked for" in rows["jo"].remarks
-    assert any("timestamp.txt of their own" in each for each in rows["jo"].remarks)
+    assert any("timestamp.txt left out" in each for each in rows["jo"].remarks)
 
 
 def test_a_wrong_kind_of_file_is_refused_and_told_from_nothing(course, tmp_path):
@@ -317,7 +323,7 @@ def test_a_wrong_kind_of_file_is_refused_and_told_from_nothing(course, tmp_path)
             ],
         ),
     )
-    assert {row.done for row in rows.values()} == {"refused"}
+    assert {row.outcome for row in rows.values()} == {"refused"}
     assert "there is no notebook" in rows["jo"].remarks[0]
     assert rows["103"].remarks[0] == "a text typed into Canvas is no file"
     assert lying(course, "jo") == {}
@@ -347,8 +353,8 @@ def test_a_zip_inside_is_unpacked(course, tmp_path):
 def test_what_harms_refuses_one_students_part_and_not_the_class(course, tmp_path, entry, why):
     path = written(tmp_path, [entry, ("ada_101_2_gpt2.ipynb", NOTEBOOK)])
     rows = from_canvas(course, path)
-    assert rows["101"].done == "collected"
-    assert rows["jo"].done == "refused"
+    assert rows["101"].outcome == "collected"
+    assert rows["jo"].outcome == "refused"
     assert any(why in each for each in rows["jo"].remarks), rows["jo"].remarks
     assert lying(course, "jo") == {}
 
@@ -363,7 +369,7 @@ def test_two_files_of_one_name_refuse_their_owner_only(course, tmp_path):
         ],
     )
     rows = from_canvas(course, path)
-    assert (rows["101"].done, rows["jo"].done) == ("collected", "refused")
+    assert (rows["101"].outcome, rows["jo"].outcome) == ("collected", "refused")
 
 
 @pytest.mark.parametrize("name", ["../x_102_1_gpt2.ipynb", "/x_102_1_gpt2.ipynb", "..\\x_1_1_a.py"])
@@ -408,7 +414,7 @@ def test_canvas_archive_without_any_of_canvas_names_is_refused(course, tmp_path)
         class_zip.opened(written(tmp_path, [("gpt2.ipynb", NOTEBOOK)])) as archive,
         pytest.raises(intake.SubmissionRefused, match="as Canvas names them"),
     ):
-        Downloaded(archive, Roster(), GPT2)
+        CanvasSubmissions(archive, Roster(), course.assignment(GPT2))
 
 
 # What is there already
@@ -421,13 +427,13 @@ def one(upload, content=NOTEBOOK, who="102"):
 def test_the_same_again_changes_nothing(course, tmp_path):
     from_canvas(course, written(tmp_path, one(5)))
     before = (course.root / "submitted" / "jo" / GPT2).stat().st_ino
-    assert from_canvas(course, written(tmp_path, one(5)))["jo"].done == "unchanged"
+    assert from_canvas(course, written(tmp_path, one(5)))["jo"].outcome == "unchanged"
     assert (course.root / "submitted" / "jo" / GPT2).stat().st_ino == before
 
 
 def test_a_later_upload_replaces_and_the_earlier_one_is_kept_aside(course, tmp_path):
     from_canvas(course, written(tmp_path, one(5)))
-    assert from_canvas(course, written(tmp_path, one(6, b"{}")))["jo"].done == "replaced"
+    assert from_canvas(course, written(tmp_path, one(6, b"{}")))["jo"].outcome == "replaced"
     assert lying(course, "jo") == {"gpt2.ipynb": b"{}"}
     aside = course.root / ".autograder" / "replaced" / GPT2 / "jo" / "1" / "gpt2.ipynb"
     assert aside.read_bytes() == NOTEBOOK
@@ -436,7 +442,7 @@ def test_a_later_upload_replaces_and_the_earlier_one_is_kept_aside(course, tmp_p
 def test_an_earlier_upload_replaces_nothing(course, tmp_path):
     from_canvas(course, written(tmp_path, one(6)))
     row = from_canvas(course, written(tmp_path, one(5, b"{}")))["jo"]
-    assert row.done == "kept"
+    assert row.outcome == "kept"
     assert "a later one has been collected already" in row.remarks[0]
     assert lying(course, "jo") == {"gpt2.ipynb": NOTEBOOK}
 
@@ -444,16 +450,16 @@ def test_an_earlier_upload_replaces_nothing(course, tmp_path):
 def test_what_somebody_put_there_stays_unless_it_is_asked_for(course, tmp_path):
     classroom.hand_in(course, "jo", b"by hand")
     row = from_canvas(course, written(tmp_path, one(5)))["jo"]
-    assert row.done == "kept"
+    assert row.outcome == "kept"
     assert "--replace" in row.remarks[0]
     assert lying(course, "jo") == {"gpt2.ipynb": b"by hand"}
-    assert from_canvas(course, written(tmp_path, one(5)), replace=True)["jo"].done == "replaced"
+    assert from_canvas(course, written(tmp_path, one(5)), replace=True)["jo"].outcome == "replaced"
 
 
 def test_what_was_changed_after_it_was_collected_stays(course, tmp_path):
     from_canvas(course, written(tmp_path, one(5)))
     classroom.hand_in(course, "jo", b"mended by hand")
-    assert from_canvas(course, written(tmp_path, one(6)))["jo"].done == "kept"
+    assert from_canvas(course, written(tmp_path, one(6)))["jo"].outcome == "kept"
 
 
 def test_a_known_time_decides_between_systems(course, tmp_path):
@@ -461,9 +467,9 @@ def test_a_known_time_decides_between_systems(course, tmp_path):
     stamp = classroom.hand_in(course, "jo", b"2025-11-04 01:02:02 UTC", "timestamp.txt")
     path = written(tmp_path, exported(("submission_5002/gpt2.ipynb", NOTEBOOK)))
     (stamp / "timestamp.txt").write_text("2025-11-04 01:02:04 UTC")
-    assert from_gradescope(course, path)["jo"].done == "kept"
+    assert from_gradescope(course, path)["jo"].outcome == "kept"
     (stamp / "timestamp.txt").write_text("2025-11-04 01:02:02 UTC")
-    assert from_gradescope(course, path)["jo"].done == "replaced"
+    assert from_gradescope(course, path)["jo"].outcome == "replaced"
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(course, tmp_path):
@@ -471,17 +477,17 @@ def test_a_dry_run_says_the_same_and_writes_nothing(course, tmp_path):
     before = sorted(course.root.rglob("*"))
     dry = from_canvas(course, path, dry_run=True)
     assert sorted(course.root.rglob("*")) == before
-    assert {n: r.done for n, r in dry.items()} == {
-        n: r.done for n, r in from_canvas(course, path).items()
+    assert {n: r.outcome for n, r in dry.items()} == {
+        n: r.outcome for n, r in from_canvas(course, path).items()
     }
 
 
 @pytest.mark.parametrize("student", ["../../evil", ".hidden", "a/b", "", "x" * 200, "nul\0"])
 def test_an_id_that_is_no_folders_name_is_refused(course, student):
-    (row,) = Collector(course, GPT2, "canvas").collect(
-        [HandedIn(student, {"gpt2.ipynb": NOTEBOOK})]
+    (row,) = Collector(course, course.assignment(GPT2), "canvas").collect(
+        [IncomingSubmission(student, {"gpt2.ipynb": NOTEBOOK})]
     )
-    assert row.done == "refused"
+    assert row.outcome == "refused"
     assert not (course.root / "submitted").exists()
 
 
@@ -497,7 +503,7 @@ def test_gradescopes_export_gives_files_and_times(course, tmp_path, roster_csv):
             ("submission_5002/gpt2.ipynb", NOTEBOOK),
         ),
     )
-    rows = from_gradescope(course, path, canvas.roster(course, roster_csv))
+    rows = from_gradescope(course, path, read_roster(course, roster_csv))
     assert set(rows) == {"ada", "jo", "émmy"}
     ada = lying(course, "ada")
     assert (ada["template.py"], ada["2_4.txt"]) == (TEMPLATE, b"ROMEO: hark")
@@ -516,7 +522,7 @@ def test_a_known_time_is_compared_with_the_due_date(course, tmp_path, roster_csv
             ("submission_5001/template.py", TEMPLATE), ("submission_5002/template.py", TEMPLATE)
         ),
     )
-    rows = from_gradescope(course, path, canvas.roster(course, roster_csv))
+    rows = from_gradescope(course, path, read_roster(course, roster_csv))
     assert (rows["ada"].late, rows["jo"].late) == ("no", "by 7:02:03")
 
 
@@ -574,7 +580,7 @@ def test_one_odd_submission_refuses_its_owner_only(course, tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(info, to)
     rows = from_gradescope(course, path)
-    assert (rows["S1"].done, rows["jo"].done) == ("refused", "collected")
+    assert (rows["S1"].outcome, rows["jo"].outcome) == ("refused", "collected")
     assert "symbolic link" in rows["S1"].remarks[0]
 
 
@@ -624,9 +630,12 @@ def release():
     return nbformat.read(ROOT / "release" / GPT2 / "gpt2.ipynb", as_version=4)
 
 
-def made(release, code, text=b""):
-    found = template_py.made(release, {"template.py": code, "2_4.txt": text})
-    return found, {cell.id: cell.source for cell in found.notebook.cells}
+FILES = TurnIn("template.py", "2_4.txt")
+
+
+def assembled(release, code, text=b""):
+    done = template_py.assemble(release, FILES, {"template.py": code, "2_4.txt": text})
+    return {cell.id: cell.source for cell in done.notebook.cells}
 
 
 def test_what_runs_as_a_program_only_is_left_out_and_what_fails_stands_alone(release):
@@ -635,7 +644,7 @@ def test_what_runs_as_a_program_only_is_left_out_and_what_fails_stands_alone(rel
         b"def gelu(x):\n    return more(x)\n\nprint(gelu(1) / 0)\n\ndef late(x):\n    return x\n"
         b"if __name__ == '__main__':\n    exit()\n"
     )
-    _, cells = made(release, code)
+    cells = assembled(release, code)
     own = [source for name, source in cells.items() if name.startswith("template-")]
     assert own[0] == "import torch"
     assert [source for source in own if "print" in source] == ["print(gelu(1) / 0)"]
@@ -646,7 +655,7 @@ def test_what_runs_as_a_program_only_is_left_out_and_what_fails_stands_alone(rel
 
 def test_a_function_that_is_bound_in_several_places_keeps_them_all(release):
     code = b"try:\n    from fast import gelu\nexcept ImportError:\n    gelu = int\ngelu = abs\n"
-    _, cells = made(release, code)
+    cells = assembled(release, code)
     assert cells["b-1-1-solution"].startswith("try:")
     assert cells["b-1-1-solution"].endswith("gelu = abs")
 
@@ -660,7 +669,7 @@ def test_a_function_that_is_bound_in_several_places_keeps_them_all(release):
     ],
 )
 def test_encodings_of_other_editors_are_read(release, code):
-    _, cells = made(release, code)
+    cells = assembled(release, code)
     assert cells["b-1-1-solution"].endswith("def gelu(x):\n    return 'é'")
 
 
@@ -676,20 +685,20 @@ def test_encodings_of_other_editors_are_read(release, code):
     ],
 )
 def test_what_is_not_python_is_a_line(release, code, why):
-    with pytest.raises(template_py.NotMadeError, match=why) as error:
-        made(release, code)
+    with pytest.raises(template_py.AssemblyError, match=why) as error:
+        assembled(release, code)
     assert "\n" not in str(error.value)
 
 
 def test_a_text_cannot_leave_its_fence(release):
-    _, cells = made(release, b"", b"```\n<script>alert(1)</script>\n````\n")
+    cells = assembled(release, b"", b"```\n<script>alert(1)</script>\n````\n")
     assert cells["b-2-4-answer"].splitlines()[2] == "`````text"
     assert cells["b-2-4-answer"].splitlines()[-1] == "`````"
 
 
 def test_without_a_text_the_answer_is_as_it_was_handed_out(release):
     was = next(cell.source for cell in release.cells if cell.id == "b-2-4-answer")
-    assert made(release, b"", b" \n")[1]["b-2-4-answer"] == was
+    assert assembled(release, b"", b" \n")["b-2-4-answer"] == was
 
 
 # The command
@@ -728,10 +737,10 @@ def test_the_command_says_why_an_archive_is_refused(course, tmp_path, monkeypatc
 def test_what_was_collected_is_remembered_soundly(course, tmp_path):
     from_canvas(course, written(tmp_path, one(5)))
     path = course.root / ".autograder" / "collected" / GPT2 / "jo.json"
-    known = json.loads(path.read_text())
-    assert (known["source"], known["order"], known["late"]) == ("canvas", 5, False)
+    record = CollectionRecord.read(path)
+    assert (record.source, record.order, set(record.hashes)) == ("canvas", 5, {"gpt2.ipynb"})
     path.write_text("damaged")
-    assert from_canvas(course, written(tmp_path, one(6, b"{}")))["jo"].done == "kept"
+    assert from_canvas(course, written(tmp_path, one(6, b"{}")))["jo"].outcome == "kept"
 
 
 def test_a_table_tells_names_states_and_reasons(course, tmp_path):
@@ -745,7 +754,7 @@ def test_what_is_there_and_cannot_be_read_is_left_alone(course, tmp_path):
     folder = classroom.hand_in(course, "jo", b"x")
     (folder / "link").symlink_to("/etc/passwd")
     row = from_canvas(course, written(tmp_path, one(5)), replace=True)["jo"]
-    assert (row.done, "cannot be read" in row.remarks[0]) == ("kept", True)
+    assert (row.outcome, "cannot be read" in row.remarks[0]) == ("kept", True)
 
 
 def test_times_are_read_in_all_the_ways_that_they_are_written():
