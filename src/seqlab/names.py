@@ -12,6 +12,7 @@ import ast
 import builtins
 import re
 import symtable
+import textwrap
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from functools import lru_cache
 PREDEFINED = {*dir(builtins), "get_ipython", "display", "In", "Out", "_", "__", "___", "__name__"}
 COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}  # scopes that run where they stand
 TIMED = re.compile(r"\A\s*%%(time|timeit|capture|prun)\b.*\n")
+MAGIC = re.compile(r"^([ \t]*)(?:(\w+[ \t]*=[ \t]*)?[%!].*|\S.*\?|\?)$", re.MULTILINE)
 # Code that may define names which cannot be seen in it
 OPAQUE = re.compile(r"import \*|\bexec\(|\bglobals\(\)|^[ \t]*%(%|run|load|pylab)", re.MULTILINE)
 LONGEST = 1_000_000  # characters of a cell that are looked at
@@ -93,7 +95,9 @@ def parsed(source: str) -> ast.Module | None:
         >>> parsed("def f(") is None
         True
     """
-    return _parsed(python(source))
+    if len(source) > LONGEST:
+        return None
+    return _parsed(source) or _parsed(_without_magics(source))
 
 
 def python(source: str) -> str:
@@ -110,9 +114,25 @@ def python(source: str) -> str:
     timed = TIMED.sub("", source, count=1)
     try:
         text: str = TransformerManager().transform_cell(timed)
-    except SyntaxError:
+    except (SyntaxError, RuntimeError):  # the latter after 500 magics
         return timed
     return text
+
+
+def _without_magics(source: str) -> str:
+    r"""Return a cell's source with each line that only IPython understands replaced.
+
+    IPython's transformer reads the whole cell again for each magic: minutes, where somebody means
+    harm. One pass is enough for names.
+
+    Example:
+        >>> _without_magics("%matplotlib inline\nfiles = !ls\nx = 1")
+        'pass\nfiles = None\nx = 1'
+    """
+    timed = textwrap.dedent(TIMED.sub("", source, count=1))
+    if timed.lstrip().startswith("%%"):
+        return ""
+    return MAGIC.sub(lambda line: line[1] + (f"{line[2]}None" if line[2] else "pass"), timed)
 
 
 def calls(source: str) -> Iterator[tuple[str, ast.Call]]:

@@ -96,3 +96,14 @@ def test_magics_become_python_before_the_code_is_parsed():
     assert parsed("%matplotlib inline") is not None
     assert parsed("%%bash\nls -l") is not None
     assert parsed("echo if then") is None
+
+
+def test_magics_are_read_in_one_pass_however_many_there_are():
+    """IPython's transformer gives up after 500 of them, and took minutes to get there."""
+    cell = names("%timeit x\n" * 600 + "if x:\n    files = !ls\n    help?\n    y = 1\n")
+    assert cell.is_python
+    assert cell.defined == {"files", "y"}
+
+
+def test_a_cell_in_another_language_defines_nothing():
+    assert names("%%bash\nx=1").defined == set()
