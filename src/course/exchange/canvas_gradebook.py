@@ -63,14 +63,15 @@ class CanvasGradebook:
         encoding = "utf-8-sig" if raw.startswith(codecs.BOM_UTF8) else "utf-8"
         try:
             text = raw.decode(encoding)
+            first_line = text.partition("\n")[0]
+            _check_commas(first_line, name)
             rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         except UnicodeDecodeError:
             raise CourseError(f"{name} is not UTF-8 text: export it again from Canvas") from None
         except csv.Error as error:
             raise CourseError(f"{name} is no sound CSV file ({error}): export it again") from None
-        first = text.partition("\n")[0]
-        _check_header(rows, first, name)
-        return cls(rows, encoding, "\r\n" if first.endswith("\r") else "\n")
+        _check_header(rows, name)
+        return cls(rows, encoding, "\r\n" if first_line.endswith("\r") else "\n")
 
     def content(self) -> bytes:
         """Return the bytes of the file."""
@@ -109,16 +110,18 @@ def _is_points_row(cells: list[str]) -> bool:
     return cells[0].strip() == POINTS_ROW
 
 
-def _check_header(rows: list[list[str]], first_line: str, name: str) -> None:
-    columns = {cell.strip() for cell in rows[0]} if rows else set()
-    if CANVAS_ID in columns and columns & {"Student", "LastName"}:
-        return
+def _check_commas(first_line: str, name: str) -> None:
     if first_line.count(";") > first_line.count(","):
         raise CourseError(
             f"{name} has semicolons between its cells: switch off {SEMICOLONS!r} "
             "in Canvas's settings and export it again"
         )
-    raise CourseError(
-        f"{name} is no gradebook of Canvas's: it has no columns Student and ID "
-        "(in Canvas: Grades, Export)"
-    )
+
+
+def _check_header(rows: list[list[str]], name: str) -> None:
+    columns = {cell.strip() for cell in rows[0]} if rows else set()
+    if CANVAS_ID not in columns or not columns & {"Student", "LastName"}:
+        raise CourseError(
+            f"{name} is no gradebook of Canvas's: it has no columns Student and ID "
+            "(in Canvas: Grades, Export)"
+        )

@@ -26,7 +26,7 @@ from nbformat.v4 import new_code_cell
 
 from autograder.assignment import TurnIn
 from autograder.cells import is_answer, is_solution
-from seqlab.names import bound, defines
+from seqlab.names import names
 
 MOST_CELLS = 60  # that a file is cut into; one with more statements that may fail is left whole
 MOST_TEXT = 100_000  # characters of the written answer
@@ -48,7 +48,8 @@ class AssembledNotebook:
     @property
     def content(self) -> bytes:
         """Return the notebook as a file."""
-        return nbformat.writes(self.notebook).encode("utf-8", "replace")
+        text: str = nbformat.writes(self.notebook)
+        return text.encode("utf-8", "replace")
 
 
 def is_to_assemble(turn_in: TurnIn | None, files: Mapping[str, bytes]) -> bool:
@@ -90,7 +91,7 @@ def _fill(cell: NotebookNode, blocks: "list[_Block]") -> list[str]:
     """Write the definitions that a solution cell asks for into it; return those there are not."""
     if not is_solution(cell):
         return []
-    wanted = defines(cell.source)
+    wanted = names(cell.source).defined
     chosen = [block for block in blocks if block.binds & wanted]
     if chosen:
         cell.source = "\n\n\n".join(block.source for block in chosen)
@@ -134,7 +135,7 @@ def _blocks(raw: bytes, name: str) -> Iterator[_Block]:
         text = "\n".join(lines[end:last]).strip("\n")
         end = last
         if not any(map(_is_main, statements)):
-            yield _Block(text, frozenset(bound(statements)), any(map(_may_fail, statements)))
+            yield _Block(text, names(text).defined, any(map(_may_fail, statements)))
 
 
 def _sharing_lines(statements: list[ast.stmt]) -> Iterator[list[ast.stmt]]:

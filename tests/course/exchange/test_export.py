@@ -1,7 +1,6 @@
 """Marks get into Canvas's gradebook, into cells of their own, and no other cell changes."""
 
 import csv
-import io
 import stat
 
 import pytest
