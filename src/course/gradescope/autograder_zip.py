@@ -176,7 +176,7 @@ echo "$source_folder/open/venv/bin/python" > python
 # The list of fonts takes seconds to make, the compiled files too: here, and not for everybody.
 export PYTHONPATH="$source_folder/open:$source_folder/closed" MPLCONFIGDIR="$source_folder/fonts"
 open/venv/bin/python -c "import matplotlib.pyplot, course.gradescope.grade"
-open/venv/bin/python -m compileall -q open/seqlab open/kernel closed || true
+open/venv/bin/python -m compileall -q open/seqlab open/minikernel closed || true
 
 chown -R root:root "$source_folder"
 chmod -R go-w "$source_folder"
