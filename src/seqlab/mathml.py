@@ -1,61 +1,89 @@
 """Formulas of LaTeX as MathML, which browsers draw and print without any script or network.
 
-latex2mathml does the work; here are the few things that it, or a browser, does not know. This
-module does not know where in a text formulas stand, nor whether their writer can be trusted.
+latex2mathml does the work. Here is what it, or a browser, does not know, and a list of what may
+remain: students write formulas, too. This module does not know where in a text formulas stand.
 """
 
 import html
 import re
+import string
 import xml.etree.ElementTree as ET
+from functools import lru_cache
 
-# Commands that latex2mathml does not know, and what says the same
-OTHERWISE = {
+from latex2mathml.converter import convert_to_element
+
+LONGEST = 2000  # characters
+# Commands that latex2mathml does not know, and how to say the same
+SYNONYMS = {
     r"\\(arg|tr|rank|diag|KL)(?![A-Za-z])": r"\\operatorname{\1}",
-    r"\\(begin|end)\{(aligned|gathered|split)\}": r"\\\1{align*}",
+    r"\\(begin|end)\{(aligned|split)\}": r"\\\1{align*}",
+    r"\\(begin|end)\{gathered\}": r"\\\1{gather*}",
     r"\\(boldsymbol|bm)(?![A-Za-z])": r"\\mathbf",
 }
-# Letters of other alphabets: where A and a stand in Unicode, and those that it had before.
-ALPHABETS = {
-    "bold": (0x1D400, 0x1D41A, ""),
-    "script": (0x1D49C, 0x1D4B6, "BℬEℰFℱHℋIℐLℒMℳRℛeℯgℊoℴ"),
-    "double-struck": (0x1D538, 0x1D552, "CℂHℍNℕPℙQℚRℝZℤ"),
+ELEMENT = re.compile(
+    "math|mrow|mi|mo|mn|mtext|mspace|ms|msub|msup|msubsup|mfrac|msqrt|mroot|mover|munder|munderover"
+    "|mtable|mtr|mtd|mstyle|mpadded|mphantom|menclose|mmultiscripts|mprescripts|none"
+)
+ATTRIBUTE = re.compile(
+    "display|mathvariant|stretchy|fence|form|width|displaystyle|columnalign|accent|linethickness"
+    "|minsize|maxsize|lspace|rspace|notation"
+)
+VALUE = re.compile(r"[A-Za-z0-9. %-]{1,20}")
+LETTERS = string.ascii_uppercase + string.ascii_lowercase
+ALPHABETS = {"bold": 0x1D400, "script": 0x1D49C, "double-struck": 0x1D538}  # where A stands
+EARLIER = {  # letters that Unicode had before it got the alphabets
+    "script": dict(zip("BEFHILMRego", "ℬℰℱℋℐℒℳℛℯℊℴ", strict=True)),
+    "double-struck": dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True)),
 }
 
 
+@lru_cache(maxsize=4000)
 def mathml(latex: str, block: bool) -> str:
-    """Return a formula as MathML; what cannot be read stays as it was written, as code."""
-    try:
-        from latex2mathml.converter import convert_to_element
+    r"""Return a formula as MathML; what cannot be read stays as it was written, as code.
 
+    Args:
+        latex: the formula, without the dollar signs around it
+        block: whether it stands on a line of its own
+
+    Example:
+        >>> mathml(r"\frac{1}{", block=False)
+        '<code>\\frac{1}{</code>'
+    """
+    try:
+        if len(latex) > LONGEST:
+            raise ValueError("too long")
         element = convert_to_element(_known(latex), display="block" if block else "inline")
-    except Exception:  # without the package, and whatever a slip of the pen does to it
+        return ET.tostring(_kept(element), encoding="unicode")
+    except Exception:  # whatever a student's formula does to the parser
         return f"<code>{html.escape(latex.strip())}</code>"
-    for part in element.iter():
-        _settle(part)
-    return ET.tostring(element, encoding="unicode")
 
 
 def _known(latex: str) -> str:
-    for pattern, other in OTHERWISE.items():
+    """Return a formula in words that latex2mathml knows."""
+    for pattern, other in SYNONYMS.items():
         latex = re.sub(pattern, other, latex)
     return latex
 
 
-def _settle(part: ET.Element) -> None:
-    """Say in a browser's terms what it would not notice: entities, columns, alphabets."""
-    part.text = html.unescape(part.text or "")
-    if side := part.get("columnalign"):
-        part.set("style", f"text-align: {side}")
-    style = part.get("mathvariant", "")
-    if style in ALPHABETS:  # browsers know no variants, and Unicode has the letters
-        del part.attrib["mathvariant"]
-        part.text = "".join(_letter(c, *ALPHABETS[style]) for c in part.text)
+def _kept(element: ET.Element) -> ET.Element:
+    """Return an element and what is below it, as far as it draws, in terms that browsers know."""
+    kept = ET.Element(element.tag if ELEMENT.fullmatch(element.tag) else "mrow")
+    for key, value in element.attrib.items():
+        if ATTRIBUTE.fullmatch(key) and VALUE.fullmatch(value):
+            kept.set(key, value)
+    kept.text = _in_alphabet(html.unescape(element.text or ""), kept)
+    if side := kept.get("columnalign"):
+        kept.set("style", f"text-align: {side}")
+    kept.extend(_kept(child) for child in element)
+    return kept
 
 
-def _letter(c: str, upper: int, lower: int, before: str) -> str:
-    known = dict(zip(before[::2], before[1::2], strict=True))
-    if c in known:
-        return known[c]
-    if "A" <= c <= "Z":
-        return chr(upper + ord(c) - ord("A"))
-    return chr(lower + ord(c) - ord("a")) if "a" <= c <= "z" else c
+def _in_alphabet(text: str, element: ET.Element) -> str:
+    """Return text in the letters of its alphabet, since browsers know no variants of letters."""
+    alphabet = element.get("mathvariant", "")
+    if alphabet not in ALPHABETS:
+        return text
+    del element.attrib["mathvariant"]
+    letters = {c: chr(ALPHABETS[alphabet] + i) for i, c in enumerate(LETTERS)}
+    letters |= EARLIER.get(alphabet, {})
+    return "".join(letters.get(c, c) for c in text)

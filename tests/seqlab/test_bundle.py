@@ -279,7 +279,6 @@ def test_a_browser_prints_the_page(tmp_path):
 
 @pytest.mark.parametrize("assignment", ["assignment5", "gpt2"])
 def test_every_formula_of_the_notebooks_can_be_drawn(assignment, tmp_path):
-    pytest.importorskip("latex2mathml")
     notebook = nbformat.read(ROOT / "release" / assignment / f"{assignment}.ipynb", as_version=4)
     drawn = []
     for cell in notebook.cells:
@@ -305,12 +304,10 @@ def test_every_formula_of_the_notebooks_can_be_drawn(assignment, tmp_path):
     ],
 )
 def test_letters_and_signs_are_characters(latex, has):
-    pytest.importorskip("latex2mathml")
     assert has in mathml.mathml(latex, block=False)
 
 
 def test_columns_of_equations_are_aligned_as_browsers_read_it():
-    pytest.importorskip("latex2mathml")
     drawn = mathml.mathml("\\begin{aligned}a &= b \\\\ cc &= d\\end{aligned}", block=True)
     assert drawn.count("text-align: right") == drawn.count("text-align: left") == 2
 
@@ -319,11 +316,6 @@ def test_columns_of_equations_are_aligned_as_browsers_read_it():
 def test_a_slip_of_the_pen_stays_as_it_was_written(latex):
     drawn = mathml.mathml(latex, block=True)
     assert drawn.startswith(("<code>", "<math"))
-
-
-def test_without_the_package_formulas_stay_as_they_were_written(monkeypatch):
-    monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
-    assert mathml.mathml("a < b", block=False) == "<code>a &lt; b</code>"
 
 
 # Functions in a file, and examples

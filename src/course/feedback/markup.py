@@ -20,7 +20,7 @@ from pygments.lexers import PythonLexer
 
 from autograder.execution import outputs
 from autograder.submission.sanitize import TAGS
-from course.feedback.formulas import mathml
+from seqlab.mathml import mathml
 
 ATTRIBUTES = {"a": ["href", "title"], "abbr": ["title"], "ol": ["start"], "span": ["class"]}
 MARKS = "\ue000", "\ue001"  # around the number of a formula while the text is sanitized

@@ -24,7 +24,6 @@ from course.directory import CONFIG, Course, CourseError
 from course.feedback import failures, leak_check, markup, page, wording
 from course.feedback import marks as marks_module
 from course.feedback.exporter import FeedbackPage
-from course.feedback.formulas import mathml
 from course.feedback.mark_scheme import scheme
 from course.feedback.problems import outline
 from course.release import generate, leaks
@@ -34,6 +33,7 @@ from examples import build
 from examples.roster import CLASS
 from mistakes import assignments as catalogued
 from mistakes import catalogue
+from seqlab.mathml import mathml
 from tests.support.classroom import (
     Fake,
     Here,
