@@ -362,20 +362,100 @@ def asked(root, changes):
     return path
 
 
+def asked_for(work):
+    return bundle.functions(list(bundle.write_calls(work)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'write_functions(["double"], globals(), "template.py")',
+        'write_functions(["double"], globals(), path="template.py")',
+        'write_functions(functions=["double"], namespace=globals(), path="template.py")',
+        'write_functions(path="template.py", namespace=globals(), functions=("double",))',
+        'write_functions(["double"], globals(), Path("template.py"))',
+        'write_functions(["double"], globals(), str(Path("out", "template.py")))',
+        'write_functions(["double"], globals(), Path.cwd() / "out" / "template.py")',
+        'write_functions(["double"], globals(), os.path.join(folder, "template.py"))',
+        'write_functions(["double"], globals(), "/home/me/template.py")',
+        'name = "template.py"\nwrite_functions(["double"], globals(), Path("out") / name)',
+        'wanted = []\nwanted += ["double"]\nwrite_functions(wanted, globals(), "template.py")',
+        'if True:\n    turn_in.write_functions(["dou" + "ble"], globals(), "template.py")',
+    ],
+)
+def test_a_call_is_read_however_its_arguments_are_written(tmp_path, call):
+    work = bundle.Work.of(saved(tmp_path, written({}, own=[("demo", call)])))
+    assert asked_for(work) == {"template.py": ["double"]}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "write_functions([f.__name__ for f in (double,)], globals(), 'template.py')",
+        "write_functions(*arguments)",
+        "write_functions(['double'], globals(), input())",
+        "write_functions(['double'], globals(), f'template.{ending}')",
+        "names = ['a']\nnames = chosen()\nwrite_functions(names, globals(), 'template.py')",
+        "write_functions(['double'])",
+        "x = x\nwrite_functions(x, globals(), 'template.py')",
+        "write_functions(3, globals(), 'template.py')",
+        "write_functions(['double'], globals(), 3)",
+    ],
+)
+def test_a_call_that_only_running_it_would_tell_is_recognised(tmp_path, call):
+    work = bundle.Work.of(saved(tmp_path, written(SOLVED, own=[("demo", call)])))
+    assert [call.file for call in bundle.write_calls(work)] == [""]
+
+
+def test_a_call_that_cannot_be_read_is_told_with_what_to_write(tmp_path):
+    call = "write_functions(['double'], globals(), input())"
+    status, lines = told(saved(tmp_path, written(SOLVED, own=[("demo", call)])))
+    assert status == 1
+    assert found(lines, "wrong", "as texts, as in write_functions")
+
+
+@pytest.mark.parametrize(
+    ("double", "problem"),
+    [
+        ("raise SystemExit", "it ends Python when it is imported"),
+        ("print('\\xff', flush=True)", ""),
+        ("import time; time.sleep(99)", "it does not end within 3 s"),
+        ("1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_file_that_misbehaves_when_it_is_run_alone_is_told(
+    tmp_path, monkeypatch, double, problem
+):
+    monkeypatch.setattr(bundle, "ALONE_SECONDS", 3)
+    target = tmp_path / "template.py"
+    target.write_text(f"def double(x): return x\n{double}\n", "utf-8")
+    defined, why = bundle._defined(target)
+    assert problem in why
+    assert ("double" in defined) == (not problem)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
+    path = saved(tmp_path, executed(written(SOLVED)))
+    (tmp_path / "file").write_text("")
+    assert main(["bundle", str(path), "--to", str(tmp_path / "file" / "x")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot write to" in line
+
+
 OWN = {**SOLVED, "own": EXAMPLES.replace("'a', 'b', 'c'", "'x', 'y', 'z'")}
 
 
 def test_the_functions_asked_for_are_those_of_all_calls(tmp_path):
     work = bundle.Work.of(asked(tmp_path, {}))
-    assert bundle.functions(work) == {"template.py": ["double", "half"]}
+    assert asked_for(work) == {"template.py": ["double", "half"]}
 
 
 def test_the_gpt2_notebook_asks_for_ten_functions():
     work = bundle.Work.of(ROOT / "release" / "gpt2" / "gpt2.ipynb")
-    (wanted,) = bundle.functions(work).values()
+    (wanted,) = asked_for(work).values()
     assert (len(wanted), wanted[0], wanted[-1]) == (10, "softmax", "gpt2")
-    assert [cell.node.id for cell in bundle._examples(work)] == ["b-2-4-own"]
-    assert bundle.functions(bundle.Work.of(ROOT / "release/assignment5/assignment5.ipynb")) == {}
+    assert [cell.node.id for cell in bundle._example_cells(work)] == ["b-2-4-own"]
+    assert asked_for(bundle.Work.of(ROOT / "release/assignment5/assignment5.ipynb")) == {}
 
 
 def test_functions_and_examples_are_written_under_their_exact_names(tmp_path):
