@@ -3,6 +3,7 @@
 A check that fails raises an AssertionError that names the student's result and says what is wrong:
 
     >>> expect_close("softmax(x)", [[0.25, 0.75]], [[0.5, 0.5]], atol=1e-7)
+    Traceback (most recent call last):
     AssertionError: your softmax(x) at [0, 0]: 0.25, expected 0.5 (2 of 2 values differ)
 """
 
@@ -77,8 +78,8 @@ def expect_close(
 def rounding(kind: np.dtype, largest: float) -> float:
     """Return what rounding can leave in results of a type, the largest of which is ``largest``.
 
-        >>> rounding(np.dtype(np.float32), 100.0), rounding(np.dtype(np.float64), 100.0)
-        (0.002, 3.8e-12)
+        >>> [f"{rounding(np.dtype(kind), 100.0):.2g}" for kind in (np.float32, np.float64)]
+        ['0.002', '3.8e-12']
 
     float16 gets no more than float32: with 3 digits, wrong formulas pass for right ones.
     """

@@ -225,7 +225,7 @@ def _reader(weights: np.ndarray, labels: Sequence[str]) -> Any:
     """Return buttons for the tokens, and a table that follows the one pressed."""
     import ipywidgets as widgets
 
-    options = [(f"{plots._visible(label)}", i) for i, label in enumerate(labels)]
+    options = [(f"{plots.visible(label)}", i) for i, label in enumerate(labels)]
     reading = widgets.ToggleButtons(
         options=options,
         value=len(labels) - 1,
@@ -244,7 +244,7 @@ def _reader(weights: np.ndarray, labels: Sequence[str]) -> Any:
 
 def table(rows: np.ndarray, labels: Sequence[str], reading: int) -> str:
     """Return attention (n_heads, n) of one token as a table of HTML; hovering gives the number."""
-    names = [html.escape(plots._visible(label).replace(r"\$", "$")) for label in labels]
+    names = [html.escape(plots.visible(label).replace(r"\$", "$")) for label in labels]
     head = "".join(
         f"<th style='padding:2px 5px;font:12px monospace;"
         f"border-bottom:3px solid {'#c1440e' if i == reading else 'transparent'}'>{name}</th>"

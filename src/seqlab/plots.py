@@ -1,7 +1,7 @@
 """Pictures of what the notebooks' models do.
 
-Functions take numbers that the notebook has computed, draw, and return the figure (``columns``
-returns text). This module does not know how any of the numbers is computed.
+Functions take numbers that the notebook has computed, draw, and return the figure (``columns`` and
+``visible`` return text).
 """
 
 import itertools
@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
 
 COLORS = ("#c1440e", "#1f5fa8", "#3b7d3a", "#7a4b94", "#8a6d00")
 
@@ -23,31 +24,34 @@ def hidden_states(states: np.ndarray, text: str, title: str = "Hidden state over
     image = axes.imshow(
         states, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", interpolation="nearest"
     )
-    axes.set_xticks(range(n), [_visible(c) for c in text], family="monospace", fontsize=9)
+    axes.set_xticks(range(n), [visible(c) for c in text], family="monospace", fontsize=9)
     axes.set(title=title, xlabel="character just read", ylabel="hidden unit")
     figure.colorbar(image, ax=axes, label="value", pad=0.01)
     return figure
 
 
 def surprise(perplexities: Mapping[str, np.ndarray], text: str) -> Figure:
-    """Draw each model's perplexity at every character of ``text`` and its mean so far.
+    """Draw each model's perplexity at every character of ``text``, and the mean so far.
 
-    The mean is the geometric one, as in the definition of perplexity.
+    Args:
+        perplexities: by the model's name, one over the probability of each character (n,)
+        text: the n characters
     """
     figure, (local, running) = plt.subplots(
         2, 1, figsize=(12, 6), sharex=True, height_ratios=(3, 2), layout="constrained"
     )
     positions = np.arange(len(text))
-    for (name, given), color in zip(perplexities.items(), itertools.cycle(COLORS), strict=False):
-        values = np.asarray(given, dtype=np.float64)  # their product overflows float32
+    for (name, values), color in zip(perplexities.items(), itertools.cycle(COLORS), strict=False):
         local.plot(positions, values, "o-", ms=3, lw=1, color=color, label=name)
-        means = np.cumprod(values) ** (1 / (positions + 1))
+        means = running_means(values)
         running.plot(positions, means, lw=2, color=color, label=name)
-        running.annotate(f" {means[-1]:.1f}", (positions[-1], means[-1]), color=color, va="center")
+        if np.isfinite(means[-1]):
+            end = (positions[-1], means[-1])
+            running.annotate(f" {means[-1]:.1f}", end, color=color, va="center")
     local.set_yscale("log")
     local.set(title="How surprising is each character?", ylabel="1 / probability")
     running.set(ylabel="perplexity so far", xlabel="character to predict")
-    running.set_xticks(positions, [_visible(c) for c in text], family="monospace", fontsize=9)
+    running.set_xticks(positions, [visible(c) for c in text], family="monospace", fontsize=9)
     running.set_xlim(-1, len(text) + 2)
     for axes in (local, running):
         axes.grid(axis="y", alpha=0.3)
@@ -55,10 +59,25 @@ def surprise(perplexities: Mapping[str, np.ndarray], text: str) -> Figure:
     return figure
 
 
+def running_means(values: ArrayLike) -> np.ndarray:
+    """Return the geometric mean of the first 1, 2, ... values (n,), as perplexity is defined.
+
+    Logarithms are added up: the product of a bad model's values overflows.
+
+    Example:
+        >>> running_means([2.0, 8.0, 4.0]).round(6).tolist()
+        [2.0, 4.0, 4.0]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):  # a model may give 0, or no number
+        logs = np.log(np.asarray(values, dtype=np.float64))
+        means: np.ndarray = np.exp(np.cumsum(logs) / np.arange(1, len(logs) + 1))
+    return means
+
+
 def attention_maps(
     maps: np.ndarray, tokens: Sequence[str], title: str = "Who attends to whom"
 ) -> Figure:
-    """Draw one map per head: maps (n_heads, n, n), rows the reading token, columns the one read."""
+    """Draw one map per head: maps (n_heads, n, n), rows attend to columns."""
     n_columns = min(4, len(maps))
     n_rows = -(-len(maps) // n_columns)
     figure, grid = plt.subplots(
@@ -70,7 +89,7 @@ def attention_maps(
         squeeze=False,
         layout="constrained",
     )
-    labels = [_visible(token) for token in tokens]
+    labels = [visible(token) for token in tokens]
     for head, axes in enumerate(grid.flat):
         if head >= len(maps):
             axes.set_axis_off()
@@ -91,14 +110,14 @@ def activations(hidden: np.ndarray, tokens: Sequence[str], title: str) -> Figure
     figure, axes = plt.subplots(figsize=(12, 1.2 + 0.25 * len(tokens)), layout="constrained")
     values = np.ma.masked_equal(hidden, 0)
     image = axes.imshow(values, cmap="viridis_r", aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(tokens)), [_visible(token) for token in tokens], fontsize=8)
+    axes.set_yticks(range(len(tokens)), [visible(token) for token in tokens], fontsize=8)
     axes.set(title=title, xlabel="hidden unit", ylabel="token")
     figure.colorbar(image, ax=axes, label="value (white: 0)", pad=0.01)
     return figure
 
 
 def token_bars(panels: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Draw shares of tokens side by side, one panel a setting; all panels list the same tokens."""
+    """Draw shares of tokens, one panel for each setting; all panels list the same tokens."""
     names = list(dict.fromkeys(itertools.chain.from_iterable(panels.values())))
     figure, grid = plt.subplots(
         1,
@@ -121,7 +140,14 @@ def token_bars(panels: Mapping[str, Mapping[str, float]], title: str) -> Figure:
 
 
 def columns(texts: Mapping[str, str], width: int = 34) -> str:
-    """Return texts set side by side, each under its heading, lines wrapped at ``width``."""
+    """Return texts side by side, each under its heading, lines wrapped at ``width``.
+
+    Example:
+        >>> print(columns({"one": "a b", "two": "c"}, width=3))
+        one   two
+        ───   ───
+        a b   c
+    """
     blocks = []
     for heading, text in texts.items():
         lines = [heading, "─" * width]
@@ -132,6 +158,11 @@ def columns(texts: Mapping[str, str], width: int = 34) -> str:
     return "\n".join("   ".join(f"{part:<{width}}" for part in row).rstrip() for row in rows)
 
 
-def _visible(symbols: str) -> str:
-    """Return the symbols with blanks and line ends made visible, safe from mathtext."""
+def visible(symbols: str) -> str:
+    r"""Return symbols with blanks and line ends made visible, and no formula for matplotlib.
+
+    Example:
+        >>> visible("a $5\n")
+        'a␣\\$5↵'
+    """
     return symbols.replace(" ", "␣").replace("\n", "↵").replace("$", r"\$")
