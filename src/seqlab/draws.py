@@ -1,8 +1,9 @@
-"""Random numbers for tests, which whoever runs the tests can make his own.
+"""The random numbers that tests draw, which can be made different for every student.
 
-A test that draws its inputs from ``generator(seed)`` has the same inputs in every notebook, unless
-a key was set: then they depend on the key as well, and nobody without it knows them. This module
-does not know who sets keys.
+    >>> generator(1101).normal(size=3)
+
+is the same in every notebook until a key is set. From then on it depends on the key as well, and
+only those who know the key can predict it.
 """
 
 import numpy as np
@@ -11,11 +12,11 @@ _key: tuple[int, ...] = ()
 
 
 def generator(seed: int) -> np.random.Generator:
-    """Return a generator of random numbers: always the same for a seed and a key."""
+    """Return a random number generator, always the same for the same seed and key."""
     return np.random.default_rng([seed, *_key] if _key else seed)
 
 
 def use_key(key: bytes) -> None:
-    """Make all generators from now on depend on ``key``; an empty one is no key."""
+    """Make all generators from now on depend on ``key``; an empty key removes it."""
     global _key
     _key = tuple(key)

@@ -6,29 +6,27 @@ import doctest
 import nbformat
 import pytest
 
-from autograder import regions
+from autograder import cells, regions
 from course.directory import Course
-from hidden_tests import assignment5, recurrent, unchanged
+from hidden_tests import assignment5, gpt2, recurrent, unchanged
+from seqlab.names import names
 from tests.conftest import ROOT
 
 COURSE = Course(ROOT)
-MOST_LINES = 25
+ASSIGNMENTS = ("assignment5", "gpt2")
+MOST_LINES = 25  # that are not blank
 
 
-def test_cells(assignment):
+def code_cells(assignment):
     master = nbformat.read(COURSE.master(assignment), as_version=4)
-    return [
-        cell
-        for cell in master.cells
-        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade")
-    ]
+    return [cell for cell in master.cells if cell.cell_type == "code"]
 
 
-test_cells.__test__ = False
 CELLS = [
     pytest.param(cell.source, id=cell.id)
-    for assignment in ("assignment5",)
-    for cell in test_cells(assignment)
+    for assignment in ASSIGNMENTS
+    for cell in code_cells(assignment)
+    if cells.is_test(cell)
 ]
 
 
@@ -47,7 +45,8 @@ def unused_imports(source):
 @pytest.mark.parametrize("source", CELLS)
 def test_hidden_regions_fit_on_a_screen(source):
     hidden = regions.find(source, regions.HIDDEN_TESTS)
-    assert sum(region.text.count("\n") for region in hidden) <= MOST_LINES
+    lines = [line for region in hidden for line in region.text.splitlines() if line.strip()]
+    assert len(lines) <= MOST_LINES
 
 
 @pytest.mark.parametrize("source", CELLS)
@@ -59,7 +58,19 @@ def test_visible_parts_use_what_they_import_and_name_nothing_hidden(source):
     assert "fmt:" not in source
 
 
-@pytest.mark.parametrize("module", [assignment5, recurrent, unchanged])
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_tests_read_no_name_that_only_another_test_or_a_demonstration_defines(assignment):
+    everything = code_cells(assignment)
+    defined = set()
+    for cell in everything:
+        if not (cells.is_test(cell) or cells.is_demo(cell)):
+            defined |= names(cell.source).defined
+    for cell in filter(cells.is_test, everything):
+        for part in (cell.source, regions.without(cell.source, regions.HIDDEN_TESTS)):
+            assert names(part).at_once | names(part).later <= defined, cell.id
+
+
+@pytest.mark.parametrize("module", [assignment5, gpt2, recurrent, unchanged])
 def test_examples_in_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
 
