@@ -1,12 +1,9 @@
-"""Who computes results on many machines: the workers of a Dask cluster.
+"""Grade on many machines: send jobs to the workers of a Dask cluster.
 
-Bundles go there, bytes come back: a byte that says what follows, then a result or a reason. A
-task is named by its bundle's key, so equal work runs once, whoever asks for it; a worker that dies
-takes nothing with it but time. A bundle may be computed more than once that way, but whoever reads
-the results is the only one who publishes them.
-
-This module does not know what a bundle is of, nor who started the workers, nor what is done with
-results.
+A job goes out as bytes and its result comes back as bytes. A task is named by its job's key, so
+equal jobs are computed once, whoever asks. A worker that dies costs time and nothing else: another
+one gets its job. A job may therefore be computed twice; only the process that reads the results
+publishes them.
 """
 
 import contextlib
@@ -19,10 +16,10 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from distributed import CancelledError, Client, Future, get_worker
 from distributed.scheduler import KilledWorker
+from distributed.security import Security
 
 from autograder import job
 from autograder.execution import sandbox
@@ -32,125 +29,133 @@ from course.run.workers import Done
 from seqlab import data_files
 from seqlab.errors import DataError
 
-EACH = 3  # bundles on their way for each worker: one is computed, the next is there already
-RETRIES = 2  # of a bundle that a machine could not grade; another one may
-CONNECT_SECONDS = 10.0
-WORKER_SECONDS = 10.0  # for which a first worker is waited for
-LOOK_SECONDS = 10.0  # between two looks at how many workers there are
-GONE_SECONDS = 600.0  # for which a cluster may be without any worker in the middle of a run
-RESULT, REASON = b"=", b"!"  # the byte before what a task returns
+JOBS_PER_WORKER = 3  # one is computed, the next ones are there already
+RETRIES = 2  # on other machines, of a job that a machine could not grade
+CONNECT_SECONDS = 30.0
+FIRST_WORKER_SECONDS = 30.0
+POLL_SECONDS = 10.0  # between two counts of the workers
+NO_WORKER_SECONDS = 600.0  # how long a run waits when all workers have gone
+RESULT, REASON = b"=", b"!"  # the first byte of what a task returns
 DATA, CODE = "data", "autograder"
 
+# What a machine grades with: the version of each package, a hash of our code, a hash of the data.
+# A plain mapping, since it is also compared with machines that run another version of our classes.
 Profile = Mapping[str, str]
 
 
 class Cluster:
-    """The workers behind a scheduler's address, for as long as a run lasts.
+    """The workers behind a scheduler's address.
 
     Attributes:
-        address: the scheduler's, ``tcp://HOST:PORT``
-        data: the folder whose texts and weights the workers must have, too
-        sandbox: whether they must be able to run students' code in a sandbox
+        address: the scheduler's, ``tcp://HOST:PORT`` or ``tls://HOST:PORT``
+        data: the folder whose texts and weights every worker must have, too
+        sandbox: whether every worker must have a sandbox
     """
 
     def __init__(self, address: str, data: Path, sandbox: bool = True):
         self.address, self.data, self.sandbox = address, data, sandbox
 
     def run(self, jobs: Iterable[tuple[str, bytes]]) -> Iterator[Done]:
-        """Compute; closing the iterator cancels what is on its way.
+        """Yield a Done for each job, a key and its bytes; closing the iterator cancels the rest.
 
         Raises:
             CourseError: there is no scheduler, no worker, or one that would grade differently.
         """
-        source = iter(jobs)
-        first = next(source, None)
-        if first is None:  # all is known already: no cluster is needed
+        remaining = iter(jobs)
+        first = next(remaining, None)
+        if first is None:  # every result is known already: do without a cluster
             return
         wanted = profile(self.data)
         with contextlib.closing(_connect(self.address)) as client:
             _check(client, self.address, wanted, self.sandbox)
-            run = _Run(client, self.address, dict(wanted))
-            yield from run.results(itertools.chain([first], source))
+            run = _Run(client, self.address, wanted)
+            yield from run.results(itertools.chain([first], remaining))
 
 
 class _Run:
-    """One run on a cluster: what is on its way, and what has come back."""
+    """One run on a cluster: the jobs that are out, and those that have come back."""
 
-    def __init__(self, client: Client, address: str, wanted: dict[str, str]):
+    def __init__(self, client: Client, address: str, wanted: Profile):
         self._client, self._address, self._wanted = client, address, wanted
-        self._under_way: set[Future] = set()
-        self._finished: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        self._most, self._told = 0, False
-        self._looked = self._seen = time.monotonic()
+        self._pending: set[Future[bytes]] = set()
+        self._finished: queue.SimpleQueue[Future[bytes]] = queue.SimpleQueue()
+        self._capacity = 0  # how many jobs may be out at a time
+        self._last_count = self._last_worker = time.monotonic()
+        self._is_waiting = False
 
     def results(self, jobs: Iterator[tuple[str, bytes]]) -> Iterator[Done]:
-        """Yield a Done for each job; no more bundles than the workers need are on their way."""
-        self._look()
+        """Yield a Done for each job, sending out no more of them than the workers need."""
+        self._count_workers()
         try:
             while True:
                 for key, packed in itertools.islice(jobs, self._free()):
                     self._submit(key, packed)
-                if not self._under_way:
+                if not self._pending:
                     return
                 future = self._next()
                 yield _done(future, self._address)
-                self._under_way.discard(future)
+                self._pending.discard(future)
         finally:
             with contextlib.suppress(Exception):  # a scheduler that is gone has nothing to cancel
-                self._client.cancel(list(self._under_way))
+                self._client.cancel(list(self._pending))
 
     def _submit(self, key: str, packed: bytes) -> None:
         future = self._client.submit(
             grade_bytes, packed, self._wanted, key=f"grade-{key}", pure=True, retries=RETRIES
         )
-        self._under_way.add(future)
+        self._pending.add(future)
         future.add_done_callback(self._finished.put)
 
     def _free(self) -> int:
-        if time.monotonic() > self._looked + LOOK_SECONDS:
-            self._look()
-        return max(self._most - len(self._under_way), 0)
+        """Return how many more jobs may be sent out now."""
+        if time.monotonic() > self._last_count + POLL_SECONDS:
+            self._count_workers()
+        return max(self._capacity - len(self._pending), 0)
 
-    def _next(self) -> Future:
-        """Return the next future that is done; wait for workers if there are none left.
+    def _next(self) -> Future[bytes]:
+        """Wait for the next future that is done.
 
         Raises:
-            CourseError: none came back.
+            CourseError: the scheduler or all workers are gone.
         """
         while True:
             try:
-                return self._finished.get(timeout=LOOK_SECONDS)
+                return self._finished.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                self._look()
+                self._count_workers()
 
-    def _look(self) -> None:
-        """Count the workers: they may come and go during a run."""
+    def _count_workers(self) -> None:
+        """See how many jobs may be out: workers may come and go during a run.
+
+        Raises:
+            CourseError: the scheduler is gone, or all workers have been gone for too long.
+        """
         try:
             threads = sum(self._client.nthreads().values())
-        except Exception as error:  # Dask's, Tornado's and the system's
+        except Exception as error:  # Dask's, Tornado's or the system's
             raise _gone(self._address, error) from None
-        self._looked = time.monotonic()
+        self._last_count = time.monotonic()
         if threads:
-            self._most, self._seen = EACH * threads, self._looked
-        elif self._looked > self._seen + GONE_SECONDS:
+            self._capacity, self._last_worker = JOBS_PER_WORKER * threads, self._last_count
+        elif self._last_count > self._last_worker + NO_WORKER_SECONDS:
             raise CourseError(
                 f"all workers of {self._address} are gone: start some, then run the same command "
                 "again; what was graded is kept"
             )
-        elif not self._told:
+        elif not self._is_waiting:
             print("no worker is left: waiting for one", file=sys.stderr)
-        self._told = not threads
+        self._is_waiting = not threads
 
 
 def grade_bytes(packed: bytes, wanted: Profile) -> bytes:
-    """Grade a bundle; this is what a worker runs.
+    """Grade a job; this function runs on a worker.
 
     Raises:
-        RuntimeError: this machine cannot grade it, or would grade it differently.
+        RuntimeError: this machine cannot grade, or would grade differently.
     """
     quiet.quieten()
-    if differs := difference(wanted, profile(data_files.data_dir())):  # one that joined later
-        raise RuntimeError(f"worker {get_worker().address} {differs}")
+    if complaint := difference(wanted, profile(data_files.data_dir())):  # one that joined later
+        raise RuntimeError(f"worker {get_worker().address} {complaint}")
     done = workers.compute("", packed)
     if done.fatal:
         raise RuntimeError(f"worker {get_worker().address} cannot grade: {done.reason}")
@@ -158,16 +163,20 @@ def grade_bytes(packed: bytes, wanted: Profile) -> bytes:
 
 
 def profile(data: Path) -> dict[str, str]:
-    """Return what of a machine can change a result: versions, our own code, the data."""
+    """Return everything about this machine that can change a result."""
     sums = data / data_files.SUMS
-    hashed = hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else "unlisted"
-    return {**job.environment(), CODE: job.fingerprint(), DATA: hashed}
+    data_hash = hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else "unlisted"
+    return {**job.environment(), CODE: job.fingerprint(), DATA: data_hash}
 
 
-def difference(wanted: Profile, found: Profile) -> str:
-    """Return how a machine's profile differs, and what to do, as the end of a sentence."""
+def difference(wanted: Profile, actual: Profile) -> str:
+    """Return how a machine's profile differs and what to do, or an empty string.
+
+    >>> difference({"numpy": "2.1"}, {"numpy": "1.26"})
+    'has numpy 1.26, not 2.1: install the same lock file there'
+    """
     for name, version in wanted.items():
-        here = found.get(name, "none")
+        here = actual.get(name, "none")
         if here == version:
             continue
         if name == DATA:
@@ -178,12 +187,12 @@ def difference(wanted: Profile, found: Profile) -> str:
     return ""
 
 
-def inspect(wanted: Profile, need_sandbox: bool) -> str:
-    """Return what is wrong with this worker, as the end of a sentence; nothing if it may grade."""
+def inspect(wanted: Profile, needs_sandbox: bool) -> str:
+    """Return why this worker may not grade and what to do, or an empty string."""
     try:
-        if differs := difference(wanted, profile(data_files.data_dir())):
-            return differs
-        if need_sandbox:
+        if complaint := difference(wanted, profile(data_files.data_dir())):
+            return complaint
+        if needs_sandbox:
             sandbox.Sandbox(()).check()
     except DataError as error:
         return f"has no data ({error})"
@@ -193,16 +202,23 @@ def inspect(wanted: Profile, need_sandbox: bool) -> str:
 
 
 def _connect(address: str) -> Client:
-    """Return a client.
+    """Connect to a scheduler; certificates for ``tls://`` come from Dask's configuration.
 
     Raises:
-        CourseError: no scheduler answers.
+        CourseError: no scheduler answers there, or there are no certificates.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost, we say in one line
+    security = Security()
+    try:
+        tls = security.get_connection_args("client")["ssl_context"]
+    except OSError as error:
+        raise CourseError(f"Dask's certificates cannot be read: {error}") from None
+    if address.startswith("tls://") and tls is None:
+        raise CourseError(f"{address} needs certificates: set them as docs/scaling.md shows")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # we report losses in one line
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # versions are compared below
-            return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            warnings.simplefilter("ignore")  # about versions, which we compare ourselves
+            return Client(address, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise CourseError(
             f"no Dask scheduler answers at {address} ({_first_line(error)}): start one with "
@@ -210,14 +226,14 @@ def _connect(address: str) -> Client:
         ) from None
 
 
-def _check(client: Client, address: str, wanted: Profile, need_sandbox: bool) -> None:
-    """Look at every worker before any of them gets work.
+def _check(client: Client, address: str, wanted: Profile, needs_sandbox: bool) -> None:
+    """Inspect every worker before any of them gets a job.
 
     Raises:
-        CourseError: there is none, or one of them is not fit; the message names it.
+        CourseError: there is no worker, or one of them is not fit; the message names it.
     """
     try:
-        client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
     except TimeoutError:
         raise CourseError(
             f"the scheduler at {address} has no workers: start some with "
@@ -230,18 +246,23 @@ def _check(client: Client, address: str, wanted: Profile, need_sandbox: bool) ->
                 f"worker {worker} has {threads} threads: start it again with --nthreads 1 "
                 f"--nworkers {threads}"
             )
-    answers = client.run(inspect, dict(wanted), need_sandbox, on_error="return")
-    there = client.nthreads()
+    answers = client.run(inspect, wanted, needs_sandbox, on_error="return")
+    still_there = client.nthreads()
     for worker, answer in answers.items():
-        if isinstance(answer, ImportError):
-            answer = f"does not have the autograder ({answer}): install the same lock file there"
-        elif isinstance(answer, Exception):
-            answer = f"cannot be asked ({_first_line(answer)})" if worker in there else ""
-        if answer:
-            raise CourseError(f"worker {worker} {answer}")
+        if complaint := _complaint(answer, worker in still_there):
+            raise CourseError(f"worker {worker} {complaint}")
 
 
-def _done(future: Future, address: str) -> Done:
+def _complaint(answer: str | Exception, is_there: bool) -> str:
+    """Return what is wrong with a worker; one that has left meanwhile is no reason to stop."""
+    if isinstance(answer, ImportError):
+        return f"does not have the autograder ({answer}): install the same lock file there"
+    if isinstance(answer, Exception):
+        return f"cannot be asked ({_first_line(answer)})" if is_there else ""
+    return answer
+
+
+def _done(future: Future[bytes], address: str) -> Done:
     """Return what became of a task.
 
     Raises:
@@ -249,19 +270,23 @@ def _done(future: Future, address: str) -> Done:
     """
     key = str(future.key).removeprefix("grade-")
     try:
-        raw = future.result(timeout=GONE_SECONDS)  # its worker may have died meanwhile
+        raw = future.result(timeout=NO_WORKER_SECONDS)  # its worker may have died meanwhile
     except KilledWorker as error:
-        deaths = error.allowed_failures + 1
-        return Done(key, reason=f"{deaths} workers died over it, the last was {_name(error)}")
+        return Done(key, reason=_killed(error))
     except RuntimeError as error:
         return Done(key, reason=str(error), fatal=True)
     except (CancelledError, OSError) as error:  # the scheduler is gone, or was restarted
         raise _gone(address, error) from None
-    except Exception as error:  # a fault of the grader's: one row, not a stopped batch
+    except Exception as error:  # a fault of the autograder's: one row, not a stopped batch
         return Done(key, reason=f"the grader failed: {type(error).__name__}: {error}")
     if raw[:1] == RESULT:
         return Done(key, raw[1:])
     return Done(key, reason=raw[1:].decode(errors="replace"))
+
+
+def _killed(error: KilledWorker) -> str:
+    last = getattr(error.last_worker, "address", error.last_worker)
+    return f"{error.allowed_failures + 1} workers died over it, the last was {last}"
 
 
 def _gone(address: str, error: BaseException) -> CourseError:
@@ -269,10 +294,6 @@ def _gone(address: str, error: BaseException) -> CourseError:
         f"the scheduler at {address} went away ({_first_line(error)}): start it and its workers, "
         "then run the same command again; what was graded is kept"
     )
-
-
-def _name(error: KilledWorker) -> Any:
-    return getattr(error.last_worker, "address", error.last_worker)
 
 
 def _first_line(error: BaseException) -> str:
