@@ -183,14 +183,10 @@ def restore(notebook: NotebookNode, cells: Mapping[str, Mapping[str, Any]]) -> N
 
 def _mended(given: dict[str, Any]) -> tuple[NotebookNode, list[str]]:
     """Return the submission's notebook in the assignment's shape, and what had to be mended."""
-    submitted, expected = given["submitted"], f"{given['notebook']}.ipynb"
-    names = [name for name in submitted if name.endswith(".ipynb")]
-    name, reason = (expected, "") if expected in names else repair.choose(names, expected)
-    if name is None:
-        raise repair.Unreadable(reason)
-    notebook, mended = repair.read(base64.b64decode(submitted[name]))
-    repaired = repair.repair(notebook, nbformat.reads(given["template"], as_version=4))
-    return repaired.notebook, [*filter(None, [reason]), *mended, *repaired.reasons]
+    template = nbformat.reads(given["template"], as_version=4)
+    expected = f"{given['notebook']}.ipynb"
+    repaired = repair.repair_submission(_bytes(given["submitted"]), expected, template)
+    return repaired.notebook, list(repaired.reasons)
 
 
 def _result(

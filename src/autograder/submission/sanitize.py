@@ -1,13 +1,10 @@
-"""Pages that show submissions without running anything of them.
+"""Take out of a submission what a page that shows it would run.
 
 nbgrader's templates for feedback and for formgrader put markdown and raw cells into the page as
-they are; an assistant's browser would run what a student put there, with the assistant's rights.
-Here raw cells become text, and metadata that templates write into a page is dropped, while a
-submission is graded. Which tags markdown may have stands here, too; it is rendered and cleaned by
-``course.feedback.markup``, which ``nbgrader_config.py`` names as the filter.
-
-This module does not know how outputs are cleaned (autograder.execution.outputs), nor what a page
-is for.
+they are; a TA's browser would run what a student put there, with the TA's rights. While a
+submission is graded, raw cells become text, and metadata that templates write into a page is
+dropped. Outputs are cleaned by ``autograder.execution.outputs``; markdown is rendered and cleaned
+by ``course.feedback.markup``, with the tags below.
 """
 
 import re
@@ -15,66 +12,28 @@ from collections.abc import Collection
 
 from nbformat import NotebookNode
 
-# What sets text and runs nothing. A picture is not in it: one from elsewhere tells who reads.
-TAGS = [
-    "p",
-    "br",
-    "hr",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "ul",
-    "ol",
-    "li",
-    "dl",
-    "dt",
-    "dd",
-    "a",
-    "em",
-    "strong",
-    "i",
-    "b",
-    "u",
-    "s",
-    "del",
-    "sub",
-    "sup",
-    "code",
-    "pre",
-    "kbd",
-    "blockquote",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "abbr",
-    "span",
-    "div",
-    "q",
-    "small",
-    "mark",
-]
+# What sets text and runs nothing. Pictures are left out: one from elsewhere tells who reads.
+TAG_NAMES = (
+    "p br hr h1 h2 h3 h4 h5 h6 ul ol li dl dt dd a em strong i b u s del sub sup code pre kbd "
+    "blockquote table thead tbody tr th td abbr span div q small mark"
+)
+TAGS = TAG_NAMES.split()
 KEPT = ("kernelspec", "autograder")  # of a notebook's metadata
 
 
-def harmless(notebook: NotebookNode, given: Collection[str]) -> None:
-    """Take out of a notebook what templates would write into a page as it is.
+def harmless(notebook: NotebookNode, released: Collection[str]) -> None:
+    """Take out of a notebook what templates would write into a page unchecked.
 
     Args:
         notebook: a submission, changed in place
-        given: ids of the cells whose metadata is the course's own
+        released: ids of the cells whose metadata is the course's own
     """
     notebook.metadata = NotebookNode(
         {name: part for name, part in notebook.metadata.items() if name in KEPT}
     )
     notebook.metadata["language_info"] = NotebookNode(name="python")
     for cell in notebook.cells:
-        if cell.id not in given:
+        if cell.id not in released:
             cell.metadata = NotebookNode()
         if cell.cell_type == "raw":
             cell.cell_type, cell.source = "markdown", _fenced(cell.source)

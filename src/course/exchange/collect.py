@@ -24,8 +24,10 @@ from nbgrader.utils import parse_utc
 
 from autograder import status
 from autograder.assignment import Assignment
-from autograder.submission import intake, repair
+from autograder.submission import intake
+from autograder.submission.choose_notebook import choose_notebook
 from autograder.submission.intake import SubmissionRefused
+from autograder.submission.reasons import Unreadable
 from course.directory import Course
 from course.exchange import template_py
 from course.run import atomic, status_files
@@ -158,16 +160,28 @@ class Collector:
         if template_py.is_to_assemble(self.assignment.turn_in, files):
             return files
         expected = f"{self.assignment.name}.ipynb"
-        notebooks = [name for name in files if name.lower().endswith(".ipynb")]
-        name, reason = repair.choose(notebooks, expected)
-        if not notebooks:
+        try:
+            choice = choose_notebook(files, expected)
+        except Unreadable as error:
+            return self._unchosen(files, str(error), submission)
+        if choice.reason:
+            submission.notes.append(choice.reason)
+        others = {name: part for name, part in files.items() if name != choice.name}
+        return {expected: files[choice.name]} | others
+
+    def _unchosen(
+        self, files: dict[str, bytes], why: str, submission: IncomingSubmission
+    ) -> dict[str, bytes]:
+        """Keep several notebooks for a person to choose from; refuse none.
+
+        Raises:
+            SubmissionRefused: there is no notebook.
+        """
+        if not any(name.lower().endswith(".ipynb") for name in files):
             present = ", ".join(sorted(submission.files)[:3])
-            raise SubmissionRefused(f"{reason}, and there is {present}" if present else reason)
-        if reason:
-            submission.notes.append(reason)
-        if name is None or name == expected:
-            return files
-        return {expected: files[name]} | {n: part for n, part in files.items() if n != name}
+            raise SubmissionRefused(f"{why}, and there is {present}" if present else why)
+        submission.notes.append(why)
+        return files
 
     def _with_notebook(
         self, files: dict[str, bytes], submission: IncomingSubmission

@@ -18,7 +18,7 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from traitlets import Bool, Enum, Unicode
 
-from autograder.submission import intake, reader, repair
+from autograder.submission import intake, repair
 from course.directory import Course
 from course.feedback import leak_check
 from course.feedback.leak_check import PageRefused, Secret
@@ -155,17 +155,13 @@ def outputs_of(
     folder = root / "submitted" / about["student"] / about["assignment"]
     try:
         files = intake.read_folder(folder)
-        names = [name for name in files if name.endswith(".ipynb")]
-        expected = f"{about['notebook']}.ipynb"
-        name = expected if expected in names else repair.choose(names, expected)[0]
-        notebook, _ = reader.read(files[name or expected])
-        mended = repair.repair(notebook, shape).notebook
+        repaired = repair.repair_submission(files, f"{about['notebook']}.ipynb", shape)
     except (intake.SubmissionRefused, repair.Unreadable, OSError, KeyError):
         return {}
     sources = {cell.id: cell.source for cell in graded.cells}
     return {
         cell.id: cell.get("outputs", [])
-        for cell in mended.cells
+        for cell in repaired.notebook.cells
         if cell.cell_type == "code" and sources.get(cell.id) == cell.source
     }
 

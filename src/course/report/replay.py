@@ -22,7 +22,7 @@ from autograder.diagnosis import compare
 from autograder.execution.client import KernelError
 from autograder.execution.pool import shared_pool
 from autograder.submission.intake import SubmissionRefused
-from autograder.submission.repair import Unreadable
+from autograder.submission.reasons import Unreadable
 from course.directory import Course, CourseError
 from course.run import batch, workers
 

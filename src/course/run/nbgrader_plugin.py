@@ -59,11 +59,10 @@ class Mending(NotebookExporter):
             output, resources = super().from_filename(filename, resources=resources, **kw)
             return output, resources
         raw = intake.read_folder(path.parent)
-        notebook, read = repair.read(raw[path.name])
         shape = template(course.root, about["assignment"], about["notebook"])
-        repaired = repair.repair(notebook, shape)
+        repaired = repair.repair_submission({path.name: raw[path.name]}, path.name, shape)
         sanitize.harmless(repaired.notebook, {cell.id for cell in shape.cells})
-        reasons = (*read, *repaired.reasons)
+        reasons = repaired.reasons
         word = "repaired" if reasons else "graded"
         status.mark(repaired.notebook, status.Status(word, reasons))
         resources = {**(resources or {}), "metadata": {"name": path.stem, "path": str(path.parent)}}

@@ -1,0 +1,201 @@
+"""Separate cells that a student merged, and join cells that a student split."""
+
+from copy import deepcopy
+
+from nbformat import NotebookNode
+
+from autograder.submission.cell_text import bare, defined_names, parsed_names
+from autograder.submission.matching import Kind, Matching, SubmittedCell, TemplateCell
+
+TELLING = 20  # characters of a template cell that do not come together by chance
+PARTS = 8  # cells that a split one is put together from
+
+Found = tuple[int, int, TemplateCell]  # where the template's text begins and ends in a cell
+
+
+# Merged with the template's cells
+
+
+def separate_merged(matching: Matching) -> None:
+    """Separate cells that were merged with the template's, which are known by their text.
+
+    What stood before, between and behind them is left as cells that other steps recognise.
+    """
+    unmatched = matching.unmatched()
+    places = {target.place for target in unmatched}
+    telling = [t for t in unmatched if not t.is_asked_for and len(bare(t.source)) >= TELLING]
+    separated: list[SubmittedCell] = []
+    for cell in matching.submitted:
+        found = _found_inside(cell, _searched(cell, telling, places))
+        separated += _pieces(cell, found) if found else [cell]
+        for _, _, target in found:
+            matching.reasons.add(_separated(cell, target), target.name)
+        telling = [t for t in telling if all(t is not target for _, _, target in found)]
+    matching.submitted = separated
+
+
+def _searched(
+    cell: SubmittedCell, telling: list[TemplateCell], places: set[int]
+) -> list[TemplateCell]:
+    """Return which of the template's texts may stand in a cell, beside or around its own."""
+    own = cell.match
+    if own is None:
+        return telling
+    if cell.is_unchanged(own):
+        return []
+    others = [target for target in telling if target is not own]
+    is_beside = bool(places & {own.place - 1, own.place + 1})
+    return [*others, own] if own.is_locked or (is_beside and not own.is_asked_for) else others
+
+
+def _separated(cell: SubmittedCell, target: TemplateCell) -> str:
+    if target is cell.match and target.is_locked:
+        return "restored locked cells, and kept what had been added to them beside them"
+    return "separated cells that had been merged"
+
+
+def _found_inside(cell: SubmittedCell, targets: list[TemplateCell]) -> list[Found]:
+    """Return where whole texts of the template's cells stand in a cell, in order."""
+    text = _lines(cell.source)
+    starts = sorted((text.find(_lines(t.source)), t.place, t) for t in targets)
+    found: list[Found] = []
+    for start, _, target in starts:
+        end = start + len(_lines(target.source)) - 1  # the last line break begins the next text
+        if start >= (found[-1][1] if found else 0):
+            found.append((start, end, target))
+    return found
+
+
+def _lines(source: str) -> str:
+    return f"\n{bare(source)}\n"
+
+
+def _pieces(cell: SubmittedCell, found: list[Found]) -> list[SubmittedCell]:
+    """Return a cell cut at the texts that were found in it."""
+    text, end = _lines(cell.source), 0
+    pieces: list[SubmittedCell] = []
+    for start, stop, target in found:
+        pieces += [_piece(cell, text[end:start]), SubmittedCell(deepcopy(target.node), target)]
+        end = stop
+    pieces = [p for p in [*pieces, _piece(cell, text[end:])] if p.source.strip()]
+    own = cell.match
+    if own and not own.is_locked and all(piece.match is not own for piece in pieces):
+        _leave_to_one(pieces, own)
+    return pieces
+
+
+def _piece(cell: SubmittedCell, source: str) -> SubmittedCell:
+    node = deepcopy(cell.node)
+    node["id"], node["metadata"], node["source"] = "piece", NotebookNode(), source.strip("\n")
+    return SubmittedCell(node, follows=cell.follows)
+
+
+def _leave_to_one(pieces: list[SubmittedCell], own: TemplateCell) -> None:
+    """Leave the cell to the first piece behind all that precedes it in the template."""
+    before = [i for i, p in enumerate(pieces) if p.match and p.match.place < own.place]
+    behind = pieces[max(before, default=-1) + 1 :]
+    free = [p for p in behind if not p.match] or [p for p in pieces if not p.match]
+    if free:
+        follows = free[0].follows
+        free[0].become(own)
+        free[0].follows = follows
+
+
+# Merged with each other
+
+
+def place_merged_solutions(matching: Matching) -> None:
+    """Find solutions whose code stands in another cell of the template.
+
+    Their own cell must not come back as handed out: it would undo the student's function.
+    """
+    for target in matching.unmatched(Kind.SOLUTION):
+        holders = [c for c in matching.submitted if target.unique_names and _holds(c, target)]
+        if len(holders) != 1:
+            continue
+        (holder,) = holders
+        if holder.match is None or holder.match.is_locked:
+            _move_out(matching, holder, target)
+        else:
+            _leave_in_first(matching, holder, holder.match, target)
+
+
+def _holds(cell: SubmittedCell, target: TemplateCell) -> bool:
+    """Return whether another of the template's cells has been given a solution's code."""
+    own = cell.match
+    if not own or own.node.cell_type != "code" or cell.is_unchanged(own):
+        return False
+    return target.unique_names <= defined_names(cell.source)
+
+
+def _move_out(matching: Matching, holder: SubmittedCell, target: TemplateCell) -> None:
+    """Move a solution's code from a locked cell to the cell that it belongs in."""
+    added = SubmittedCell(deepcopy(target.node), target)
+    added.node["source"] = holder.source
+    if holder.match:
+        holder.node["source"] = holder.match.source
+    matching.submitted.insert(matching.submitted.index(holder), added)
+    matching.reasons.add("moved code out of locked cells", target.name)
+
+
+def _leave_in_first(
+    matching: Matching, holder: SubmittedCell, own: TemplateCell, target: TemplateCell
+) -> None:
+    """Leave the code of two solutions in the first of their cells, and say so in the second."""
+    added = SubmittedCell(deepcopy(target.node), target)
+    is_behind = own.place < target.place
+    first, second = (holder, added) if is_behind else (added, holder)
+    name = own.name if is_behind else target.name
+    matching.submitted.insert(matching.submitted.index(holder) + is_behind, added)
+    first.node["source"] = holder.source
+    second.node["source"] = f"# The code of this cell stands in the cell {name}."
+    matching.reasons.add(
+        f"left the code of two cells in the first, {name}, and the second empty",
+        target.name if is_behind else own.name,
+    )
+
+
+# Split
+
+
+def join_split(arranged: list[SubmittedCell], matching: Matching) -> None:
+    """Join the parts of split solutions, which alone define nothing or do not parse."""
+    for cell in [c for c in arranged if c.match and c.match.kind is Kind.SOLUTION]:
+        while cell.match and (window := _window(arranged, cell, cell.match)):
+            cell.node["source"] = _joined(arranged[window])
+            arranged[window] = [cell]
+            matching.reasons.add("joined cells that had been split", cell.match.name)
+
+
+def _window(
+    arranged: list[SubmittedCell], cell: SubmittedCell, target: TemplateCell
+) -> slice | None:
+    """Return which cells, as few as possible, make a solution whole that is not."""
+    at = arranged.index(cell)
+    first = at - _loose(arranged[max(0, at - PARTS) : at][::-1])
+    last = at + 1 + _loose(arranged[at + 1 : at + 1 + PARTS])
+    if _is_whole([cell], target):
+        rest = arranged[at + 1 : last][:1]  # the end of a function, left alone by a split
+        is_rest = bool(rest) and parsed_names(rest[0].source) is None
+        first, last = at, at + 1 + is_rest
+    for more in range(1, last - first):
+        for start in range(at, at - more - 1, -1):  # rather what follows than what precedes
+            end = start + more + 1
+            if first <= start and end <= last and _is_whole(arranged[start:end], target):
+                return slice(start, end)
+    return None
+
+
+def _loose(some: list[SubmittedCell]) -> int:
+    """Return how many of the first cells are code that is none of the template's."""
+    ends = (i for i, c in enumerate(some) if c.match or c.node.cell_type != "code")
+    return next(ends, len(some))
+
+
+def _is_whole(some: list[SubmittedCell], target: TemplateCell) -> bool:
+    names = parsed_names(_joined(some))
+    return names is not None and target.names <= names
+
+
+def _joined(some: list[SubmittedCell]) -> str:
+    return "\n".join(cell.source for cell in some)
