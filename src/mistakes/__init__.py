@@ -1,8 +1,7 @@
-"""The catalogue: for every graded function what students get wrong, and many right answers.
+"""The catalogue: for every graded function, what students get wrong, and many right answers.
 
-It tests the tests (``course mutation``), explains failures in feedback, and fills examples. It is
-staff's: nothing of it may be readable where a student's code runs. It does not know how a cell is
-run or marked.
+It tests the tests (``course mutation``), explains failures in feedback, and supplies the example
+class. Only staff have it: nothing of it may be readable where a student's code runs.
 """
 
 import importlib
@@ -15,10 +14,15 @@ from mistakes.entries import Cell, EditError, HeldBack, Mistake, Right
 
 @cache
 def catalogue(assignment: str) -> tuple[Cell, ...]:
-    """Return the cells of an assignment's catalogue, in the order of their modules' names.
+    """Return an assignment's catalogue: the ``CELL`` of each module in ``mistakes.ASSIGNMENT``.
 
-    Every module of ``mistakes.ASSIGNMENT`` has a ``CELL``. An assignment without a package has an
-    empty catalogue.
+    They come in the order of the modules' names. An assignment without such a package has an empty
+    catalogue.
+
+    >>> catalogue("assignment5")[0].functions
+    ('sample_text_RNN',)
+    >>> catalogue("no-such-assignment")
+    ()
     """
     try:
         package = importlib.import_module(f"mistakes.{assignment}")

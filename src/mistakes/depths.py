@@ -1,7 +1,10 @@
-"""Transformers with fewer layers, to find the first one that goes wrong.
+"""Calls of a Transformer with fewer layers, to find the first layer that goes wrong.
 
-Each function takes the arguments of a call and yields those of the same call with 0, 1, 2, ... of
-its layers at work. This module does not know what a layer does.
+Each function takes the arguments of a call and yields those of the same call with the first 0, 1,
+2, ... layers at work:
+
+>>> [args[3] for args, _ in fewer_blocks([[7], "wte", "wpe", ["block"], "ln_f", 2], {})]
+[[], ['block']]
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +16,7 @@ Arguments = tuple[list[Any], dict[str, Any]]
 
 
 def fewer_blocks(args: list[Any], kwargs: dict[str, Any]) -> Iterator[Arguments]:
-    """Cut the list of blocks: ``gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads)``."""
+    """Shorten the list of blocks of ``gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads)``."""
     blocks = kwargs["blocks"] if "blocks" in kwargs else args[3]
     for n in range(len(blocks) + 1):
         if "blocks" in kwargs:
@@ -23,7 +26,7 @@ def fewer_blocks(args: list[Any], kwargs: dict[str, Any]) -> Iterator[Arguments]
 
 
 def silent_layers(args: list[Any], kwargs: dict[str, Any]) -> Iterator[Arguments]:
-    """Let later layers add nothing: ``transformer(tokens, params)``, whose depth is fixed."""
+    """Let later layers of ``transformer(tokens, params)``, which always has four, add nothing."""
     params = kwargs["params"] if "params" in kwargs else args[1]
     layers = sorted({int(name.split(".")[1]) for name in params if name.startswith("layers.")})
     for n in range(len(layers) + 1):
@@ -39,6 +42,7 @@ def silent_layers(args: list[Any], kwargs: dict[str, Any]) -> Iterator[Arguments
 
 
 def _writes(name: str) -> bool:
+    """Return whether a weight is the last one of a part, whose output goes to the stream."""
     return name.endswith(("attention.wo.weight", "feed_forward.2.weight"))
 
 

@@ -1,22 +1,24 @@
-"""What an entry of the catalogue is: a mistake, a right answer, or one kept back to measure with.
+r"""The entries of the catalogue: mistakes, right answers, and wrong ones held back to measure with.
 
-This module does not know how a cell is run, nor what any function should return.
+>>> wrong = Mistake("no-sign", "", "", "", ("t",), edits=(("return -x", "return x"),))
+>>> Cell("s", ("negate",), "def negate(x):\n    return -x").code(wrong)
+'def negate(x):\n    return x'
 """
 
 from dataclasses import dataclass, field
 
 
 class EditError(ValueError):
-    """An edit's old text does not stand exactly once in the code that it is to change."""
+    """An edit does not fit: the text to replace does not occur exactly once."""
 
 
 @dataclass(frozen=True)
 class Right:
-    """A right answer in a style of its own; it must get full marks.
+    """A right answer in a particular style; it must get full marks.
 
     Attributes:
         name: unique in its cell
-        about: what its style is, in a few words
+        about: the style, in a few words
         code: the whole cell
     """
 
@@ -32,12 +34,12 @@ class Mistake:
     Attributes:
         name: unique in the assignment: the function or its abbreviation, then the mistake
         about: what is wrong, for staff
-        nudge: one sentence that says where to look and not what to do
-        hint: what a teacher would say to somebody whose output equals this one's
-        fails: the test cells that must notice; all others must pass
-        edits: pairs of old and new text, each old one standing exactly once in the right answer
-        code: the whole cell instead, where edits would be as long
-        cheat: it looks right to somebody who only reads the printed output
+        nudge: one sentence that says where to look, but not what to do
+        hint: what a teacher would say to a student whose function returns the same
+        fails: the test cells that must fail; all others must pass
+        edits: pairs of old and new text; each old text occurs exactly once in the right answer
+        code: the whole cell instead, where edits would be just as long
+        cheat: whether it looks right to somebody who only reads the printed output
     """
 
     name: str
@@ -52,12 +54,12 @@ class Mistake:
 
 @dataclass(frozen=True)
 class HeldBack:
-    """A wrong answer that diagnosis never sees, to measure how often it names the right reason.
+    """A wrong answer that diagnoses never use, to measure how often they name the right reason.
 
     Attributes:
         name: unique in its cell
-        reasons: names of mistakes of which any would be right; none where no hint would be
-        code: the whole cell, written in another style than the mistake that it repeats
+        reasons: the names of mistakes any of which is a right diagnosis; none if no hint would be
+        code: the whole cell, in another style than the mistake that it repeats
     """
 
     name: str
@@ -72,11 +74,11 @@ class Cell:
     Attributes:
         id: the cell's id in the master
         functions: the graded functions that it defines
-        right: a right answer, which mistakes are edits of
-        rights: more of them
+        right: the right answer that mistakes are edits of
+        rights: other right answers
         mistakes: what students get wrong
-        held_back: wrong answers that only measure
-        where: where to read on, for students: a problem, a formula
+        held_back: wrong answers to measure diagnoses with
+        where: where students can read more: a problem, a formula
     """
 
     id: str
@@ -91,13 +93,13 @@ class Cell:
         """Return the whole cell with a mistake in it.
 
         Raises:
-            EditError: the text to replace does not stand exactly once in the right answer.
+            EditError: the text to replace does not occur exactly once in the right answer.
         """
         if mistake.code:
             return mistake.code
         code = self.right
         for old, new in mistake.edits:
             if code.count(old) != 1:
-                raise EditError(f"{mistake.name}: {old!r} stands {code.count(old)} times, not once")
+                raise EditError(f"{mistake.name}: {old!r} occurs {code.count(old)} times, not once")
             code = code.replace(old, new)
         return code

@@ -1,1 +1,1 @@
-"""The catalogue of assignment5, a module a solution cell."""
+"""The catalogue of assignment 5: one module per solution cell."""

@@ -6,7 +6,7 @@ from mistakes.entries import Cell, HeldBack, Mistake, Right
 _WRITER = Writer(
     function="sample_text_RNN",
     short="rnn",
-    given="weights_RNN",
+    loaded="weights_RNN",
     letters="abc",
     certain="p1-2-test",
     counts="p1-2-test-counts",

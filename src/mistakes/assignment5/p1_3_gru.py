@@ -6,7 +6,7 @@ from mistakes.entries import Cell, HeldBack, Mistake, Right
 _WRITER = Writer(
     function="sample_text_GRU",
     short="gru",
-    given="weights_GRU",
+    loaded="weights_GRU",
     letters="eto",
     certain="p1-3-test",
     counts="p1-3-test-counts",

@@ -158,7 +158,7 @@ def numbers(text):
         ),
         Right(
             "float32",
-            "single precision throughout, a generator of log-probabilities",
+            "single precision down to the sum, a generator of scores, Python's float in the end",
             """\
 def perplexity_RNN(weights, text, m):
     w = [np.asarray(weight, dtype=np.float32) for weight in weights]
@@ -197,7 +197,7 @@ def average(scores, text, m):
         np.log(np.exp(y - y.max()).sum()) - (y[target] - y.max())
         for y, target in zip(scores(ids[:-1]), ids[1:])
     ]
-    return np.exp(np.mean(surprises[m - 1 :]))
+    return float(np.exp(sum(surprises[m - 1 :]) / (len(text) - m)))
 """,
         ),
         Right(

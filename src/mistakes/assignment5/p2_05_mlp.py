@@ -59,6 +59,18 @@ def mlp(x, params, layer_prefix="layers.0"):
 """,
         ),
         Right(
+            "float32 inside",
+            "single precision inside, double outside",
+            """\
+def mlp(x, params, layer_prefix="layers.0"):
+    names = [f"{layer_prefix}.feed_forward.{i}.weight" for i in (0, 2)]
+    w1, w2 = (params[name].T.astype(np.float32) for name in names)
+    output = np.zeros(np.shape(x))
+    output += relu(np.asarray(x, np.float32) @ w1) @ w2
+    return output
+""",
+        ),
+        Right(
             "columns",
             "tokens as columns, absolute values",
             """\

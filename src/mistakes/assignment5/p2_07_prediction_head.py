@@ -53,6 +53,16 @@ def prediction_head(x, params):
 """,
         ),
         Right(
+            "float32 inside",
+            "the product in single precision, the sum in double",
+            """\
+def prediction_head(x, params):
+    w = params["fc_out.weight"].astype(np.float32)
+    product = np.asarray(x).astype(np.float32) @ w.T
+    return product + params["fc_out.bias"].astype(np.float64)
+""",
+        ),
+        Right(
             "wider",
             "the bias as the weight of a column of ones",
             """\

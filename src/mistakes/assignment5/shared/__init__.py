@@ -1,1 +1,1 @@
-"""What several cells of assignment5 have in common."""
+"""Parts of the catalogue that several cells of assignment 5 share."""

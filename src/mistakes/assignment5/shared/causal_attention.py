@@ -1,8 +1,7 @@
-"""Right answers for assignment 5's attention, and wrong ones kept back to measure with.
+"""Right answers for assignment 5's attention, and wrong ones held back to measure diagnoses with.
 
-They stand beside the catalogue because each module in there is a cell of its own; the mistakes and
-the tests that they fail are in ``mistakes.assignment5.p2_03_multi_head_attention``. This module
-does not know the tests.
+The mistakes, and the tests that they fail, are in
+``mistakes.assignment5.p2_03_multi_head_attention``.
 """
 
 from mistakes.entries import HeldBack, Right

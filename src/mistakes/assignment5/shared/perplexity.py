@@ -1,7 +1,7 @@
-"""Mistakes in the perplexity of any recurrent network: what is summed, divided, read and refused.
+"""What can go wrong in the perplexity of a recurrent network: sums, means, reading, refusing.
 
-Each is an edit of a right answer that contains ``LOOP``, ``PROBABILITIES`` and
-``SYMBOLS_CHECKED``. This module does not know what a step of the networks computes.
+Each mistake is an edit of a right answer that contains ``LOOP``, ``PROBABILITIES`` and
+``SYMBOLS_CHECKED``; what a step of the network computes is that answer's own.
 """
 
 from mistakes.entries import Mistake
@@ -22,7 +22,7 @@ SYMBOLS_CHECKED = """\
     if unknown:
         raise ValueError(f"not in the vocabulary: {unknown}")
 """
-# what answers that are held back are made of, in a style of its own
+# Held-back answers are made of this, which is written in another style.
 OTHER = """\
 def numbers(text):
     for char in text:
@@ -61,7 +61,7 @@ def chosen(y, ids):
 
 
 def mistakes(both: tuple[str, ...], symbols: str) -> tuple[Mistake, ...]:
-    """Return what can go wrong with both networks at once.
+    """Return the mistakes that concern both networks.
 
     Args:
         both: the tests of the two perplexities
@@ -76,14 +76,14 @@ def _reading(new: str) -> tuple[tuple[str, str], ...]:
 
 
 def _means(both: tuple[str, ...]) -> tuple[Mistake, ...]:
-    """How the sum becomes a perplexity."""
+    """Return mistakes in the way from the sum to the perplexity."""
     return (
         Mistake(
             "ppl-no-root",
             about="one over the product, without the root",
-            nudge="Should a text twice as long have another perplexity?",
+            nudge="Should the perplexity grow with the length of the text?",
             hint="Your result grows with the length of the text: it is one over the product of the "
-            "probabilities. Divide the sum of the logarithms by their number before you go back.",
+            "probabilities. Divide the sum of the logarithms by their number, then exponentiate.",
             edits=(("np.exp(total / (len(ids) - m))", "np.exp(total)"),),
             fails=both,
         ),
@@ -126,27 +126,26 @@ def _means(both: tuple[str, ...]) -> tuple[Mistake, ...]:
         Mistake(
             "ppl-logarithm",
             about="the logarithm of the perplexity",
-            nudge="Which perplexity should a model have that knows nothing?",
-            hint="You return the logarithm of the perplexity. Go back at the end: exponentiate "
-            "the mean.",
+            nudge="What is the perplexity of a model that knows nothing?",
+            hint="You return the logarithm of the perplexity. Exponentiate the mean at the end.",
             edits=(("np.exp(total / (len(ids) - m))", "total / (len(ids) - m)"),),
             fails=both,
         ),
         Mistake(
             "ppl-two-bases",
-            about="logarithms to base 2, and back with e",
-            nudge="Does the way back fit the logarithm that you took?",
-            hint="You take logarithms to base 2 and go back with e to the power. Use the same "
-            "base both ways.",
+            about="logarithms to base 2, undone with powers of e",
+            nudge="Do your logarithm and your exponential have the same base?",
+            hint="You take logarithms to base 2 and undo them with powers of e. Use the same base "
+            "for both.",
             edits=(("log_softmax(y)[ids[t + 1]]", "log_softmax(y)[ids[t + 1]] / np.log(2)"),),
             fails=both,
         ),
         Mistake(
             "ppl-back-with-2",
-            about="natural logarithms, and back with 2",
-            nudge="Does the way back fit the logarithm that you took?",
-            hint="You take natural logarithms and go back with 2 to the power. Use the same base "
-            "both ways.",
+            about="natural logarithms, undone with powers of 2",
+            nudge="Do your logarithm and your exponential have the same base?",
+            hint="You take natural logarithms and undo them with powers of 2. Use the same base "
+            "for both.",
             edits=(("np.exp(total / (len(ids) - m))", "2 ** (total / (len(ids) - m))"),),
             fails=both,
         ),
@@ -162,8 +161,8 @@ def _means(both: tuple[str, ...]) -> tuple[Mistake, ...]:
         Mistake(
             "ppl-product",
             about="the product of the probabilities, without logarithms",
-            nudge="Print the product of your probabilities on a long text.",
-            hint="You multiply the probabilities, and on a long text their product becomes 0. Add "
+            nudge="Print the product of your probabilities for a long text.",
+            hint="You multiply the probabilities, and for a long text their product becomes 0. Add "
             "their logarithms instead.",
             edits=(
                 ("total = 0.0", "product = 1.0"),
@@ -179,7 +178,7 @@ def _means(both: tuple[str, ...]) -> tuple[Mistake, ...]:
 
 
 def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
-    """Which characters are read, and which are judged."""
+    """Return mistakes in which characters are read, and which are judged."""
     return (
         Mistake(
             "ppl-prompt-judged",
@@ -236,7 +235,7 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
         Mistake(
             "ppl-judges-what-was-read",
             about="the probability of the character that was just fed",
-            nudge="Which character do the scores after step t speak of?",
+            nudge="Which character are the scores after step t about?",
             hint="You look up the probability of the character that the network has just read. "
             "Its scores are for the one after that.",
             edits=(("log_softmax(y)[ids[t + 1]]", "log_softmax(y)[i]"),),
@@ -247,7 +246,7 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             about="each character is judged with the scores of one step before",
             nudge="What has the network read when you look up a character's probability?",
             hint="You judge each character with scores that do not know the character before it. "
-            "Feed the character before, then look at the scores.",
+            "Feed that character first, then look at the scores.",
             edits=_reading("""\
     before = None
     for t, i in enumerate(ids[:-1]):
@@ -262,8 +261,8 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             "ppl-prompt-unread",
             about="of the prompt only the last character is read",
             nudge="In which state is the network when it meets the first character to be judged?",
-            hint="Your network begins with the prompt's last character. All of the prompt is read: "
-            "it is only not judged.",
+            hint="Your network begins with the prompt's last character. All of the prompt is read, "
+            "though none of it is judged.",
             edits=_reading("""\
     for t, i in enumerate(ids[:-1]):
         if t + 1 >= m:
@@ -277,7 +276,8 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             about="the state is set to zero after the prompt's last character",
             nudge="What happens to the state between the prompt and the rest?",
             hint="After the prompt your network starts again from zeros: the first judged "
-            "character is right, the others are not. Keep the state that the prompt has left.",
+            "character is right, the others are not. Go on from the state that the prompt "
+            "has left.",
             edits=_reading("""\
     start = state
     for t, i in enumerate(ids[:-1]):
@@ -318,14 +318,14 @@ def _places(both: tuple[str, ...]) -> tuple[Mistake, ...]:
 
 
 def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
-    """What is summed for each character, and with which weights."""
+    """Return mistakes in what is summed for each character."""
     return (
         Mistake(
             "ppl-arithmetic-mean",
             about="one over the arithmetic mean of the probabilities",
-            nudge="Which mean does the formula take of the probabilities?",
+            nudge="Which kind of mean of the probabilities is in the formula?",
             hint="You average the probabilities themselves. Perplexity takes their geometric mean: "
-            "average the logarithms, then go back.",
+            "average the logarithms, then exponentiate.",
             edits=(
                 (
                     "total -= log_softmax(y)[ids[t + 1]]",
@@ -338,8 +338,9 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
         Mistake(
             "ppl-mean-of-inverses",
             about="the mean of one over each probability",
-            nudge="Which mean does the formula take of the probabilities?",
-            hint="You average one over each probability. Average the logarithms, then go back.",
+            nudge="Which kind of mean of the probabilities is in the formula?",
+            hint="You average one over each probability. Average the logarithms, then "
+            "exponentiate.",
             edits=(
                 (
                     "total -= log_softmax(y)[ids[t + 1]]",
@@ -354,7 +355,7 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             about="the probability of the most probable character",
             nudge="Does your result depend on which characters follow in the text?",
             hint="You take the highest probability at each step. What counts is the probability "
-            "of the character that the text has there.",
+            "of the character that comes next in the text.",
             edits=(("log_softmax(y)[ids[t + 1]]", "log_softmax(y).max()"),),
             fails=both,
         ),
@@ -362,9 +363,9 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
             "ppl-entropy",
             about="the expected surprise, over all characters",
             nudge="Does your result depend on which characters follow in the text?",
-            hint="You sum over all characters that might come, weighed by their probabilities: how "
-            "surprised the model expects to be. What counts is the character that the text has "
-            "there.",
+            hint="You sum over all characters that might come, weighted by probability: how "
+            "surprised the model expects to be. What counts is the character that comes next in "
+            "the text.",
             edits=(("log_softmax(y)[ids[t + 1]]", "np.exp(log_softmax(y)) @ log_softmax(y)"),),
             fails=both,
         ),
@@ -380,7 +381,7 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
         Mistake(
             "ppl-scores-as-logarithms",
             about="the scores themselves, without the softmax",
-            nudge="Which perplexity should a model have that knows nothing?",
+            nudge="What is the perplexity of a model that knows nothing?",
             hint="You add up the scores as if they were logarithms of probabilities. They lack "
             "the division by the sum, which a logarithm turns into a difference.",
             edits=(("log_softmax(y)[ids[t + 1]]", "y[ids[t + 1]]"),),
@@ -449,12 +450,12 @@ def _terms(both: tuple[str, ...]) -> tuple[Mistake, ...]:
 
 
 def _symbols(symbols: str) -> tuple[Mistake, ...]:
-    """What happens to a symbol that is not in the vocabulary."""
+    """Return mistakes with symbols that are not in the vocabulary."""
     return (
         Mistake(
             "ppl-key-error",
             about="an unknown symbol ends in a KeyError",
-            nudge="Call your function with a text that has a € in it, and read the error.",
+            nudge="Call your function with a text that contains a €, and read the error.",
             hint="Your functions raise a KeyError on an unknown symbol. Look for such symbols "
             "before anything else, and raise a ValueError that shows the symbol.",
             edits=((SYMBOLS_CHECKED, ""),),
@@ -463,7 +464,7 @@ def _symbols(symbols: str) -> tuple[Mistake, ...]:
         Mistake(
             "ppl-error-without-symbol",
             about="the message does not show the symbol",
-            nudge="Read your error message as somebody who does not know the text.",
+            nudge="Does your error message help somebody who does not know the text?",
             hint="Your ValueError does not say which symbol is unknown. Put the symbol into its "
             "message.",
             edits=(('f"not in the vocabulary: {unknown}"', '"a symbol is not in the vocabulary"'),),
@@ -496,8 +497,8 @@ def _symbols(symbols: str) -> tuple[Mistake, ...]:
             "ppl-skips-unknown",
             about="unknown symbols are left out",
             nudge="What do your functions do with a symbol that is not in the vocabulary?",
-            hint="You leave unknown symbols out without a word. Raise a ValueError that shows the "
-            "symbol: whoever calls your function should know.",
+            hint="You silently leave unknown symbols out. Raise a ValueError that shows the "
+            "symbol: the caller has to know.",
             edits=(
                 (SYMBOLS_CHECKED, ""),
                 ("for char in text]", "for char in text if char in char_to_indices]"),
@@ -518,9 +519,9 @@ def _symbols(symbols: str) -> tuple[Mistake, ...]:
         ),
         Mistake(
             "ppl-lower-case",
-            about="the text is turned into small letters first",
+            about="the text is turned into lower case first",
             nudge="Is a capital letter in the vocabulary?",
-            hint="You turn the text into small letters before you look at it. Capitals are not in "
+            hint="You turn the text into lower case before you look at it. Capitals are not in "
             "the vocabulary: they are unknown symbols like any other.",
             edits=(("    unknown =", "    text = text.lower()\n    unknown ="),),
             fails=(symbols,),

@@ -1,7 +1,7 @@
-"""Mistakes in the text of any recurrent network: in reading, in drawing and in feeding.
+"""What can go wrong when a recurrent network writes text: reading, drawing, feeding back.
 
-Each is an edit of a right answer that ends as ``TAIL`` does. This module does not know what a step
-of the network computes, nor the names of its tests.
+Each mistake is an edit of a right answer that ends with ``TAIL``; what a step of the network
+computes is that answer's own.
 """
 
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ _ONE_HOT = "        x = np.zeros_like(b_y)  # (V, 1)\n"
 
 @dataclass(frozen=True)
 class Writer:
-    """A function that writes with a recurrent network.
+    """A function that writes text with a recurrent network.
 
     Attributes:
         function: its name
-        short: how its mistakes' names begin
-        given: the name of the weights that the notebook has loaded for it
-        letters: those that the visible test of sampling wants, the most probable one first
+        short: the prefix of its mistakes' names
+        loaded: the global variable with the weights that the notebook loads for it
+        letters: the three that the visible test of sampling expects, most probable first
         certain: the test in which every next character is certain
         counts: the test that counts characters
         sampling: the test of how characters are drawn
@@ -50,7 +50,7 @@ class Writer:
 
     function: str
     short: str
-    given: str
+    loaded: str
     letters: str
     certain: str
     counts: str
@@ -58,7 +58,7 @@ class Writer:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Return the three tests."""
+        """Return the names of all three tests."""
         return (self.certain, self.counts, self.sampling)
 
     @property
@@ -67,12 +67,12 @@ class Writer:
         return f"def {self.function}(weights, prompt, N):\n"
 
     def mistakes(self) -> tuple[Mistake, ...]:
-        """Return what can go wrong in any writer."""
+        """Return the mistakes that any such function can make."""
         # drawing first: only long texts show it, and a diagnosis has seconds to find it
         return (*self._draws(), *self._lengths(), *self._prompts(), *self._loops(), *self._cheats())
 
     def _lengths(self) -> tuple[Mistake, ...]:
-        """The text is too long or too short; every test notices."""
+        """Return texts that are too long or too short, which every test notices."""
         return (
             Mistake(
                 f"{self.short}-prompt-not-counted",
@@ -96,8 +96,8 @@ class Writer:
                 f"{self.short}-one-short",
                 about="N - 1 characters",
                 nudge="Count the characters of a short text that your function returns.",
-                hint="Your text is one character short. Look at where your loop ends: a text of "
-                "N - 1 characters lacks one more draw.",
+                hint="Your text is one character short. Look at where your loop ends: at "
+                "N - 1 characters one more has to be drawn.",
                 edits=(("len(output_sentence) < N:", "len(output_sentence) < N - 1:"),),
                 fails=self.all,
             ),
@@ -105,8 +105,8 @@ class Writer:
                 f"{self.short}-one-long",
                 about="N + 1 characters",
                 nudge="Count the characters of a short text that your function returns.",
-                hint="Your text is one character too long. Look at where your loop ends: a text of "
-                "N characters is complete, and nothing is to be drawn after it.",
+                hint="Your text is one character too long. Look at where your loop ends: at "
+                "N characters the text is complete.",
                 edits=(("len(output_sentence) < N:", "len(output_sentence) <= N:"),),
                 fails=self.all,
             ),
@@ -122,7 +122,7 @@ class Writer:
         )
 
     def _prompts(self) -> tuple[Mistake, ...]:
-        """The prompt is not read as it should be; nothing but the text can show it."""
+        """Return wrong ways to read the prompt, which only the text can show."""
         return (
             Mistake(
                 f"{self.short}-last-twice",
@@ -178,9 +178,9 @@ class Writer:
             ),
             Mistake(
                 f"{self.short}-blank-first",
-                about="a blank is read before the prompt",
+                about="a space is read before the prompt",
                 nudge="What is the very first character that the network reads?",
-                hint="The network reads a blank before your prompt. The states start as zeros, and "
+                hint="The network reads a space before your prompt. The states start as zeros, and "
                 "the first thing they meet is the prompt's first character.",
                 edits=((_READ, _READ.replace("prompt", '" " + prompt')),),
                 fails=(self.certain,),
@@ -190,15 +190,15 @@ class Writer:
                 about="the state is set to zero between prompt and writing",
                 nudge="What is the state when the first new character has been drawn?",
                 hint="Your first new character is right, the rest is written as if there had been "
-                "no prompt: the state is set to zeros a second time. The writing goes on with the "
-                "state that the reading has left.",
+                "no prompt: the state is set to zeros a second time. Go on from the state that "
+                "reading the prompt has left.",
                 edits=((_WRITING, f"    state = start\n{_WRITING}"),),
                 fails=(self.certain,),
             ),
         )
 
     def _loops(self) -> tuple[Mistake, ...]:
-        """What the network gets to read, and what it keeps."""
+        """Return mistakes in what each step reads, and in the state that it keeps."""
         return (
             Mistake(
                 f"{self.short}-no-memory",
@@ -218,7 +218,7 @@ class Writer:
                 about="the state is carried through the prompt only",
                 nudge="Does the state go on changing while the network writes?",
                 hint="While your network writes, each step starts from the state after the prompt. "
-                "Keep the new state in writing as you do in reading.",
+                "Keep each new state while writing, as you do while reading.",
                 edits=((_WRITE, _WRITE.replace("state, y =", "_, y =")),),
                 fails=(self.certain,),
             ),
@@ -234,7 +234,7 @@ class Writer:
             ),
             Mistake(
                 f"{self.short}-reads-its-prompt-again",
-                about="in writing, the prompt's last character is fed again and again",
+                about="while writing, the prompt's last character is fed again and again",
                 nudge="Which character is the input when the second new character is computed?",
                 hint="While your network writes, its input is always the last character of the "
                 "prompt. The input of each step is the character that was drawn just before.",
@@ -246,7 +246,7 @@ class Writer:
                 about="the one-hot column is never cleared",
                 nudge="How many ones are there in x after ten characters?",
                 hint="Your x is made once and gets a further 1 with each character, so that the "
-                "network reads all characters so far at a time. Start each step from a new column "
+                "network reads all characters so far at once. Start each step from a new column "
                 "of zeros.",
                 edits=(
                     (_ONE_HOT, ""),
@@ -267,9 +267,9 @@ class Writer:
                 f"{self.short}-given-weights",
                 about="the notebook's weights instead of the argument",
                 nudge="Which weights does your function use when it is called with others?",
-                hint=f"Your function writes with {self.given}, whatever weights it is given. "
+                hint=f"Your function writes with {self.loaded}, whatever weights it is given. "
                 "Inside it, use the argument weights only.",
-                edits=((self.header, f"{self.header}    weights = {self.given}\n"),),
+                edits=((self.header, f"{self.header}    weights = {self.loaded}\n"),),
                 fails=(self.certain, self.sampling),
             ),
             Mistake(
@@ -299,7 +299,7 @@ class Writer:
         )
 
     def _draws(self) -> tuple[Mistake, ...]:
-        """How the next character is chosen."""
+        """Return wrong ways to choose the next character."""
         return (
             Mistake(
                 f"{self.short}-argmax",
@@ -322,7 +322,7 @@ class Writer:
             Mistake(
                 f"{self.short}-uniform",
                 about="all characters alike",
-                nudge="What does your random draw know of the probabilities?",
+                nudge="Does your random draw depend on the probabilities?",
                 hint="Your characters are drawn with equal chances, whatever the network says. "
                 "np.random.choice needs the probabilities as p.",
                 edits=((_DRAWN, "np.random.choice(len(p))"),),
@@ -426,22 +426,24 @@ class Writer:
         )
 
     def _cheats(self) -> tuple[Mistake, ...]:
-        """What looks like an answer to somebody who only reads the printed text."""
-        say = "Your function does not compute the network's text. Take the prompt through the "
-        hint = say + "formulas with the weights that it is given, one character after the other."
+        """Return answers that look right to somebody who only reads the printed text."""
+        hint = (
+            "Your function does not compute the network's text. Run the prompt through the "
+            "formulas, one character after the other, with the weights that the function is given."
+        )
         nudge = "Where does your function use the weights that it is given?"
-        found = []
+        cheats = []
         for name, about, line in [
             ("cheat-novel", "copied out of the novel", "(prompt + train_text)[:N]"),
-            ("cheat-padded", "the prompt and blanks", "prompt.ljust(N)[:N]"),
+            ("cheat-padded", "the prompt and spaces", "prompt.ljust(N)[:N]"),
             ("cheat-repeated", "the prompt over and over", "(prompt * N)[:N]"),
             (
                 "cheat-alphabet",
-                "the vocabulary in its order, as the visible test has it",
+                "the vocabulary in order, which is what the visible test expects",
                 "(prompt + ''.join(vocabulary * N).split(prompt[-1], 1)[1])[:N]",
             ),
         ]:
-            found.append(
+            cheats.append(
                 Mistake(
                     f"{self.short}-{name}",
                     about,
@@ -452,7 +454,7 @@ class Writer:
                     cheat=True,
                 )
             )
-        return (*found, self._remembered(nudge, hint))
+        return (*cheats, self._remembered(nudge, hint))
 
     def _remembered(self, nudge: str, hint: str) -> Mistake:
         return Mistake(
