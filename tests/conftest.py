@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from course.directory import Course
 from tests.support import once
 from training import text_source
 
 ROOT = Path(__file__).resolve().parents[1]
+ASSIGNMENTS = Course(ROOT).assignments()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -5,12 +5,13 @@ This module does not know what is done with an assignment.
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder import assignment as settings
-from autograder.assignment import Assignment, did_you_mean
+from autograder import assignment as settings_file
+from autograder.assignment import Assignment, AssignmentError, did_you_mean
 from autograder.status import Status
 from course.run import status_files
 
@@ -19,12 +20,29 @@ if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name w
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
-POINTS = {"assignment5": 55, "gpt2": 100}  # as the documents have them
+    from mistakes import Cell
+
 CONFIG = "nbgrader_config.py"
 
 
 class CourseError(Exception):
     """Staff must do something; the message says what, in one line."""
+
+
+def unknown(what: str, known: Sequence[str], otherwise: str) -> CourseError:
+    """Return the error for a name that nothing has.
+
+    Args:
+        what: the kind and the name, e.g. ``assignment gpt3``
+        known: the names that exist
+        otherwise: what to say where none of them is like it
+
+    Example:
+        >>> str(unknown("assignment gpt3", ["gpt2"], "none is there"))
+        'no assignment gpt3; did you mean gpt2?'
+    """
+    name = what.rpartition(" ")[2]
+    return CourseError(f"no {what}{did_you_mean(name, list(known)) or f': {otherwise}'}")
 
 
 def _put_environment_on_path() -> None:
@@ -51,18 +69,22 @@ class Course:
             f"{here} is not inside a course: go to the folder that holds {CONFIG} and source/"
         )
 
-    def master(self, assignment: str) -> Path:
-        """Return the master notebook of an assignment."""
-        known = self.assignments()
-        if assignment not in known:
-            meant = did_you_mean(assignment, known) or f": source/ has {', '.join(known) or 'none'}"
-            raise CourseError(f"no assignment {assignment}{meant}")
-        return self.root / "source" / assignment / f"{assignment}.ipynb"
-
     def assignments(self) -> list[str]:
         """Return the names of the course's assignments: the folders below ``source/``."""
         masters = (self.root / "source").glob("*/*.ipynb")
         return sorted({path.stem for path in masters if path.stem == path.parent.name})
+
+    def master(self, assignment: str) -> Path:
+        """Return the master notebook of an assignment.
+
+        Raises:
+            CourseError: there is no such assignment.
+        """
+        known = self.assignments()
+        if assignment not in known:
+            otherwise = f"source/ has {', '.join(known) or 'none'}; course new makes one"
+            raise unknown(f"assignment {assignment}", known, otherwise)
+        return self.root / "source" / assignment / f"{assignment}.ipynb"
 
     def assignment(self, name: str) -> Assignment:
         """Return what ``source/NAME/assignment.toml`` says.
@@ -71,8 +93,29 @@ class Course:
             CourseError: there is no such assignment, or the file is missing or wrong.
         """
         try:
-            return settings.read(self.master(name).parent)
-        except settings.AssignmentError as error:
+            return settings_file.read(self.master(name).parent)
+        except AssignmentError as error:
+            raise CourseError(str(error)) from None
+
+    def catalogue_text(self, assignment: str) -> str:
+        """Return what ``source/NAME/mistakes.py`` says; nothing where there is no such file."""
+        path = self.master(assignment).with_name("mistakes.py")
+        try:
+            return path.read_text("utf-8") if path.is_file() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise CourseError(f"source/{assignment}/{path.name} cannot be read: {error}") from None
+
+    def catalogue(self, assignment: str) -> "tuple[Cell, ...]":
+        """Return what is known of mistakes in an assignment: see ``mistakes.catalogue``.
+
+        Raises:
+            CourseError: ``source/NAME/mistakes.py`` is no catalogue.
+        """
+        import mistakes
+
+        try:
+            return mistakes.catalogue(assignment, self.catalogue_text(assignment))
+        except mistakes.CatalogueError as error:
             raise CourseError(str(error)) from None
 
     def students(self, assignment: str) -> list[str]:
@@ -93,6 +136,25 @@ class Course:
         from seqlab.data_files import data_dir
 
         return data_dir().resolve()
+
+    def data_paths(self, settings: Assignment) -> dict[str, Path]:
+        """Return the data files that an assignment names, by their paths below ``data/``.
+
+        Raises:
+            CourseError: one of them is not there.
+        """
+        paths: dict[str, Path] = {}
+        for entry in settings.data:
+            place = self.data() / entry
+            files = [place] if place.is_file() else sorted(place.rglob("*"))
+            kept = [path for path in files if path.is_file() and path.name[:1] != "."]
+            if not kept:
+                raise CourseError(
+                    f"source/{settings.name}/{settings_file.FILE} names the data {entry!r}, and "
+                    f"there is no {place}"
+                )
+            paths |= {path.relative_to(self.data()).as_posix(): path for path in kept}
+        return paths
 
     def status(self, assignment: str, student: str, in_gradebook: bool) -> Status:
         """Return what is known of a submission: its status, or why it has none yet."""

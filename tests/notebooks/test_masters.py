@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import seqlab
-from course.directory import POINTS, Course
-from course.release import generate, solutions
+from course.directory import Course
+from course.release import gates, solutions
 from seqlab import play
-from tests.conftest import ROOT
+from tests.conftest import ASSIGNMENTS, ROOT
 from tests.seqlab.test_pickles import write_npy
 from tests.support.printed import GPT2
 
@@ -83,15 +83,15 @@ def namespace(name):
     return held
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_points_are_the_documents_problem_by_problem(name):
-    assert not list(generate.wrong_points(master(name), name))
+    assert not list(gates.wrong_points(master(name), COURSE.assignment(name)))
     for prefix, points in PROBLEMS[name].items():
         graded = [m for m in grading(name) if m.grade and m.grade_id.startswith(prefix)]
         assert sum(m.points for m in graded) == points
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_written_answers_have_their_points_a_model_answer_and_a_rubric(name):
     cells = {c.id: c for c in master(name).cells if c.cell_type == "markdown"}
     manual = {
@@ -105,18 +105,18 @@ def test_written_answers_have_their_points_a_model_answer_and_a_rubric(name):
         assert "**Rubric" in cells[cell_id].source
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_ids_are_grade_ids_and_nothing_was_executed(name):
-    assert not list(generate.unclean(master(name), ROOT / "release" / name))
+    assert not list(gates.unclean(master(name), ROOT / "release" / name))
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_every_function_of_the_document_is_there(name):
     held = namespace(name)
     assert all(callable(held[function]) for function in FUNCTIONS[name])
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_test_cells_are_locked_and_demonstrations_worth_nothing(name):
     for cell in master(name).cells:
         meta = cell.metadata.get("nbgrader", {})
@@ -127,7 +127,7 @@ def test_test_cells_are_locked_and_demonstrations_worth_nothing(name):
             assert not meta["grade"]
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_behind_every_solution_stand_hidden_tests(name):
     hidden = {}
     for cell in master(name).cells:
@@ -150,7 +150,7 @@ PLAY = {
 
 
 @pytest.mark.filterwarnings("ignore")  # where nothing can be shown, matplotlib says so
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_cells_to_play_with_show_a_picture_of_the_notebooks_own_functions(name, monkeypatch):
     shown = []
     monkeypatch.setattr(play, "display", lambda figure: shown.append(figure))
@@ -165,7 +165,7 @@ def test_cells_to_play_with_show_a_picture_of_the_notebooks_own_functions(name, 
     assert [len(each) for each in titles] == list(panels.values())
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_the_way_in_and_out_is_named_with_the_notebooks_own_name(name):
     text = [cell.source for cell in master(name).cells if cell.cell_type == "markdown"]
     assert any(f"python -m seqlab check {name}.ipynb" in source for source in text[:2])
@@ -240,7 +240,7 @@ def test_the_master_of_gpt2_runs_from_top_to_bottom(tmp_path):
 
 @pytest.mark.timing
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_each_master_runs_in_time(name, tmp_path):
     times = [time.monotonic()]
     solutions.execute(master(name), tmp_path, name, lambda _: times.append(time.monotonic()))

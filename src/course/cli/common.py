@@ -1,6 +1,6 @@
-"""What subcommands share: their arguments, and what a shell completes them with.
+"""Arguments that several subcommands have, and what a shell completes them with.
 
-This module does not know what a subcommand does.
+Nothing heavy is imported here: a shell that completes a word waits for this module.
 """
 
 import json
@@ -10,33 +10,31 @@ from typing import Annotated
 import typer
 
 from autograder.cells import grade_id, is_test
-from course.directory import POINTS, Course, CourseError
+from course.directory import Course, CourseError, unknown
 
 
 def assignments(incomplete: str) -> Iterator[str]:
-    """Yield the assignments that have a master and begin so."""
-    for name in POINTS:
-        if name.startswith(incomplete) and (course := _course()) and _master(course, name):
-            yield name
+    """Yield the assignments whose names begin so."""
+    if course := _course():
+        yield from (name for name in course.assignments() if name.startswith(incomplete))
 
 
 def students(context: typer.Context, incomplete: str) -> Iterator[str]:
-    """Yield who has handed in what the line names, or anything, and begins so."""
+    """Yield the students with such names who handed in the assignment on the line, or any."""
     if course := _course():
-        words = {str(context.params.get("assignment")), *context.args}  # args: not yet sorted out
-        asked = [name for name in POINTS if name in words] or list(POINTS)
-        known = {student for assignment in asked for student in course.students(assignment)}
-        yield from sorted(name for name in known if name.startswith(incomplete))
+        words = {str(context.params.get("assignment")), *context.args}  # args: not yet parsed
+        known = course.assignments()
+        chosen = [name for name in known if name in words] or known
+        names = {student for assignment in chosen for student in course.students(assignment)}
+        yield from sorted(name for name in names if name.startswith(incomplete))
 
 
 def tests(context: typer.Context, incomplete: str) -> Iterator[str]:
-    """Yield the test cells of what a student has handed in, in the masters' order."""
+    """Yield the tests of what the student on the line has handed in, in the masters' order."""
     if course := _course():
-        student = context.params.get("student")
-        for assignment in POINTS:
-            if student in course.students(assignment):
-                found = _test_cells(_master(course, assignment))
-                yield from (cell for cell in found if cell.startswith(incomplete))
+        for assignment in handed_in(course, str(context.params.get("student"))):
+            names = test_cells(course, assignment)
+            yield from (name for name in names if name.startswith(incomplete))
 
 
 def _course() -> Course | None:
@@ -47,45 +45,37 @@ def _course() -> Course | None:
         return None
 
 
-def _master(course: Course, assignment: str) -> str:
-    """Return a master's text, or nothing."""
+def handed_in(course: Course, student: str) -> list[str]:
+    """Return the assignments that a student has handed in."""
+    return [name for name in course.assignments() if student in course.students(name)]
+
+
+def test_cells(course: Course, assignment: str) -> list[str]:
+    """Return the ids of a master's tests, read as plain JSON: nbformat takes a second to load."""
     try:
-        return course.master(assignment).read_text(encoding="utf-8")
-    except (CourseError, OSError, UnicodeDecodeError):
-        return ""
+        master = json.loads(course.master(assignment).read_text("utf-8"))
+        return [grade_id(cell) for cell in master["cells"] if is_test(cell)]
+    except (CourseError, OSError, ValueError, KeyError):
+        return []
 
 
-def _test_cells(master: str) -> Iterator[str]:
-    """Yield the ids of tests, from plain JSON: nbformat takes a second to load."""
-    try:
-        cells = json.loads(master or "{}").get("cells", [])
-    except ValueError:
-        return
-    for cell in cells:
-        if is_test(cell):
-            yield grade_id(cell)
-
-
-Assignment = Annotated[
-    str, typer.Argument(help=f"one of {', '.join(POINTS)}", autocompletion=assignments)
-]
-Of = Annotated[
-    str,
-    typer.Option("--assignment", help=f"one of {', '.join(POINTS)}", autocompletion=assignments),
-]
+ASSIGNMENT = "its name, as in source/ASSIGNMENT"
+Assignment = Annotated[str, typer.Argument(help=ASSIGNMENT, autocompletion=assignments)]
+Of = Annotated[str, typer.Option("--assignment", help=ASSIGNMENT, autocompletion=assignments)]
 Student = Annotated[str | None, typer.Option(help="only this one", autocompletion=students)]
 
 
 def chosen(course: Course, assignment: str, student: str | None) -> list[str]:
-    """Return who is meant: one student, or all who have handed in.
+    """Return the students that a command is for: the one it names, or all who handed in.
 
     Raises:
         CourseError: there is no such assignment or no such submission.
     """
     course.master(assignment)
-    students = course.students(assignment)
-    if student is not None and student not in students:
-        raise CourseError(f"submitted/{student}/{assignment} does not exist")
-    if not students:
+    names = course.students(assignment)
+    if student is not None and student not in names:
+        otherwise = f"submitted/{student}/{assignment} does not exist"
+        raise unknown(f"submission of {assignment} by {student}", names, otherwise)
+    if not names:
         raise CourseError(f"nobody has handed in {assignment}: submitted/ holds nothing of it")
-    return [student] if student else students
+    return [student] if student else names

@@ -41,7 +41,7 @@ def mutation_command(
     from tqdm import tqdm
 
     from course.run import batch, status_files
-    from course.test_quality import accuracy, mutation, seeds
+    from course.test_quality import accuracy, catalogue_gate, mutation, seeds
     from course.test_quality import matrix as pictures
     from mistakes import EditError
 
@@ -50,8 +50,10 @@ def mutation_command(
     if not (held_back or diagnose):
         policy["diagnosis_seconds"] = 0.0
     trials = mutation.Trials(course, assignment, policy)
+    if not trials.catalogue:
+        raise CourseError(f"{catalogue_gate.untested(assignment)} (see docs/mistakes.md)")
     try:
-        every = mutation.variants(assignment, held_back)
+        every = mutation.variants(trials.catalogue, held_back)
     except EditError as error:
         raise CourseError(f"the catalogue does not fit its own right answers: {error}") from None
     chosen = [

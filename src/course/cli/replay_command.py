@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from course.cli.common import students, tests
-from course.directory import POINTS, Course, CourseError
+from course.cli.common import handed_in, students, test_cells, tests
+from course.directory import Course, unknown
 
 
 def replay_command(
@@ -28,14 +28,7 @@ def replay_command(
     from course.report import replay
 
     course = Course.find()
-    for assignment in POINTS:
-        if student in course.students(assignment) and replay.has_test(course, assignment, test):
-            break
-    else:
-        raise CourseError(
-            f"no assignment that {student} has handed in has a test {test}: "
-            "course mutation ASSIGNMENT lists the tests"
-        )
+    assignment = _assignment(course, student, test)
     if not generate.is_registered(course, assignment):
         generate.register(course, assignment)
     found = replay.replay(course, assignment, student, test)
@@ -43,3 +36,15 @@ def replay_command(
     if to:
         replay.write(found, f"{student}: {test}", to)
         print(f"\nwritten to {to}")
+
+
+def _assignment(course: Course, student: str, test: str) -> str:
+    """Return the assignment that has the test and that the student has handed in."""
+    everybody = sorted({name for each in course.assignments() for name in course.students(each)})
+    if student not in everybody:
+        raise unknown(f"student {student}", everybody, "submitted/ has nobody of this name")
+    of_test = {name: a for a in handed_in(course, student) for name in test_cells(course, a)}
+    if test not in of_test:
+        otherwise = f"what {student} has handed in has the tests {', '.join(of_test) or 'none'}"
+        raise unknown(f"test {test}", list(of_test), otherwise)
+    return of_test[test]

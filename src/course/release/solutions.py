@@ -52,7 +52,11 @@ def _without_scheme_markers(notebook: NotebookNode) -> NotebookNode:
 
 
 def execute(
-    notebook: NotebookNode, folder: Path, name: str, after: Callable[[int], None] | None = None
+    notebook: NotebookNode,
+    folder: Path,
+    name: str,
+    after: Callable[[int], None] | None = None,
+    data: Path | None = None,
 ) -> None:
     """Execute a notebook in place, with a progress bar.
 
@@ -61,6 +65,7 @@ def execute(
         folder: the working directory of its cells
         name: what the progress bar and error messages call it
         after: called with each cell's index once that cell has run
+        data: the only data that its cells find; by default they find it as anybody does
 
     Raises:
         CourseError: a cell failed, took too long or ended its kernel; the message names it.
@@ -72,7 +77,8 @@ def execute(
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--log-level=40"],  # errors only: not that it talks over the loopback
     )
-    with client.setup_kernel(env={**os.environ, **THREADS}):
+    variables = {**os.environ, **THREADS, **({"COURSE_DATA": str(data)} if data else {})}
+    with client.setup_kernel(env=variables):
         for i, cell in enumerate(tqdm(notebook.cells, desc=name, unit="cell")):
             try:
                 client.execute_cell(cell, i)

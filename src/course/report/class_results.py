@@ -31,6 +31,7 @@ from course.directory import Course, CourseError
 from course.release import generate
 from course.run import batch
 from course.run.nbgrader_plugin import template
+from mistakes import Cell
 
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 FENCED = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1[^\n]*$", re.MULTILINE | re.DOTALL)
@@ -95,6 +96,7 @@ class Results:
         due: due date in UTC, if set
         given: provided sources
         sandboxes: by student, whether a sandbox was used; None if unknown
+        catalogue: known mistakes
     """
 
     assignment: str
@@ -103,6 +105,7 @@ class Results:
     due: datetime | None
     given: tuple[str, ...]
     sandboxes: Mapping[str, bool | None]
+    catalogue: tuple[Cell, ...]
 
     @property
     def graded(self) -> list[Submission]:
@@ -146,6 +149,7 @@ def read(course: Course, assignment: str, show: bool = True) -> Results:
         due,
         tuple(given(shape)),
         _sandboxes(course, submissions),
+        course.catalogue(assignment),
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import mistakes as catalogue
 from course.report.class_results import CellResult, Results, Submission
 
 FEW = 10  # with fewer submissions, a correlation is noise
@@ -160,7 +159,7 @@ def discrimination(name: str, passed: np.ndarray, rest: np.ndarray) -> Discrimin
 
 def reasons(results: Results) -> list[Reason]:
     """Return the diagnosed mistakes, the most frequent first."""
-    known = {m.name: m.about for c in catalogue.catalogue(results.assignment) for m in c.mistakes}
+    known = {m.name: m.about for cell in results.catalogue for m in cell.mistakes}
     tests: dict[Key, set[str]] = defaultdict(set)
     students: dict[Key, set[str]] = defaultdict(set)
     said: dict[Key, Counter[str]] = defaultdict(Counter)

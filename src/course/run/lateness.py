@@ -9,7 +9,7 @@ This module does not know when anything was handed in or is due: nbgrader's grad
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import Dict, Enum, Float, TraitError, Unicode
 from traitlets.config import Config
 
-from course.directory import CONFIG, POINTS, Course, CourseError
+from course.directory import CONFIG, Course, CourseError
 
 STEPS = {"hour": 3600, "day": 86400}  # in seconds
 COLUMNS = ("student", "assignment", "hours")
@@ -89,8 +89,8 @@ class Lateness(LateSubmissionPlugin):  # type: ignore[misc]
         if not self.extensions_csv:
             return {}
         # nbgrader works in the course's folder; the course command says which it is
-        root = self.config.CourseDirectory.get("root") or Course.find().root
-        return read_extensions(Path(root) / self.extensions_csv)
+        root = Path(self.config.CourseDirectory.get("root") or Course.find().root)
+        return read_extensions(root / self.extensions_csv, Course(root).assignments())
 
     def in_words(self) -> str:
         """Return the rules as staff would say them."""
@@ -113,7 +113,7 @@ class Lateness(LateSubmissionPlugin):  # type: ignore[misc]
         return days is not None and overdue > days * STEPS["day"]
 
 
-def read_extensions(path: Path) -> dict[tuple[str, str], float]:
+def read_extensions(path: Path, assignments: Sequence[str]) -> dict[tuple[str, str], float]:
     """Return hours by student and assignment.
 
     Raises:
@@ -127,8 +127,8 @@ def read_extensions(path: Path) -> dict[tuple[str, str], float]:
     for number, row in _rows(text, path):
         where = f"line {number} of {path}"
         student, assignment = (str(row[name] or "").strip() for name in COLUMNS[:2])
-        if not student or assignment not in POINTS:
-            known = " or ".join(POINTS)
+        if not student or assignment not in assignments:
+            known = " or ".join(assignments)
             raise CourseError(f"{where}: a student and an assignment, {known}, are expected")
         if (student, assignment) in found:
             raise CourseError(f"{where}: {student} has an extension for {assignment} already")

@@ -4,13 +4,13 @@ This module does not know who asks, nor how a submission reached ``submitted/``.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.status import UNGRADED, Status
-from course.directory import POINTS, Course, CourseError
+from course.directory import Course, CourseError
 from course.feedback import write
 from course.feedback.write import Tell
 
@@ -35,6 +35,7 @@ class Score:
     automatic: tuple[CellScore, ...] = ()
     needs_manual: float = 0.0  # points of written answers that a person still has to mark
     found: Status = GRADED
+    out_of: float = 0.0  # points that the assignment has
 
     @property
     def score(self) -> float:
@@ -95,7 +96,9 @@ class NbgraderRunner:
     def results(self, assignment: str, students: Iterable[str]) -> list[Score]:
         """Return what the gradebook has of several submissions, opening it once."""
         with self.course.gradebook(self.root) as gradebook:
-            return [self._result(gradebook, assignment, student) for student in students]
+            out_of = _out_of(gradebook, assignment)
+            scores = (self._result(gradebook, assignment, student) for student in students)
+            return [replace(score, out_of=out_of) for score in scores]
 
     def _result(self, gradebook: Gradebook, assignment: str, student: str) -> Score:
         try:
@@ -114,15 +117,21 @@ class NbgraderRunner:
         return Score(student, assignment, automatic, manual, found)
 
 
+def _out_of(gradebook: Gradebook, assignment: str) -> float:
+    try:
+        return float(gradebook.find_assignment(assignment).max_score)
+    except MissingEntry:
+        return 0.0
+
+
 def table(results: list[Score]) -> str:
     """Return the results as lines of text: student, points, what is open, status and reasons."""
     width = max([24, *(len(result.student) for result in results)])
     lines = [f"{'student':{width}} {'points':>8} {'to mark':>8}  status"]
     for result in results:
-        out_of = POINTS[result.assignment]
         points = f"{result.score:g}" if result.is_graded else "-"
         lines.append(
-            f"{result.student:{width}} {points:>5}/{out_of:<3}{result.needs_manual:>7g}   "
+            f"{result.student:{width}} {points:>5}/{result.out_of:<3g}{result.needs_manual:>7g}   "
             f"{result.status}{': ' + _cut(result.reason) if result.reason else ''}"
         )
     return "\n".join(lines)

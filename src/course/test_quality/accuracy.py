@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import mistakes
 from course.test_quality.mutation import Trials, VariantOutcome
 
 
@@ -40,7 +39,7 @@ class Accuracy:
 
 def accuracy(trials: Trials, outcomes: Iterable[VariantOutcome]) -> Accuracy:
     """Sort variants by whether what was said of them is a right reason."""
-    cells = {cell.id: cell for cell in mistakes.catalogue(trials.assignment)}
+    cells = {cell.id: cell for cell in trials.catalogue}
     held = {
         f"{cell.functions[0]} held back: {each.name}": each.reasons
         for cell in cells.values()

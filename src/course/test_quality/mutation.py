@@ -20,12 +20,12 @@ from nbgrader import utils
 from nbgrader.preprocessors import IgnorePattern
 from traitlets.config import Config
 
-import mistakes
 from autograder.cells import is_demo, is_graded, is_solution, is_test
 from autograder.execution.pool import shared_pool
 from course.directory import Course, CourseError
 from course.run import batch, worker_process
 from course.run.nbgrader_plugin import template
+from mistakes import Cell, Right
 from seqlab.names import names
 
 
@@ -90,42 +90,25 @@ class Test:
     runs: frozenset[str]
 
 
-def variants(assignment: str, held_back: bool = False) -> list[Variant]:
-    """Return everything in the catalogue of an assignment, right answers first.
+def variants(catalogue: Iterable[Cell], held_back: bool = False) -> list[Variant]:
+    """Return everything in a catalogue as variants: cell by cell, right answers first.
 
     Raises:
         EditError: an entry does not fit its right answer.
     """
-    found = []
-    for cell in mistakes.catalogue(assignment):
-        rights = [mistakes.Right("right", "what mistakes are edits of", cell.right), *cell.rights]
-        found += [
-            Variant(f"{cell.functions[0]}: {each.name}", cell.id, "right", each.about, each.code)
-            for each in rights
-        ]
-        found += [
-            Variant(
-                each.name,
-                cell.id,
-                "cheat" if each.cheat else "mistake",
-                each.about,
-                cell.code(each),
-                frozenset(each.fails),
-            )
-            for each in cell.mistakes
-        ]
-        if held_back:
-            found += [
-                Variant(
-                    f"{cell.functions[0]} held back: {each.name}",
-                    cell.id,
-                    "held back",
-                    ", ".join(each.reasons),
-                    each.code,
-                )
-                for each in cell.held_back
-            ]
-    return found
+    return [variant for cell in catalogue for variant in _of_cell(cell, held_back)]
+
+
+def _of_cell(cell: Cell, held_back: bool) -> Iterator[Variant]:
+    name = cell.functions[0]
+    for right in (Right("right", "what mistakes are edits of", cell.right), *cell.rights):
+        yield Variant(f"{name}: {right.name}", cell.id, "right", right.about, right.code)
+    for mistake in cell.mistakes:
+        kind, fails = "cheat" if mistake.cheat else "mistake", frozenset(mistake.fails)
+        yield Variant(mistake.name, cell.id, kind, mistake.about, cell.code(mistake), fails)
+    for entry in cell.held_back if held_back else ():
+        about = ", ".join(entry.reasons)
+        yield Variant(f"{name} held back: {entry.name}", cell.id, "held back", about, entry.code)
 
 
 def tests(master: NotebookNode) -> list[Test]:
@@ -174,6 +157,7 @@ class Trials:
             master: another version of the master, to compare with
         """
         self.course, self.assignment = course, assignment
+        self.catalogue = course.catalogue(assignment)
         self.master = master or nbformat.read(course.master(assignment), as_version=4)
         self.tests = tests(self.master)
         self.policy = dict(policy or batch.policy_of(course))
@@ -235,7 +219,7 @@ class Trials:
 
     def notebook(self, variant: Variant, only: Iterable[str] | None = None) -> str:
         """Return the submission: of tests those that can notice, of demonstrations none."""
-        right = {cell.id: cell.right for cell in mistakes.catalogue(self.assignment)}
+        right = {cell.id: cell.right for cell in self.catalogue}
         if variant.cell not in {c.id for c in self.master.cells}:
             raise CourseError(f"{variant.name}: the master has no cell {variant.cell}")
         noticing = {test.name for test in self.noticing(variant.cell)}

@@ -9,7 +9,6 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course import directory as course_module
 from course.directory import Course, CourseError
 from course.release import generate, solutions
 from course.run.scores import NbgraderRunner
@@ -36,10 +35,20 @@ def graded(kind, cell_id, source, points=0):
     return make(source, id=cell_id, metadata={"nbgrader": meta})
 
 
+SETTINGS = """
+title = "Pairs"
+points = 5
+
+[[parts]]
+title = "Doubling"
+points = 5
+"""
+
+
 def small_master():
     return new_notebook(
         cells=[
-            new_markdown_cell("Double a number.", id="card"),
+            new_markdown_cell("# Pairs\n## Doubling a number", id="card"),
             graded(
                 "solution",
                 "double-solution",
@@ -65,11 +74,10 @@ def small_master():
 
 
 @pytest.fixture
-def course(tmp_path, monkeypatch):
+def course(tmp_path):
     """A course of one small assignment."""
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     (tmp_path / "data").mkdir()
-    monkeypatch.setitem(course_module.POINTS, "pairs", 5)
     write(tmp_path, small_master())
     return Course(tmp_path)
 
@@ -78,6 +86,7 @@ def write(root, master):
     folder = root / "source" / "pairs"
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(master, folder / "pairs.ipynb")
+    (folder / "assignment.toml").write_text(SETTINGS)
 
 
 def test_a_good_master_is_released_without_its_secrets(course):
@@ -93,7 +102,7 @@ def test_a_good_master_is_released_without_its_secrets(course):
 def test_a_release_that_is_older_than_its_master_is_stale(course):
     generate.release(course, "pairs", say=lambda _: None)
     master = small_master()
-    master.cells[0].source = "Double any number."
+    master.cells[0].source += " or two"
     write(course.root, master)
     assert generate.is_stale(course, "pairs")
 
@@ -135,7 +144,7 @@ def fail_in_a_demonstration(master):
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (change_points, "its points add up to 6, and the document has 5"),
+        (change_points, "its points add up to 6, and assignment.toml says 5"),
         (keep_outputs, "cell double-solution holds outputs"),
         (rename, "cell another-id has the grade id double-test"),
         (break_solution, "cell double-test of pairs failed: AssertionError"),
@@ -198,8 +207,9 @@ def test_the_committed_release_is_what_the_master_gives(name):
 
 
 def test_an_unknown_assignment_is_an_error():
-    with pytest.raises(CourseError, match="choose one of assignment5, gpt2"):
+    with pytest.raises(CourseError) as caught:
         Course(ROOT).master("assignment6")
+    assert str(caught.value) == "no assignment assignment6; did you mean assignment5?"
 
 
 def test_a_released_assignment_can_be_graded_in_the_course_itself(course):

@@ -6,10 +6,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course.directory import POINTS, Course
+from course.directory import Course
 from course.release import solutions
 from seqlab import html_page
-from tests.conftest import ROOT
+from tests.conftest import ASSIGNMENTS, ROOT
 from tests.support.html import loads
 
 NAME = "gpt2"
@@ -49,7 +49,7 @@ def test_the_page_has_formulas_pictures_and_model_answers_and_loads_nothing(solv
     assert loads(page) == []
 
 
-@pytest.mark.parametrize("assignment", POINTS)
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 @pytest.mark.filterwarnings("ignore")  # jupyter's own
 def test_every_formula_of_a_master_becomes_mathml(assignment):
     master = Course(ROOT).master(assignment)

@@ -22,11 +22,10 @@ from course.release import generate, leaks, student_zip
 from examples import build
 from examples.roster import CLASS
 from seqlab import verify
-from tests.conftest import ROOT
+from tests.conftest import ASSIGNMENTS, ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # jupyter's own
 FIRST = 4  # cells that a student runs on the first day
-ASSIGNMENTS = Course(ROOT).assignments()
 
 
 @pytest.fixture(scope="module")

@@ -583,8 +583,8 @@ def test_all_shows_what_is_cut_otherwise_where_it_is_told_to(school, page, run):
     [
         ((GPT2, "--to", "."), "is a folder: give the name of a file"),
         ((GPT2, "--to", "nbgrader_config.py/x.html"), "cannot be written"),
-        (("gtp2",), "no assignment gtp2"),
-        (("assignment5",), "no assignment assignment5"),
+        (("gtp2",), "no assignment gtp2; did you mean gpt2?"),
+        (("assignment5",), "no assignment assignment5: source/ has gpt2; course new makes one"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(school, run, words, says):

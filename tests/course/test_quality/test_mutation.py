@@ -1,6 +1,7 @@
 """Tests are tested: mistakes lose exactly their marks, right answers none."""
 
 import json
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -9,9 +10,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 import mistakes
 import seqlab
-from course.directory import POINTS, Course, CourseError
-from course.test_quality import accuracy, gate, matrix, mutation, seeds
+from course.directory import CONFIG, Course, CourseError
+from course.test_quality import accuracy, catalogue_gate, matrix, mutation, seeds
 from mistakes import Cell, Mistake, Right
+from tests.conftest import ASSIGNMENTS, ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's and jupyter's own
 COURSE = Course.find()
@@ -112,13 +114,13 @@ TOY = Cell(
 @pytest.fixture
 def toy(monkeypatch):
     """A catalogue of one cell; the rest of gpt2 is the master's."""
-    monkeypatch.setattr(mistakes, "catalogue", lambda assignment: (TOY,))
+    monkeypatch.setattr(mistakes, "catalogue", lambda *_: (TOY,))
     policy = mutation.batch.policy_of(COURSE) | {"preload": "shared = {}"}
     return mutation.Trials(COURSE, "gpt2", policy)
 
 
 def test_variants_are_examined_as_submissions_are(toy):
-    chosen = mutation.variants("gpt2")
+    chosen = mutation.variants([TOY])
     assert [each.kind for each in chosen] == ["right", "right", "mistake"]
     keys = (b"", b"a key")
     outcomes = list(toy.run(chosen, only=["a-1-1-test", "a-1-1-test-stable"], keys=keys))
@@ -136,43 +138,75 @@ def test_an_entry_for_a_cell_that_is_not_there_is_refused(toy):
         next(toy.run([lost]))
 
 
-def test_the_gate_runs_what_has_changed_and_remembers_what_passed(monkeypatch, tmp_path):
+@pytest.fixture
+def small(tmp_path):
+    """A course of one assignment, which has no catalogue yet."""
+    shutil.copy(ROOT / CONFIG, tmp_path)
+    folder = tmp_path / "source" / "intro"
+    folder.mkdir(parents=True)
+    (folder / "assignment.toml").write_text('title = "Intro"')
+    nbformat.write(new_notebook(cells=[new_code_cell("1", id="one")]), folder / "intro.ipynb")
+    return Course(tmp_path)
+
+
+def test_the_gate_runs_what_has_changed_and_remembers_what_passed(monkeypatch, small):
     runs = []
 
     class Fine:
+        said: tuple[str, ...] = ()
+
         def complaints(self):
             return list(self.said)
 
-        said: tuple[str, ...] = ()
-
     fine = Fine()
-    monkeypatch.setattr(gate, "run", lambda *_: runs.append(1) or fine)
-    kept = tmp_path / "passed.json"
-    assert list(gate.unnoticed(COURSE, "gpt2", kept)) == []
-    assert list(gate.unnoticed(COURSE, "gpt2", kept)) == []
+    monkeypatch.setattr(catalogue_gate, "run", lambda *_: runs.append(1) or fine)
+    own = small.root / "source" / "intro" / "mistakes.py"
+    own.write_text("from mistakes import Cell\nCELLS = (Cell('one', ('f',), '1'),)\n")
+    for _ in range(2):
+        assert list(catalogue_gate.unnoticed(small, "intro")) == []
     assert len(runs) == 1
-    monkeypatch.setattr(gate, "fingerprint", lambda *_: "another")
+    own.write_text(own.read_text() + "# another word\n")
     fine.said = ("a: passes t, and must not",)
     for _ in range(2):  # what is refused is not remembered
-        assert list(gate.unnoticed(COURSE, "gpt2", kept)) == list(fine.said)
+        assert list(catalogue_gate.unnoticed(small, "intro")) == list(fine.said)
     assert len(runs) == 3
+    assert (small.root / ".autograder" / "passed.json").is_file()
 
 
-def test_an_assignment_without_catalogue_passes_the_gate():
-    assert list(gate.unnoticed(COURSE, "no-such-assignment")) == []
+def test_an_assignment_without_catalogue_has_nothing_to_complain_of(small):
+    assert list(catalogue_gate.unnoticed(small, "intro")) == []
+    (small.root / "source" / "intro" / "mistakes.py").write_text("CELLS = ()\n")
+    assert list(catalogue_gate.unnoticed(small, "intro")) == []
+    assert not (small.root / ".autograder").exists()
 
 
-def test_diagnoses_are_counted_by_what_they_name(monkeypatch):
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("CELLS = (", "source/intro/mistakes.py fails: SyntaxError"),
+        ("1 / 0", "source/intro/mistakes.py fails: ZeroDivisionError: division by zero"),
+        ("CELL = ()", "source/intro/mistakes.py must define CELLS, a tuple of mistakes.Cell"),
+        ("CELLS = [1]", "source/intro/mistakes.py must define CELLS, a tuple of mistakes.Cell"),
+    ],
+)
+def test_what_is_no_catalogue_is_an_error_in_a_line(small, text, says):
+    (small.root / "source" / "intro" / "mistakes.py").write_text(text)
+    with pytest.raises(CourseError) as caught:
+        small.catalogue("intro")
+    assert str(caught.value).startswith(says)
+    assert "\n" not in str(caught.value)
+
+
+def test_diagnoses_are_counted_by_what_they_name():
     def said(name, function="f"):
         return {"t1": {"function": function, "summary": "?", **({"mistake": name} if name else {})}}
 
     reasons = {"one": ("m",), "two": ("m", "n"), "three": (), "four": ("m",)}
     held = tuple(mistakes.HeldBack(name, any_of, "") for name, any_of in reasons.items())
     cell = Cell("s", ("f",), "", held_back=held)
-    monkeypatch.setattr(mistakes, "catalogue", lambda assignment: (cell,))
 
     class Toy:
-        tests, assignment = TESTS, "toy"
+        tests, catalogue = TESTS, (cell,)
 
     outcomes = [
         outcome("f held back: one", "held back", diagnoses=said("m")),
@@ -197,19 +231,19 @@ def test_diagnoses_are_counted_by_what_they_name(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("assignment", POINTS)
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_every_mistake_loses_its_marks_and_every_right_answer_none(assignment):
-    assert gate.run(COURSE, assignment).complaints() == []
+    assert catalogue_gate.run(COURSE, assignment).complaints() == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("assignment", POINTS)
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_the_right_reason_is_named_and_right_code_is_not_accused(assignment):
     trials = mutation.Trials(COURSE, assignment)
-    every = mutation.variants(assignment, held_back=True)
+    every = mutation.variants(trials.catalogue, held_back=True)
     outcomes = []
-    for cell in mistakes.catalogue(assignment):
+    for cell in trials.catalogue:
         held = [each for each in every if each.cell == cell.id and each.kind == "held back"]
         outcomes += trials.run(held, only=trials.own(cell.id))
     counted = accuracy.accuracy(trials, outcomes)
@@ -228,24 +262,24 @@ def test_a_cells_own_tests_are_those_up_to_the_next_solution():
     ]
 
 
-@pytest.mark.parametrize("assignment", POINTS)
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_what_the_gate_remembers_is_what_is_there(assignment):
-    passed = json.loads((Path(mistakes.__file__).parent / gate.PASSED).read_text())
-    assert passed[assignment] == gate.fingerprint(COURSE, assignment)
+    passed = json.loads((Path(mistakes.__file__).parent / catalogue_gate.PASSED).read_text())
+    assert passed[assignment] == catalogue_gate.fingerprint(COURSE, assignment)
 
 
 def test_there_are_enough_entries():
-    cells = [cell for name in POINTS for cell in mistakes.catalogue(name)]
+    cells = [cell for name in ASSIGNMENTS for cell in mistakes.catalogue(name)]
     assert sum(len(cell.mistakes) for cell in cells) >= 120
     functions = {name for cell in cells for name in cell.functions}
     assert len(functions) >= 20
 
 
 def test_other_data_is_tried_anew(tmp_path, monkeypatch):
-    before = gate.fingerprint(COURSE, "gpt2")
+    before = catalogue_gate.fingerprint(COURSE, "gpt2")
     monkeypatch.setattr(Course, "data", lambda course: tmp_path)
     (tmp_path / "SHA256SUMS").write_text("0  problem1_data/mystery_train.txt\n")
-    assert gate.fingerprint(COURSE, "gpt2") != before
+    assert catalogue_gate.fingerprint(COURSE, "gpt2") != before
 
 
 FEW = " ',.?abcdefghijklmnopqrstuvwxyz"
@@ -258,7 +292,11 @@ def test_the_certain_networks_serve_a_text_of_fewer_or_more_symbols(symbols, pro
     monkeypatch.setattr(seqlab, "load_corpus", lambda: (symbols, symbols[::-1]))
     cells = {c.id: c for c in nbformat.read(COURSE.master("assignment5"), as_version=4).cells}
     test = f"{problem}-test"
-    chosen = [v for v in mutation.variants("assignment5") if v.cell == f"{problem}-solution"]
+    chosen = [
+        v
+        for v in mutation.variants(mistakes.catalogue("assignment5"))
+        if v.cell == f"{problem}-solution"
+    ]
     assert len(chosen) > 20
     sigmoid = new_code_cell("def sigmoid(z):\n    return 1 / (1 + np.exp(-z))")
     for variant in chosen:

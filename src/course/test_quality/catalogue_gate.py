@@ -1,0 +1,107 @@
+"""The kill matrix as a gate of a release: run when anything that it depends on has changed.
+
+What passed is remembered as a hash of all that the matrix depends on: for this repository's own
+assignments beside their catalogues, for others in ``.autograder/`` of the course.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from tqdm import tqdm
+
+import hidden_tests
+import mistakes
+import seqlab
+from autograder.cells import is_demo
+from course.directory import Course
+from course.run import batch, status_files
+from course.run.atomic import write_whole
+from course.test_quality import mutation
+from seqlab.data_files import SUMS
+
+PASSED = "passed.json"
+
+
+def untested(assignment: str) -> str:
+    """Return what to say of an assignment that has no catalogue."""
+    return f"no mistakes are known for {assignment}: its tests are untested"
+
+
+def unnoticed(tried: Course, assignment: str, course: Course | None = None) -> Iterator[str]:
+    """Yield a complaint for everything in the kill matrix that is not as the catalogue says.
+
+    Args:
+        tried: the course whose master and release are tried
+        assignment: the assignment; one without a catalogue has nothing to complain of
+        course: the course that remembers what passed, if that is another one
+    """
+    if not tried.catalogue(assignment):
+        return
+    records = _records(course or tried)
+    current = fingerprint(tried, assignment)
+    if any(_read(path).get(assignment) == current for path in records):
+        return
+    complaints = run(tried, assignment).complaints()
+    yield from complaints
+    if not complaints:
+        _remember(records[-1], assignment, current)
+
+
+def _records(course: Course) -> list[Path]:
+    """Return the files that say what passed; the last one is the course's own."""
+    ours = Path(mistakes.__file__).parent / PASSED
+    is_ours = ours.is_relative_to(course.root)
+    return [ours] if is_ours else [ours, course.root / status_files.FOLDER / PASSED]
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        passed: dict[str, str] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return passed
+
+
+def _remember(path: Path, assignment: str, current: str) -> None:
+    passed = {**_read(path), assignment: current}
+    write_whole(path, (json.dumps(passed, indent=1, sort_keys=True) + "\n").encode())
+    path.chmod(0o644)
+
+
+def run(course: Course, assignment: str, workers: int = 0) -> mutation.Matrix:
+    """Return the whole kill matrix, with a progress bar."""
+    policy = batch.policy_of(course) | {"diagnosis_seconds": 0.0}
+    trials = mutation.Trials(course, assignment, policy)
+    chosen = mutation.variants(trials.catalogue)
+    outcomes = trials.run(chosen, workers or os.cpu_count() or 1)
+    bar = tqdm(outcomes, total=len(chosen), desc=f"{assignment}'s catalogue", unit="")
+    return mutation.matrix(trials, bar, chosen)
+
+
+def fingerprint(course: Course, assignment: str) -> str:
+    """Return a hash of tests, their references, provided cells, checks, catalogue and data."""
+    digest = hashlib.sha256()
+    master = nbformat.read(course.master(assignment), as_version=4)
+    for cell in master.cells:
+        if cell.cell_type == "code" and not is_demo(cell):
+            digest.update(json.dumps([cell.id, cell.source, cell.metadata]).encode())
+    digest.update(course.catalogue_text(assignment).encode())
+    for path in _files(course, assignment):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(course: Course, assignment: str) -> Iterator[Path]:
+    library, catalogue = Path(seqlab.__file__).parent, Path(mistakes.__file__).parent
+    yield from (library / "checks.py", library / "draws.py")
+    others = {*mistakes.assignments()} - {assignment}
+    references = sorted(Path(hidden_tests.__file__ or "").parent.glob("*.py"))
+    yield from (path for path in references if path.stem not in others)
+    yield catalogue / "entries.py"
+    yield from sorted((catalogue / assignment).rglob("*.py"))
+    if (sums := course.data() / SUMS).is_file():  # other models, other texts: other answers
+        yield sums
