@@ -118,10 +118,10 @@ class Course:
         except mistakes.CatalogueError as error:
             raise CourseError(str(error)) from None
 
-    def students(self, assignment: str) -> list[str]:
-        """Return who has handed in, in order."""
-        folders = (self.root / "submitted").glob(f"*/{assignment}")
-        return sorted(folder.parent.name for folder in folders if folder.is_dir())
+    def students(self, assignment: str | None = None) -> list[str]:
+        """Return the students who handed in an assignment, or anything at all, in order."""
+        folders = (self.root / "submitted").glob(f"*/{assignment or '*'}")
+        return sorted({folder.parent.name for folder in folders if folder.is_dir()})
 
     def roster(self) -> list[str]:
         """Return everybody whom the gradebook knows."""

@@ -23,10 +23,9 @@ def students(context: typer.Context, incomplete: str) -> Iterator[str]:
     """Yield the students with such names who handed in the assignment on the line, or any."""
     if course := _course():
         words = {str(context.params.get("assignment")), *context.args}  # args: not yet parsed
-        known = course.assignments()
-        chosen = [name for name in known if name in words] or known
-        names = {student for assignment in chosen for student in course.students(assignment)}
-        yield from sorted(name for name in names if name.startswith(incomplete))
+        assignment = next((name for name in course.assignments() if name in words), None)
+        names = course.students(assignment)
+        yield from (name for name in names if name.startswith(incomplete))
 
 
 def tests(context: typer.Context, incomplete: str) -> Iterator[str]:

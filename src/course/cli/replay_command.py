@@ -40,9 +40,9 @@ def replay_command(
 
 def _assignment(course: Course, student: str, test: str) -> str:
     """Return the assignment that has the test and that the student has handed in."""
-    everybody = sorted({name for each in course.assignments() for name in course.students(each)})
-    if student not in everybody:
-        raise unknown(f"student {student}", everybody, "submitted/ has nobody of this name")
+    if student not in course.students():
+        otherwise = "submitted/ has nobody of this name"
+        raise unknown(f"student {student}", course.students(), otherwise)
     of_test = {name: a for a in handed_in(course, student) for name in test_cells(course, a)}
     if test not in of_test:
         otherwise = f"what {student} has handed in has the tests {', '.join(of_test) or 'none'}"

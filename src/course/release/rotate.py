@@ -1,8 +1,7 @@
 """A fresh course for another term: other hidden inputs, and other models from a text of your own.
 
-The new folder of problem 1 is made beside the old one and takes its place when it is whole; where
-a check, a master or a release fails afterwards, the old one comes back. This module does not know
-how a model is trained, nor what a release is checked for.
+The new folder of problem 1 is made beside the old one and replaces it once it is complete. Where a
+check, a master or a release fails afterwards, or the process is killed, the old one comes back.
 """
 
 import contextlib
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from course.directory import POINTS, Course, CourseError
+from course.directory import Course, CourseError
 from course.release import generate, solutions
 from course.run import secret
 from seqlab import data_files, verify
@@ -42,11 +41,11 @@ def texts(path: Path, training: Any) -> tuple[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise CourseError(f"{path} cannot be read as UTF-8 text: {error}") from None
     text = training.preprocess(raw)
-    strange = Counter(text) - Counter({symbol: len(text) for symbol in training.ALPHABET})
-    if strange:
+    foreign = Counter(symbol for symbol in text if symbol not in training.ALPHABET)
+    if foreign:
         text = training.preprocess("".join(s for s in text if s in training.ALPHABET))
-        shown = " ".join(f"{symbol!r}" for symbol, _ in strange.most_common(10))
-        print(f"left out {sum(strange.values()):,} symbols outside the alphabet: {shown}")
+        shown = " ".join(f"{symbol!r}" for symbol, _ in foreign.most_common(10))
+        print(f"left out {foreign.total():,} symbols outside the alphabet: {shown}")
     if len(text) < SHORTEST:
         raise CourseError(
             f"{path} has {len(text):,} usable characters, and models need {SHORTEST:,}: "
@@ -59,8 +58,8 @@ def texts(path: Path, training: Any) -> tuple[str, str]:
 
 
 def minutes(train: str, test: str, characters: Any, recurrent: Any, passes: int | None) -> float:
-    """Return how long training will take here, measured on a pass over a part of the text."""
-    found = 0.0
+    """Estimate how long training takes here, from one pass over a part of the text."""
+    seconds = 0.0
     vocabulary = sorted(set(train + test))
     for kind in KINDS:
         settings = characters.SETTINGS[kind]
@@ -68,10 +67,9 @@ def minutes(train: str, test: str, characters: Any, recurrent: Any, passes: int 
         run = recurrent.Run(part, part[:500], len(vocabulary), settings)
         started = time.perf_counter()
         run.one_pass()
-        found += (
-            (time.perf_counter() - started) * len(train) / len(part) * (passes or settings.passes)
-        )
-    return found / 60
+        per_symbol = (time.perf_counter() - started) / len(part)
+        seconds += per_symbol * len(train) * (passes or settings.passes)
+    return seconds / 60
 
 
 def rotate(course: Course, seed: int, corpus: Path | None, passes: int | None = None) -> None:
@@ -96,57 +94,100 @@ def rotate(course: Course, seed: int, corpus: Path | None, passes: int | None = 
         f"about {minutes(train, test, characters, recurrent, passes):.0f} minutes here, and goes "
         "on where it was if it is interrupted"
     )
-    data = course.data()
-    new = data / f"{PROBLEM1}.new"
-    new.mkdir(exist_ok=True)
+    swap = _Swap(course.data())
+    swap.undo()  # what a killed process has left half done
+    swap.new.mkdir(exist_ok=True)
     for name, text in (("mystery_train.txt", train), ("mystery_test.txt", test)):
-        (new / name).write_text(text, encoding="utf-8")
+        (swap.new / name).write_text(text, encoding="utf-8")
     with _settings(characters, passes):
         for kind in KINDS:
-            reached = characters.train(kind, train, test, new)
+            reached = characters.train(kind, train, test, swap.new)
             print(f"{kind}: perplexity {reached:.2f} on the unseen pages")
-    with _in_place(data, new):
+    with swap.tried():
         _check(course)
     secret.from_seed(course.root, seed)
 
 
 def _check(course: Course) -> None:
-    """Verify the data, execute the masters, and rebuild both releases.
+    """Verify the data, run every master, and rebuild every release.
 
     Raises:
         CourseError: one of these failed.
     """
     with _data(course):
-        said: list[str] = []
-        if not verify.verify(said.append):
-            wrong = next(line for line in said if line.startswith("WRONG"))
+        lines: list[str] = []
+        if not verify.verify(lines.append):
+            wrong = next(line for line in lines if line.startswith("WRONG"))
             raise CourseError(f"the new data is not as it should be: {wrong}")
-        for assignment in POINTS:
+        for assignment in course.assignments():
             solutions.solve(course, assignment)
             generate.release(course, assignment)
 
 
-@contextlib.contextmanager
-def _in_place(data: Path, new: Path) -> Iterator[None]:
-    """Let the new folder take the place of the old one; bring that back where anything fails."""
-    now, old = data / PROBLEM1, data / f"{PROBLEM1}.old"
-    sums = (data / data_files.SUMS).read_bytes() if (data / data_files.SUMS).is_file() else None
-    shutil.rmtree(old, ignore_errors=True)
-    now.rename(old)
-    new.rename(now)
-    try:
-        kept = old.with_name(f".{old.name}")  # hidden, so that it is not listed
-        old.rename(kept)
-        data_files.sha256.cache_clear()  # the names are the same, the files are not
-        verify.write_sums(data)
-        yield
-    except BaseException:
-        now.rename(new)
-        kept.rename(now)
-        if sums is not None:
-            (data / data_files.SUMS).write_bytes(sums)
-        raise
-    shutil.rmtree(kept)
+@dataclasses.dataclass(frozen=True)
+class _Swap:
+    """New models in the place of the old ones, until these are no longer needed.
+
+    Every step is one renaming, and ``undo`` brings the old models back from wherever an exception,
+    or a process that was killed, has left them.
+    """
+
+    data: Path
+
+    @property
+    def current(self) -> Path:
+        return self.data / PROBLEM1
+
+    @property
+    def new(self) -> Path:
+        return self.data / f"{PROBLEM1}.new"
+
+    @property
+    def old(self) -> Path:
+        return self.data / f".{PROBLEM1}.old"  # hidden, so that SHA256SUMS does not list it
+
+    @property
+    def done(self) -> Path:
+        return self.data / f".{PROBLEM1}.done"  # the old models, once they may go
+
+    @property
+    def sums(self) -> Path:
+        return self.data / data_files.SUMS
+
+    @property
+    def old_sums(self) -> Path:
+        return self.data / f".{data_files.SUMS}.old"
+
+    @contextlib.contextmanager
+    def tried(self) -> Iterator[None]:
+        """Put the new models in place; take them away again where anything fails."""
+        self.old_sums.write_bytes(self.sums.read_bytes() if self.sums.is_file() else b"")
+        try:
+            self.current.rename(self.old)
+            self.new.rename(self.current)
+            data_files.sha256.cache_clear()  # the names are the same, the files are not
+            verify.write_sums(self.data)
+            yield
+        except BaseException:
+            self.undo()
+            raise
+        self.old.rename(self.done)
+        self.clean()
+
+    def undo(self) -> None:
+        """Bring the old models back; the new ones are kept, to be tried again."""
+        if self.old.exists():
+            if self.current.exists():
+                self.current.rename(self.new)
+            self.sums.write_bytes(self.old_sums.read_bytes())
+            self.old.rename(self.current)  # the last step: until then there is something to undo
+            data_files.sha256.cache_clear()
+        self.clean()
+
+    def clean(self) -> None:
+        """Remove what is no longer needed."""
+        self.old_sums.unlink(missing_ok=True)
+        shutil.rmtree(self.done, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,18 @@
 """Another term gets other hidden inputs and, if wanted, other models; a failure changes nothing."""
 
+import contextlib
+import hashlib
+import os
 import shutil
 import types
+from pathlib import Path
 
 import pytest
 
 from course.directory import Course, CourseError
 from course.release import rotate
 from course.run import secret
+from seqlab import data_files
 
 novel = pytest.importorskip("training.novel")
 ROOT = Course.find().root
@@ -117,6 +122,78 @@ def test_where_a_check_fails_the_old_models_come_back(course, corpus, quick, mon
     assert {path: raw for path, raw in after.items() if path not in new} == before
     assert new  # trained models are not thrown away
     assert secret.key(course.root, "gpt2", "ann") == key
+
+
+def dies_at(step, course):
+    """Rotate in a process that dies at one of its renamings or writings."""
+    count = 0
+
+    def counted(change):
+        def until_death(*arguments, **keywords):
+            nonlocal count
+            count += 1
+            if count == step:
+                os._exit(9)
+            return change(*arguments, **keywords)
+
+        return until_death
+
+    if (child := os.fork()) == 0:
+        for name in ("rename", "write_bytes"):
+            setattr(Path, name, counted(getattr(Path, name)))
+        rotate.shutil.rmtree = counted(rotate.shutil.rmtree)
+        status = 1
+        try:
+            with contextlib.suppress(CourseError):
+                rotate.rotate(course, 3, course.root / "mine.txt")
+            status = 0
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, 9)
+    return status == 9
+
+
+def models(course):
+    """Return the files of problem 1 and what the list of hashes says, which must agree."""
+    data = course.root / "data"
+    listed = data_files.read_sums(data)
+    names = [name for name in listed if name.startswith("problem1_data/")]
+    contents = {name: (data / name).read_bytes() for name in names}
+    assert {n: hashlib.sha256(raw).hexdigest() for n, raw in contents.items()} == {
+        name: listed[name] for name in names
+    }
+    return contents
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["good models", "bad models"])
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_that_is_killed_at_any_step_loses_no_models(
+    course, corpus, quick, monkeypatch, good
+):
+    def check(course):
+        if not good:
+            raise CourseError("a master failed")
+
+    def refuse(course):
+        raise CourseError("a master failed")
+
+    monkeypatch.setattr(rotate, "_check", check)
+    kept, step = models(course), 0
+    old = kept["problem1_data/mystery_train.txt"]
+    while (step := step + 1) and dies_at(step, course):
+        with monkeypatch.context() as patch:
+            patch.setattr(rotate, "_check", refuse)
+            with pytest.raises(CourseError):
+                rotate.rotate(course, 3, corpus)  # goes back to what there was
+        now = models(course)
+        assert now == kept or (good and now["problem1_data/mystery_train.txt"] != old)
+        hidden = {path.name for path in (course.root / "data").iterdir() if path.name[0] == "."}
+        assert not hidden
+        kept = now
+    assert step > 5
+    changed = kept["problem1_data/mystery_train.txt"] != old
+    assert changed == good  # the last steps come after the new models have been accepted
 
 
 def test_data_that_does_not_verify_is_an_error_in_a_line(course, monkeypatch):
