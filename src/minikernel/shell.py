@@ -113,7 +113,7 @@ class Stream(io.TextIOBase):
         return 1 if self.name == "stdout" else 2
 
 
-class Publisher(DisplayPublisher):
+class OutputPublisher(DisplayPublisher):
     """Records what is displayed."""
 
     recorder: Recorder
@@ -158,7 +158,7 @@ class Shell(InteractiveShell):
     recorder: Recorder
     failed_in: int | None = None  # the line of the last cell in which it failed
     displayhook_class = Hook
-    display_pub_class = Publisher
+    display_pub_class = OutputPublisher
 
     @classmethod
     def make(cls) -> "Shell":
