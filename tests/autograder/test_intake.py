@@ -128,7 +128,7 @@ def reason(path, limits=DEFAULT):
     said = str(caught.value)
     assert said.isprintable()
     assert len(said) < 300
-    assert "plain" in said.partition(": ")[2]
+    assert "hand " in said.partition(": ")[2]
     return said
 
 
@@ -467,6 +467,12 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fdopen", lambda fd, mode: Unread(io.FileIO(fd)))
     assert "'f' has more than 20000000 bytes" in reason(folder)
+
+
+def test_a_large_notebook_is_refused_with_what_to_do(tmp_path):
+    folder = write_folder(tmp_path / "hw", {"hw.ipynb": b""})
+    os.truncate(folder / "hw.ipynb", 10**9)
+    assert "bytes: clear its outputs and hand it in again" in reason(folder)
 
 
 @pytest.mark.parametrize("name", ["f", "d", "hw"])

@@ -15,6 +15,7 @@ BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 PLAIN = "hand in plain files"
 SMALLER = "leave out what is not asked for and hand in plain files"
+CLEAR = "clear its outputs and hand it in again"  # a notebook's
 RENAME = "give it a plain name and hand in plain files"
 
 Parts = tuple[str, ...]  # of a path: ("plots", "loss.png")
@@ -81,7 +82,8 @@ class AcceptedFiles:
         if len(self.files) + files >= limits.files:
             raise refusal(name, f"is one of more than {limits.files} files", SMALLER)
         if size > limits.file_bytes:
-            raise refusal(name, f"has more than {limits.file_bytes} bytes", SMALLER)
+            remedy = CLEAR if name.endswith(".ipynb") else SMALLER
+            raise refusal(name, f"has more than {limits.file_bytes} bytes", remedy)
         if self._total + size_before + size > limits.total_bytes:
             problem = f"brings the total to more than {limits.total_bytes} bytes"
             raise refusal(name, problem, SMALLER)

@@ -12,10 +12,10 @@ import ast
 import codecs
 import io
 import re
-import sys
 import tokenize
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -28,10 +28,7 @@ from autograder.assignment import TurnIn
 from autograder.cells import is_answer, is_solution
 from seqlab.names import names
 
-MOST_CELLS = 60  # that a file is cut into; one with more statements that may fail is left whole
 MOST_TEXT = 100_000  # characters of the written answer
-SURE = {*sys.stdlib_module_names, "numpy", "tqdm", "seqlab", "matplotlib", "seaborn", "tiktoken"}
-BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class AssemblyError(Exception):
@@ -72,7 +69,7 @@ def assemble(
     """
     if turn_in.functions not in files:
         raise AssemblyError(f"{turn_in.functions} is missing")
-    blocks = list(_blocks(files[turn_in.functions], turn_in.functions))
+    blocks = _blocks(files[turn_in.functions], turn_in.functions)
     notebook = deepcopy(release)
     missing = [name for cell in notebook.cells for name in _fill(cell, blocks)]
     reasons = [f"the notebook was made of {turn_in.functions}"]
@@ -82,7 +79,7 @@ def assemble(
         reasons.append(reason)
     first = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
     notebook.cells[first + 1 : first + 1] = [
-        new_code_cell(source, id=f"template-{i}") for i, source in enumerate(_cells(blocks))
+        new_code_cell(block.source, id=f"template-{i}") for i, block in enumerate(blocks)
     ]
     return AssembledNotebook(notebook, tuple(reasons))
 
@@ -123,19 +120,23 @@ class _Block:
 
     source: str
     binds: frozenset[str]
-    may_fail: bool  # it does more than define
 
 
-def _blocks(raw: bytes, name: str) -> Iterator[_Block]:
-    """Yield the statements of a file, without what runs only when it is a program."""
+def _blocks(raw: bytes, name: str) -> list[_Block]:
+    """Return the statements of a file, without what runs only when it is a program.
+
+    Each becomes a cell, so that one that fails, such as an import, costs nothing but itself.
+    """
     source = _decoded_python(raw, name)
     lines, end = source.split("\n"), 0
+    blocks: list[_Block] = []
     for statements in _sharing_lines(_parsed(source, name).body):
         last = max(node.end_lineno or node.lineno for node in statements)
         text = "\n".join(lines[end:last]).strip("\n")
         end = last
         if not any(map(_is_main, statements)):
-            yield _Block(text, names(text).defined, any(map(_may_fail, statements)))
+            blocks.append(_Block(text, names(text).defined))
+    return blocks
 
 
 def _sharing_lines(statements: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
@@ -148,33 +149,6 @@ def _sharing_lines(statements: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
         group.append(statement)
     if group:
         yield group
-
-
-def _cells(blocks: list[_Block]) -> list[str]:
-    """Return the file as cells, each of which may fail without the others."""
-    cells: list[list[str]] = []
-    alone = True
-    for block in blocks:
-        if alone or block.may_fail:
-            cells.append([])
-        cells[-1].append(block.source)
-        alone = block.may_fail
-    if len(cells) > MOST_CELLS:
-        cells = [[block.source for block in blocks]]
-    return ["\n\n".join(cell) for cell in cells]
-
-
-def _may_fail(node: ast.stmt) -> bool:
-    """Return whether a statement may fail, or print, or take long."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return bool(node.decorator_list)
-    if isinstance(node, ast.Import):
-        return any(alias.name.partition(".")[0] not in SURE for alias in node.names)
-    if isinstance(node, ast.ImportFrom):
-        return (node.module or "").partition(".")[0] not in SURE or node.level > 0
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        return node.value is not None and not isinstance(node.value, ast.Constant | ast.Lambda)
-    return not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _is_main(node: ast.stmt) -> bool:
@@ -200,10 +174,8 @@ def _parsed(source: str, name: str) -> ast.Module:
 
 def _decoded_python(raw: bytes, name: str) -> str:
     """Return the text of a Python file, in the encoding that it names."""
-    encoding = _marked_encoding(raw)
     try:
-        if not encoding:
-            encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
         return _lines(raw.decode(encoding))
     except (SyntaxError, UnicodeDecodeError, LookupError):
         raise AssemblyError(f"{name} is not UTF-8 text: save it as UTF-8") from None
@@ -211,17 +183,11 @@ def _decoded_python(raw: bytes, name: str) -> str:
 
 def _decoded_text(raw: bytes) -> str:
     """Return a text; editors on Windows write other encodings than UTF-8."""
-    for encoding in filter(None, (_marked_encoding(raw), "utf-8-sig", "cp1252")):
-        try:
+    is_utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if is_utf16 else ("utf-8-sig", "cp1252"):
+        with suppress(UnicodeDecodeError):
             return _lines(raw.decode(encoding)).replace("\0", "")
-        except UnicodeDecodeError:
-            continue
     return _lines(raw.decode("latin-1")).replace("\0", "")
-
-
-def _marked_encoding(raw: bytes) -> str:
-    """Return the encoding that a byte order mark names, or ""."""
-    return next((name for mark, name in BYTE_ORDER_MARKS.items() if raw.startswith(mark)), "")
 
 
 def _lines(text: str) -> str:

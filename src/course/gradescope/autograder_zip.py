@@ -31,6 +31,7 @@ from course.release import generate
 from course.run import atomic, batch, secret
 from course.run.publish import assignment_in
 
+SCRIPTS = ("setup.sh", "run_autograder")  # what Gradescope starts
 TIME = (2020, 1, 1, 0, 0, 0)  # of every entry: the same course gives the same bytes
 LIMITS = {
     "total_seconds": 270.0,  # wall-clock time, on half a processor
@@ -99,7 +100,7 @@ def _files(
     yield f"closed/{FILE}", settings.text.encode()
     yield "closed/settings.json", _json(container)
     yield "requirements.txt", _read(course.root / "requirements" / "staff.txt")
-    yield from ((name, text.encode()) for name, text in SCRIPTS.items())
+    yield from ((name, _read(Path(__file__).parent / "container" / name)) for name in SCRIPTS)
 
 
 def _settings(course: Course, assignment: str, visibility: str, megabytes: int) -> dict[str, Any]:
@@ -135,68 +136,3 @@ def _read(path: Path) -> bytes:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, indent=1).encode()
-
-
-SETUP = r"""#!/usr/bin/env bash
-# Runs once, as root, when Gradescope builds the image: Python, its packages, bubblewrap.
-set -euo pipefail
-source_folder="${AUTOGRADER:-/autograder}/source"
-cd "$source_folder"
-export DEBIAN_FRONTEND=noninteractive
-
-install() { apt-get install -y -qq --no-install-recommends "$@"; }
-
-suitable_python() {
-  for name in python3.13 python3.12 python3.11 python3; do
-    if "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
-    then command -v "$name"; return; fi
-  done
-  return 1
-}
-
-if command -v apt-get >/dev/null; then
-  apt-get update -qq || true
-  install bubblewrap || echo "no bubblewrap: students' code will run as another user"
-  if ! suitable_python >/dev/null; then
-    install python3-venv || true
-    suitable_python >/dev/null || install python3.12 python3.12-venv \
-      || install python3.11 python3.11-venv || true
-  fi
-fi
-
-if python=$(suitable_python); then
-  "$python" -m venv open/venv
-else  # no package of the system's is new enough
-  python3 -m pip install --quiet uv
-  UV_PYTHON_INSTALL_DIR=/opt/python python3 -m uv venv --quiet --seed --python 3.12 open/venv
-fi
-open/venv/bin/python -m pip install --quiet --no-deps -r requirements.txt
-echo "$source_folder/open/venv/bin/python" > python
-
-# The list of fonts takes seconds to make, the compiled files too: here, and not for everybody.
-export PYTHONPATH="$source_folder/open:$source_folder/closed" MPLCONFIGDIR="$source_folder/fonts"
-open/venv/bin/python -c "import matplotlib.pyplot, course.gradescope.grade"
-open/venv/bin/python -m compileall -q open/seqlab open/minikernel closed || true
-
-chown -R root:root "$source_folder"
-chmod -R go-w "$source_folder"
-chmod -R go-rwx closed
-"""
-
-RUN = r"""#!/bin/sh
-# Grades what lies in submission/. AUTOGRADER names another folder where this is tried out.
-here="${AUTOGRADER:-/autograder}"
-results="$here/results/results.json"
-cd /
-rm -f "$results"
-env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8 AUTOGRADER="$here" \
-  MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_ARENA_MAX=1 \
-  MPLCONFIGDIR="$here/source/fonts" PYTHONPATH="$here/source/open:$here/source/closed" \
-  "$(cat "$here/source/python")" -m course.gradescope.run_autograder
-if [ ! -s "$results" ]; then
-  echo '{"score": 0, "stdout_visibility": "hidden", "output": "NOT GRADED: the grader did not' \
-    'start. The zero is no mark: your teachers can run this again."}' > "$results"
-fi
-"""
-
-SCRIPTS = {"setup.sh": SETUP, "run_autograder": RUN}
