@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -10,16 +11,21 @@ from seqlab.errors import DataError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its status, after one line where something is in its way.
+    """Run a command and return its exit status; an error is one line on stderr.
 
-    ``verify`` and ``fetch`` return 0, or 1. ``check`` and ``bundle`` return 0, 1 where something
-    fails or is missing, and 2 where the notebook cannot be read or run.
+    ``verify`` and ``fetch`` return 0 or 1. ``check`` and ``bundle`` return 0, 1 if something fails
+    or is missing, and 2 if the notebook cannot be read or run.
     """
     arguments = _parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a console may not have every character
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # as in: python -m seqlab check x.ipynb | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except DataError as error:
         print(f"seqlab: {error}", file=sys.stderr)
         return 2 if arguments.command in ("check", "bundle") else 1
@@ -43,26 +49,27 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m seqlab", description="What the course's notebooks load, and the way out."
+        prog="python -m seqlab",
+        description="Check the course's files and notebooks, and make what is turned in.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser(
         "verify", help="check that the course's files are unchanged and give the printed numbers"
     )
     checking = commands.add_parser(
-        "check", help="run a notebook from the top, as grading will, and say what is left to do"
+        "check", help="run a notebook from the top, as grading will, and list what is left to do"
     )
     checking.add_argument(
         "--demos", action="store_true", help="also run the cells that only show something"
     )
-    bundling = commands.add_parser("bundle", help="make the files that are to be turned in")
+    bundling = commands.add_parser("bundle", help="make the files to turn in")
     bundling.add_argument(
         "--to", type=Path, metavar="FOLDER", help=f"default: {bundle.FOLDER} beside the notebook"
     )
     for command, seconds in ((checking, check.SECONDS), (bundling, bundle.SECONDS)):
         command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
         command.add_argument(
-            "--seconds", type=float, default=seconds, help=f"for a cell; default {seconds:g}"
+            "--seconds", type=float, default=seconds, help=f"limit for a cell; default {seconds:g}"
         )
     fetching = commands.add_parser(
         "fetch", help="download one of OpenAI's GPT-2 checkpoints (0.5 to 6.4 GB)"

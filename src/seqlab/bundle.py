@@ -200,7 +200,7 @@ def _constant(node: ast.expr, known: dict[str, Any]) -> Any:
 def _write_notebook(parcel: Parcel) -> None:
     """Write the notebook under its exact name, and as a PDF."""
     work = parcel.work
-    name = work.given_at.name if work.given_at else work.path.name
+    name = work.released_at.name if work.released_at else work.path.name
     shown, target = _shown(parcel), parcel.folder / name
     if shown is not work.notebook:
         nbformat.write(shown, target)
@@ -378,7 +378,7 @@ def _report_examples(parcel: Parcel, cell: NotebookCell, text: str, origin: str)
     printed = "".join(o.get("text", "") for o in cell.node.outputs if o.output_type == "stream")
     if printed.strip() and text.strip() not in printed:
         parcel.report("note", f"{EXAMPLES} is not what {cell.label()} printed when you last ran it")
-    if cell.source == parcel.work.source_given(cell):
+    if cell.source == parcel.work.released_source(cell):
         parcel.report(
             "missing", f"{cell.label()}: still the beginnings that came with it; choose your own"
         )

@@ -1,8 +1,7 @@
-"""GPT-2 for playing: keys and values of what was read are kept, so each new token costs one row.
+"""GPT-2 for playing: it keeps the keys and values of what it has read, so a token costs one row.
 
-It is put together from functions of your own, those of the notebook, and so writes what your
-``gpt2`` writes, many times faster. This module does not know how any of them is written, nor
-whether it is right.
+It is put together from the notebook's own functions, and so writes what your ``gpt2`` writes, many
+times faster.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,12 +25,17 @@ class CachedGPT2:
 
     Attributes:
         ids: the tokens read so far
+
+    Example:
+        writer = CachedGPT2(params, n_head=4, n_ctx=256, functions=globals())
+        scores = writer.read(encoder.encode("To be"))
+        scores = writer.read([int(scores.argmax())])
     """
 
     def __init__(
         self, params: Mapping[str, Any], n_head: int, n_ctx: int, functions: Mapping[str, Any]
     ):
-        """Take a model and the functions to run it with.
+        """Make a model that has read nothing yet.
 
         Args:
             params: as ``seqlab.get_params`` returns them
@@ -40,7 +44,7 @@ class CachedGPT2:
             functions: the notebook's, e.g. ``globals()``
 
         Raises:
-            NameError: one of the functions is not there yet.
+            NameError: one of the functions is not defined yet.
         """
         missing = [name for name in NEEDED if not callable(functions.get(name))]
         if missing:
@@ -53,14 +57,14 @@ class CachedGPT2:
         self.ids: list[int] = []
 
     def read(self, ids: list[int]) -> np.ndarray:
-        """Read on and return the scores (n_vocab,) of the next token.
+        """Read more tokens and return the scores (n_vocab,) of the next one.
 
         Raises:
-            ValueError: nothing to read, or more than the model can.
+            ValueError: there is nothing to read, or more than the model can take.
         """
         start, stop = len(self.ids), len(self.ids) + len(ids)
         if not ids or stop > self._n_ctx:
-            raise ValueError(f"{stop} tokens are read, and 1 to {self._n_ctx} are possible")
+            raise ValueError(f"{stop} tokens in all: the model reads 1 to {self._n_ctx}")
         wte, wpe = self._params["wte"], self._params["wpe"]
         x = wte[ids] + wpe[start:stop]  # (m, d)
         for block, kept in zip(self._params["blocks"], self._kept, strict=True):
@@ -72,7 +76,7 @@ class CachedGPT2:
     def _through(
         self, block: Mapping[str, Any], x: np.ndarray, kept: np.ndarray, start: int
     ) -> np.ndarray:
-        """Take new rows through a block; ``kept`` (2, n_head, n, d_head) is filled from start."""
+        """Take new rows through a block; its ``kept`` (2, n_head, n, d_head) grows from start."""
         use, attn = self._use, block["attn"]
         rows = use["layer_normalization"](x, **block["ln_1"])  # (m, d)
         rows = np.asarray(use["linear_projection"](rows, **attn["c_attn"]))  # (m, 3 d)
@@ -105,7 +109,7 @@ def generate(
         model_size: "mini", or one that was fetched
         functions: the notebook's, e.g. ``globals()``
         temperature: 0 takes the token of the highest score, as the document's ``generate`` does
-        seed: of what is drawn at higher temperatures
+        seed: for what is drawn at higher temperatures
 
     Raises:
         ValueError: an empty text, or more tokens than the model can read.

@@ -1,7 +1,7 @@
-"""``python -m seqlab check``: run a notebook from the top, as grading will, and say what is left.
+"""``python -m seqlab check``: run a notebook from the top, as grading will, and list what is left.
 
-Locked cells run as they were handed out, where that is known. No file is written: the cells run in
-a copy of the notebook's folder. This module knows neither hidden tests nor right answers.
+Locked cells run as they were handed out, if that is known. No file is written: the cells run in a
+copy of the notebook's folder. This module knows neither hidden tests nor right answers.
 """
 
 import os
@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -31,7 +32,7 @@ SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/")
 
 @dataclass
 class CheckRow:
-    """What is to be said about the cells under one heading."""
+    """The result for the cells under one heading."""
 
     section: Section
     tests: int = 0
@@ -41,27 +42,33 @@ class CheckRow:
 
 @dataclass
 class CheckReport:
-    """What a check found."""
+    """The result of a check.
+
+    Attributes:
+        rows: by heading
+        general: findings that belong to no heading
+        seconds: how long the cells ran
+    """
 
     rows: list[CheckRow]
-    general: list[NotebookFinding]  # of no problem in particular
+    general: list[NotebookFinding]
     seconds: float
 
     @property
     def findings(self) -> list[NotebookFinding]:
-        """All that was found."""
+        """All findings."""
         return [*(f for row in self.rows for f in row.findings), *self.general]
 
     @property
     def code(self) -> int:
-        """The exit status: 0 where nothing fails and nothing is missing, otherwise 1."""
+        """The exit status: 0 if nothing fails and nothing is missing, otherwise 1."""
         return int(any(finding.kind != "note" for finding in self.findings))
 
 
 def check(
     path: Path, demos: bool = False, seconds: float = SECONDS, say: Callable[[str], None] = print
 ) -> int:
-    """Check a notebook, say what was found, and return the exit status.
+    """Check a notebook, print what was found, and return the exit status.
 
     Args:
         path: the notebook
@@ -81,18 +88,12 @@ def check(
 def examine(work: Work, demos: bool = False, seconds: float = SECONDS) -> CheckReport:
     """Run a notebook and return what was found; see ``check``."""
     graded = {cell.index for cell in work.cells if work.is_run(cell)}
-    chosen = {c.index for c in work.cells if c.is_code and c.source.strip()} if demos else graded
-    run = _run(work, sorted(chosen), seconds)
-    ordered = list(static_checks.order(work, graded))
-    known = {name for name, _ in ordered}
-    found: list[NotebookFinding] = [*static_checks.damage(work), *_tests(work, run)]
-    found += [finding for _, finding in ordered]
-    found += _messages(work, run, graded, known)
-    found += _others(work, run, graded, known, {finding.index for _, finding in ordered})
-    found += [*_files(work, run), *_slow(work, run)]
-    rows = _rows(work, run, found)
-    told = {id(finding) for row in rows for finding in row.findings}
-    general = [finding for finding in found if id(finding) not in told]
+    code = {cell.index for cell in work.cells if cell.is_code and cell.source.strip()}
+    run = _run(work, sorted(code if demos else graded), seconds)
+    findings = list(_Findings(work, run, graded).all())
+    rows = _rows(work, run, findings)
+    in_rows = {id(finding) for row in rows for finding in row.findings}
+    general = [finding for finding in findings if id(finding) not in in_rows]
     return CheckReport(rows, general, sum(outcome.seconds for outcome in run.outcomes.values()))
 
 
@@ -104,155 +105,25 @@ def _run(work: Work, chosen: list[int], seconds: float) -> Run:
 
 
 def _restored(work: Work) -> NotebookNode:
-    """Return a copy of the notebook in which locked cells are what they were."""
+    """Return a copy of the notebook in which locked cells are as they were handed out."""
     copy = deepcopy(work.notebook)
     for cell in work.cells:
-        if cell.is_locked and (given := work.source_given(cell)) is not None:
-            copy.cells[cell.index].source = given
+        if cell.is_locked and (source := work.released_source(cell)) is not None:
+            copy.cells[cell.index].source = source
     return copy
 
 
-def _tests(work: Work, run: Run) -> Iterator[NotebookFinding]:
-    """Yield what is unwritten; a test that fails for that only waits."""
-    for solutions, tests in work.groups():
-        failing = [cell for cell in tests if not _passed(run, cell)]
-        lacking = [cell for cell in solutions if work.unfinished(cell)]
-        for cell in lacking if failing or not tests else ():
-            waiting = f"; {_count(len(failing), 'test')} wait{'s' * (len(failing) == 1)} for it"
-            yield NotebookFinding(
-                "missing",
-                f"{cell.label()}: {work.unfinished(cell)}{waiting if failing else ''}",
-                cell.index,
-            )
-    for cell in work.cells:
-        if cell.is_answer and (lack := work.unfinished(cell)):
-            yield NotebookFinding("missing", f"cell {cell.index + 1}: {lack}", cell.index)
-
-
-def _messages(work: Work, run: Run, graded: set[int], known: set[str]) -> Iterator[NotebookFinding]:
-    """Yield each test that fails with code in place, in its own words."""
-    for solutions, tests in work.groups():
-        if any(work.unfinished(cell) for cell in solutions):
-            continue
-        for cell in tests:
-            if cell.index in run.outcomes and not _passed(run, cell):
-                outcome = run.outcomes[cell.index]
-                hint = _hint(work, outcome, graded, known, cell.index)
-                yield NotebookFinding(
-                    "fails", f"test in cell {cell.index + 1}: {_message(outcome)}{hint}", cell.index
-                )
-
-
-def _hint(work: Work, outcome: CellOutcome, graded: set[int], known: set[str], used: int) -> str:
-    """Return where a name is defined that a cell missed, unless that is said elsewhere."""
-    if outcome.kind == "FileNotFoundError":
-        return ": grading, too, has only what you hand in and what seqlab loads"
-    name = MISSING_NAME.search(outcome.text)
-    if outcome.kind != "NameError" or not name or name.group(1) in known:
-        return ""
-    return f", {static_checks.where(name.group(1), work, graded, used)}"
-
-
-def _others(
-    work: Work, run: Run, graded: set[int], known: set[str], named: set[int]
-) -> Iterator[NotebookFinding]:
-    """Yield the cells that fail and are no tests; demonstrations only where all else is right.
-
-    A cell that is told already for a name that it lacks is not told again.
-    """
-    failed = [
-        cell
-        for cell in work.cells
-        if (outcome := run.outcomes.get(cell.index))
-        and outcome.kind
-        and not cell.is_test
-        and not (cell.is_solution and work.unfinished(cell))
-    ]
-    done = not any(work.unfinished(cell) for cell in work.cells if cell.is_solution)
-    done = done and all(_passed(run, cell) for cell in work.cells if cell.is_test)
-    for cell in failed:
-        if not cell.is_demo or done:
-            outcome = run.outcomes[cell.index]
-            if cell.index in named and outcome.kind == "NameError":
-                continue
-            hint = _hint(work, outcome, graded, known, cell.index)
-            yield NotebookFinding("fails", f"{cell.label()}: {_message(outcome)}{hint}", cell.index)
-    shows = sum(cell.is_demo for cell in failed)
-    if shows and not done:
-        yield NotebookFinding(
-            "note",
-            f"{_count(shows, 'cell')} that only show something fail, too: "
-            "they need the functions above",
-        )
-    if run.stopped:
-        left = _count(
-            sum(cell.is_test and cell.index not in run.outcomes for cell in work.cells), "test"
-        )
-        yield NotebookFinding("wrong", f"{run.stopped}, and {left} could not run")
-
-
-def _files(work: Work, run: Run) -> Iterator[NotebookFinding]:
-    """Yield files that grading will not have."""
-    cells = {cell.index: cell for cell in work.cells}
-    told = set()
-    for path, index in run.read.items():
-        if cells[index].is_locked or _is_installed(path):
-            continue
-        told.add(index)
-        inside = path.removeprefix(f"{run.folder}{os.sep}")
-        if inside != path:
-            yield NotebookFinding(
-                "note",
-                f"{cells[index].label()} reads {inside}: grading has it only if "
-                "you hand it in, too",
-                index,
-            )
-        else:
-            yield NotebookFinding(
-                "wrong",
-                f"{cells[index].label()} reads {path}, a file of this machine "
-                "that grading does not have",
-                index,
-            )
-    for name in run.modules:
-        yield NotebookFinding(
-            "note", f"{name} is imported: grading has it only if you hand it in, too"
-        )
-    for text, finding in static_checks.elsewhere(work):
-        if not text or finding.index not in told:
-            yield finding
-
-
-def _is_installed(path: str) -> bool:
-    """Return whether a file belongs to Python or to the system, not to anybody's work."""
-    places = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()}
-    roots = tuple(os.path.realpath(place) + os.sep for place in places)
-    return path.startswith((*roots, *SYSTEM))
-
-
-def _slow(work: Work, run: Run) -> Iterator[NotebookFinding]:
-    for cell in work.cells:
-        outcome = run.outcomes.get(cell.index)
-        if outcome and not outcome.kind and outcome.seconds > SLOW:
-            yield NotebookFinding(
-                "note",
-                f"{cell.label()} takes {outcome.seconds:.0f} s: on a slower "
-                "machine it may be cut off",
-                cell.index,
-            )
-
-
-def _rows(work: Work, run: Run, found: list[NotebookFinding]) -> list[CheckRow]:
-    """Return a row for each section that has something to do or something to tell."""
-    at = defaultdict(list)
-    for finding in found:
-        at[finding.index].append(finding)
+def _rows(work: Work, run: Run, findings: list[NotebookFinding]) -> list[CheckRow]:
+    """Return a row for each section that has points or findings."""
+    by_cell = defaultdict(list)
+    for finding in findings:
+        by_cell[finding.index].append(finding)
     rows = []
     for section in work.sections:
         tests = [cell for cell in section.cells if cell.is_test]
-        told = [finding for cell in section.cells for finding in at[cell.index]]
-        if told or section.points:
-            rows.append(CheckRow(section, len(tests), sum(_passed(run, c) for c in tests), told))
+        own = [finding for cell in section.cells for finding in by_cell[cell.index]]
+        if own or section.points:
+            rows.append(CheckRow(section, len(tests), sum(_passed(run, c) for c in tests), own))
     return rows
 
 
@@ -261,8 +132,145 @@ def _passed(run: Run, cell: NotebookCell) -> bool:
     return outcome is not None and not outcome.kind
 
 
+@dataclass(frozen=True)
+class _Findings:
+    """What is to be told about a notebook that has run."""
+
+    work: Work
+    run: Run
+    graded: set[int]  # indices of the cells that grading runs
+
+    def all(self) -> Iterator[NotebookFinding]:
+        """Yield all findings."""
+        yield from static_checks.damage(self.work)
+        yield from self._unwritten()
+        yield from (finding for _, finding in self._order)
+        yield from self._failing_tests()
+        yield from self._failing_cells()
+        yield from self._stopped()
+        yield from self._files()
+        yield from self._slow()
+
+    @cached_property
+    def _order(self) -> list[tuple[str, NotebookFinding]]:
+        """The names that are used before they are defined."""
+        return list(static_checks.order(self.work, self.graded))
+
+    @cached_property
+    def _is_complete(self) -> bool:
+        """Whether every solution is written and every test passes."""
+        solutions = (cell for cell in self.work.cells if cell.is_solution)
+        tests = (cell for cell in self.work.cells if cell.is_test)
+        written = not any(self.work.unfinished(cell) for cell in solutions)
+        return written and all(_passed(self.run, cell) for cell in tests)
+
+    def _unwritten(self) -> Iterator[NotebookFinding]:
+        """Yield what is not written, with the number of tests that fail for it."""
+        for solutions, tests in self.work.groups():
+            failing = [cell for cell in tests if not _passed(self.run, cell)]
+            lacking = [cell for cell in solutions if self.work.unfinished(cell)]
+            for cell in lacking if failing or not tests else ():
+                waiting = f"; {_count(len(failing), 'test')} wait{'s' * (len(failing) == 1)} for it"
+                text = f"{cell.label()}: {self.work.unfinished(cell)}{waiting * bool(failing)}"
+                yield NotebookFinding("missing", text, cell.index)
+        for cell in self.work.cells:
+            if cell.is_answer and (lack := self.work.unfinished(cell)):
+                yield NotebookFinding("missing", f"cell {cell.index + 1}: {lack}", cell.index)
+
+    def _failing_tests(self) -> Iterator[NotebookFinding]:
+        """Yield the tests that fail although their solutions are written, in their own words."""
+        for solutions, tests in self.work.groups():
+            if any(self.work.unfinished(cell) for cell in solutions):
+                continue
+            for cell in tests:
+                if cell.index in self.run.outcomes and not _passed(self.run, cell):
+                    text = f"test in cell {cell.index + 1}: {self._message(cell)}"
+                    yield NotebookFinding("fails", text, cell.index)
+
+    def _failing_cells(self) -> Iterator[NotebookFinding]:
+        """Yield the other cells that fail; demonstrations only where all else is right."""
+        failed = [cell for cell in self.work.cells if self._fails_by_itself(cell)]
+        named = {finding.index for _, finding in self._order}
+        for cell in failed:
+            is_told = cell.index in named and self.run.outcomes[cell.index].kind == "NameError"
+            if not is_told and (self._is_complete or not cell.is_demo):
+                text = f"{cell.label()}: {self._message(cell)}"
+                yield NotebookFinding("fails", text, cell.index)
+        n_demos = sum(cell.is_demo for cell in failed)
+        if n_demos and not self._is_complete:
+            yield NotebookFinding(
+                "note",
+                f"{_count(n_demos, 'cell')} that only show something fail, too: they need the"
+                " functions above",
+            )
+
+    def _fails_by_itself(self, cell: NotebookCell) -> bool:
+        """Return whether a cell fails that is neither a test nor an unwritten solution."""
+        outcome = self.run.outcomes.get(cell.index)
+        is_unwritten = cell.is_solution and bool(self.work.unfinished(cell))
+        return bool(outcome and outcome.kind and not cell.is_test and not is_unwritten)
+
+    def _stopped(self) -> Iterator[NotebookFinding]:
+        if self.run.stopped:
+            tests = (cell for cell in self.work.cells if cell.is_test)
+            left = _count(sum(cell.index not in self.run.outcomes for cell in tests), "test")
+            yield NotebookFinding("wrong", f"{self.run.stopped}, and {left} could not run")
+
+    def _files(self) -> Iterator[NotebookFinding]:
+        """Yield the files and modules that grading will not have."""
+        reading = list(self._read())
+        yield from reading
+        for name in self.run.modules:
+            text = f"{name} is imported: grading has it only if you hand it in, too"
+            yield NotebookFinding("note", text)
+        told = {finding.index for finding in reading}
+        for path, finding in static_checks.elsewhere(self.work):
+            if not path or finding.index not in told:
+                yield finding
+
+    def _read(self) -> Iterator[NotebookFinding]:
+        """Yield the files that the student's cells read."""
+        cells = {cell.index: cell for cell in self.work.cells}
+        for path, index in self.run.read.items():
+            if cells[index].is_locked or _is_installed(path):
+                continue
+            label, inside = cells[index].label(), path.removeprefix(f"{self.run.folder}{os.sep}")
+            if inside != path:
+                text = f"{label} reads {inside}: grading has it only if you hand it in, too"
+                yield NotebookFinding("note", text, index)
+            else:
+                text = f"{label} reads {path}, a file of this machine that grading does not have"
+                yield NotebookFinding("wrong", text, index)
+
+    def _slow(self) -> Iterator[NotebookFinding]:
+        for cell in self.work.cells:
+            outcome = self.run.outcomes.get(cell.index)
+            if outcome and not outcome.kind and outcome.seconds > SLOW:
+                text = f"{cell.label()} takes {outcome.seconds:.0f} s: on a slower machine it may"
+                yield NotebookFinding("note", f"{text} be cut off", cell.index)
+
+    def _message(self, cell: NotebookCell) -> str:
+        """Return how a cell fails, and where a name is defined that it did not find."""
+        outcome = self.run.outcomes[cell.index]
+        text = _message(outcome)
+        if outcome.kind == "FileNotFoundError":
+            return f"{text}: grading, too, has only what you hand in and what seqlab loads"
+        name = MISSING_NAME.search(outcome.text)
+        known = {name for name, _ in self._order}
+        if outcome.kind != "NameError" or not name or name.group(1) in known:
+            return text
+        return f"{text}, {static_checks.where(name.group(1), self.work, self.graded, cell.index)}"
+
+
+def _is_installed(path: str) -> bool:
+    """Return whether a file belongs to Python or to the system, and is nobody's work."""
+    places = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()}
+    roots = tuple(os.path.realpath(place) + os.sep for place in places)
+    return path.startswith((*roots, *SYSTEM))
+
+
 def _message(outcome: CellOutcome) -> str:
-    """Return an error in one line; what a check says needs no name of an exception."""
+    """Return an error in one line; a failed check needs no name of an exception."""
     text = " ".join(outcome.text.split()) or "no reason given"
     kind = "" if outcome.kind in ("AssertionError", "Timeout", "Died") else f"{outcome.kind}: "
     whole = kind + text
@@ -328,4 +336,4 @@ def _end(report: CheckReport) -> Iterator[str]:
             f"* These {points:g} points hang on hidden tests, too: the same cells with other "
             "inputs."
         )
-        yield "  They are not in this file, and nobody but grading can run them."
+        yield "  They are not in this file; only grading can run them."

@@ -1,7 +1,4 @@
-"""The novel of problem 1: characters to train on, and its last pages, unseen, to test on.
-
-This module does not know which models read it.
-"""
+"""The novel of problem 1: the text to train on, and its last pages, unseen, to test on."""
 
 from pathlib import Path
 
@@ -14,7 +11,12 @@ TEST = ("mystery_test.txt", "Agatha_Christie_test.txt")
 
 
 def load_corpus() -> tuple[str, str]:
-    """Return the training and the test text, lower case and without line breaks or digits.
+    """Return the training text and the test text, lower case and without line breaks or digits.
+
+    Example:
+        >>> train, test = load_corpus()
+        >>> len(train) > len(test) > 0
+        True
 
     Raises:
         DataError: a file is missing, changed, empty or not UTF-8.

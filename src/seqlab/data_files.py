@@ -1,11 +1,8 @@
-"""Where the course's files are, and whether they are what they should be.
+"""Where the course's files are, and whether they are unchanged.
 
-A *group* is one of the three folders of ``data/``. It is looked for in the folder that the
-environment variable ``COURSE_DATA`` names, and without it in the nearest ``data/`` from the
-working directory upwards, then from this package upwards. The files of a group always come from
-one folder, so that a text never meets the weights of another.
-
-This module does not know what any file holds.
+A *group* is a folder below ``data/``. ``COURSE_DATA`` names the data folder; without this variable
+it is the nearest ``data/`` from the working directory upwards, or else from this package upwards.
+All files of a group come from one folder, so that a text never meets another text's weights.
 """
 
 import hashlib
@@ -24,7 +21,11 @@ T = TypeVar("T")
 
 
 def data_dir() -> Path:
-    """Return the folder that holds the course's files; raise DataError where there is none."""
+    """Return the folder that holds the course's files.
+
+    Raises:
+        DataError: there is none.
+    """
     for candidate in _candidates():
         if "COURSE_DATA" in os.environ or _is_courses(candidate):
             return candidate
@@ -40,10 +41,10 @@ def _is_courses(folder: Path) -> bool:
 
 
 def _candidates() -> Iterator[Path]:
-    if given := os.environ.get("COURSE_DATA"):
-        root = Path(given).expanduser()
+    if named := os.environ.get("COURSE_DATA"):
+        root = Path(named).expanduser()
         if not root.is_dir():
-            raise DataError(f"COURSE_DATA names {given!r}, which is not a folder")
+            raise DataError(f"COURSE_DATA names {named!r}, which is not a folder")
         yield root
         return
     here = Path.cwd()
@@ -53,19 +54,23 @@ def _candidates() -> Iterator[Path]:
 
 
 def group_dir(group: str) -> Path:
-    """Return the folder of ``group``: a sub-folder of the data folder, or that folder itself.
+    """Return the folder of a group: a subfolder of the data folder, or that folder itself.
 
-    The second serves a course whose original files lie side by side in one folder.
+    The second is for a course whose original files lie side by side in one folder.
     """
     root = data_dir()
     return root / group if (root / group).is_dir() else root
 
 
 def find(group: str, *names: str) -> Path:
-    """Return the first of ``names`` that exists in ``group``, checked against SHA256SUMS.
+    """Return the first of some files that exists in a group, checked against SHA256SUMS.
+
+    Example:
+        >>> find("problem2_model_parameters", "bpe1024.tiktoken").name
+        'bpe1024.tiktoken'
 
     Raises:
-        DataError: none of them exists, or the one found was changed.
+        DataError: none of them exists, or the first that does was changed.
     """
     folder = group_dir(group)
     for name in names:
@@ -76,13 +81,13 @@ def find(group: str, *names: str) -> Path:
 
 
 def check(path: Path) -> None:
-    """Raise DataError if SHA256SUMS beside or above ``path`` lists it with another hash.
+    """Check a file against the SHA256SUMS beside or above it; a file that is not listed passes.
 
-    Files that are listed nowhere, an instructor's own for instance, pass.
+    Raises:
+        DataError: it is listed with another hash.
     """
-    stat = path.stat()
     expected = _listed(path)
-    if expected and sha256(path, stat.st_mtime_ns, stat.st_size) != expected:
+    if expected and sha256(path) != expected:
         raise DataError(
             f"{path} was changed or cut short (its SHA-256 is not the one in {SUMS}): "
             f"{_remedy(path.name)}"
@@ -90,7 +95,7 @@ def check(path: Path) -> None:
 
 
 def read_sums(root: Path) -> dict[str, str]:
-    """Return ``{path relative to root: SHA-256}`` from ``root``'s list; empty where none is."""
+    """Return ``{path below root: SHA-256}`` from the list in ``root``; empty if there is none."""
     try:
         lines = (root / SUMS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -99,29 +104,34 @@ def read_sums(root: Path) -> dict[str, str]:
     return {name.lstrip("*"): digest for digest, name in pairs}
 
 
+def sha256(path: Path) -> str:
+    """Return the hash of a file, computed again only after its time or size has changed."""
+    stat = path.stat()
+    return _sha256(path, stat.st_mtime_ns, stat.st_size)
+
+
 @lru_cache(maxsize=256)
-def sha256(path: Path, mtime_ns: int = 0, size: int = 0) -> str:
-    """Return the hash of a file; remembered for as long as its time and size stay the same."""
+def _sha256(path: Path, mtime_ns: int, size: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remember(read: Callable[..., T], *paths: Path) -> T:
-    """Return ``read(*paths)``, read once a process for as long as times and sizes stay the same.
+    """Return ``read(*paths)``, read once in a process until a file's time or size changes.
 
-    Every caller gets the same object: a loader hands out copies of whatever can be changed.
+    Every caller gets the same object, so a loader hands out copies of whatever can be changed.
     """
     stats = [path.stat() for path in paths]
     state = tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
-    found: T = _read(read, tuple(path.absolute() for path in paths), state)
-    return found
+    content: T = _read(read, tuple(path.absolute() for path in paths), state)
+    return content
 
 
 @lru_cache(maxsize=16)
 def _read(
     read: Callable[..., Any], paths: tuple[Path, ...], state: tuple[tuple[int, int], ...]
 ) -> Any:
-    """Call ``read``; ``state`` only makes a file that has changed since another entry."""
+    """Call ``read``; ``state`` only makes a changed file another entry of the cache."""
     return read(*paths)
 
 

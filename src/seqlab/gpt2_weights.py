@@ -1,9 +1,7 @@
-"""GPT-2's weights in the shape that the document's ``gpt2`` takes, from Hugging Face's files.
+"""GPT-2's weights in the form that the document's ``gpt2`` takes, from Hugging Face's files.
 
-Tensors are mapped from the file, not read: opening 1558M takes neither its time nor its memory,
-and pages that several processes use exist once.
-
-This module does not know how the weights are put to use.
+Tensors are mapped from the file, not read: opening 1558M takes no time and no memory, and processes
+share the pages that they use.
 """
 
 import json
@@ -52,7 +50,9 @@ def get_params(
     - blocks, n_layer times: ln_1, ln_2: g and b; attn: c_attn: w (n_embd, 3 n_embd), b (3 n_embd,),
       c_proj; mlp: c_fc: w (n_embd, 4 n_embd), b, c_proj: w (4 n_embd, n_embd), b
 
-    so that ``gpt2(inputs, **params, number_of_heads=hparams["n_head"])`` is a call.
+    Example:
+        hparams, params = get_params("mini")
+        gpt2(inputs, **params, number_of_heads=hparams["n_head"])
 
     Raises:
         DataError: the model is unknown, not on this machine, changed, or not a GPT-2.
@@ -87,7 +87,11 @@ def get_encoder(model_size: str, models_dir: str | Path | None = None) -> tiktok
 
 
 def model_dir(model_size: str, models_dir: str | Path | None = None) -> Path:
-    """Return the folder of a model, checked to be there."""
+    """Return the folder of a model.
+
+    Raises:
+        DataError: the model is unknown, or not on this machine.
+    """
     if model_size not in MODEL_SIZES:
         raise DataError(f"there is no model {model_size!r}: choose one of {', '.join(MODEL_SIZES)}")
     folder = Path(models_dir or data_files.group_dir(GROUP)) / model_size
@@ -158,8 +162,8 @@ def _tensors(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
 def map_safetensors(path: Path) -> dict[str, np.ndarray]:
     """Return the file's tensors as read-only arrays that stay on disk until they are used.
 
-    The library's own reader copies every tensor, which takes a large checkpoint's size once in
-    memory and once in the page cache. Format: length of the header (8 bytes), header (JSON), data.
+    The library's own reader copies every tensor, so that a large checkpoint would take memory
+    twice. Format: the header's length (8 bytes), the header (JSON), the data.
     """
     try:
         with path.open("rb") as file:
@@ -179,7 +183,7 @@ def _view(data: np.ndarray, name: str, entry: dict[str, Any]) -> np.ndarray:
     if not 0 <= start <= stop <= data.size:
         raise ValueError(f"{name} lies outside the file, which was cut short")
     if entry["dtype"] not in DTYPES:
-        return np.asarray(data[start:stop])  # masks and the like, which nobody asks for
+        return np.asarray(data[start:stop])  # masks and the like, which nobody reads
     return np.asarray(data[start:stop].view(DTYPES[entry["dtype"]]).reshape(entry["shape"]))
 
 
@@ -213,7 +217,7 @@ def _nested(tensors: dict[str, np.ndarray], n_layer: int) -> Params:
 
 def _gpt2_encoding(merges: Path, vocabulary: Path) -> tiktoken.Encoding:
     before = os.environ.get("TIKTOKEN_CACHE_DIR")
-    os.environ["TIKTOKEN_CACHE_DIR"] = ""  # read these files, not a copy of some earlier ones
+    os.environ["TIKTOKEN_CACHE_DIR"] = ""  # read these files, not a copy of earlier ones
     try:
         ranks = tiktoken.load.data_gym_to_mergeable_bpe_ranks(str(merges), str(vocabulary))
     except (ValueError, AssertionError, KeyError) as error:

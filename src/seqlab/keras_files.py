@@ -1,9 +1,7 @@
 """Keras models without Keras: the architecture from its JSON, the weights from its HDF5 file.
 
-Reads what ``Model.to_json`` and ``save_weights`` of Keras 2 write, a whole Keras 2 model saved as
-HDF5, and the ``.weights.h5`` files of Keras 3.
-
-This module does not know what the layers compute.
+It reads what ``Model.to_json`` and ``save_weights`` of Keras 2 write, a whole Keras 2 model saved
+as HDF5, and the ``.weights.h5`` files of Keras 3.
 """
 
 import json
@@ -27,17 +25,29 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer with weights: Keras' class name, its own name, sizes and weight shapes."""
+    """One layer with weights.
+
+    Attributes:
+        kind: Keras' class, e.g. "GRU"
+        name: its own name
+        n_inputs: width of what it reads
+        n_units: width of what it gives
+        sequences: whether it gives an output for every position, not only for the last
+
+    Example:
+        >>> Layer("Dense", "out", 128, 44, True).n_parameters
+        5676
+    """
 
     kind: str
     name: str
     n_inputs: int
     n_units: int
-    sequences: bool  # gives an output for every position, not only for the last
+    sequences: bool
 
     @property
     def shapes(self) -> list[Shape]:
-        """Return the shapes of its weights in Keras' order: kernel, recurrent kernel, bias."""
+        """The shapes of its weights in Keras' order: kernel, recurrent kernel, bias."""
         n, m = self.n_inputs, self.n_units
         shapes: dict[str, list[Shape]] = {
             "SimpleRNN": [(n, m), (m, m), (m,)],
@@ -48,7 +58,7 @@ class Layer:
 
     @property
     def n_parameters(self) -> int:
-        """Return how many numbers its weights hold."""
+        """How many numbers its weights hold."""
         return sum(math.prod(shape) for shape in self.shapes)
 
 
@@ -61,7 +71,7 @@ class KerasModel:
     weights: tuple[np.ndarray, ...]
 
     def get_weights(self) -> list[np.ndarray]:
-        """Return all weights, float32, layer by layer in Keras' order; the list is the caller's."""
+        """Return copies of all weights, float32, layer by layer in Keras' order."""
         return [weight.copy() for weight in self.weights]
 
     def summary(self) -> None:
@@ -72,7 +82,7 @@ class KerasModel:
         ]
         header = ("Layer (type)", "Output shape", "Parameters")
         widths = [max(len(row[i]) for row in (header, *rows)) + 2 for i in range(3)]
-        rule = "─" * sum(widths)
+        rule = "-" * sum(widths)  # every console has this sign
         print(f'Model "{self.name}"', rule, sep="\n")
         for row in (header, *rows):
             print(f"{row[0]:<{widths[0]}}{row[1]:<{widths[1]}}{row[2]:>{widths[2]}}")
@@ -83,6 +93,10 @@ class KerasModel:
 
 def load_keras_model(kind: Literal["RNN", "GRU"]) -> KerasModel:
     """Return the trained model of problem 1.2 ("RNN") or 1.3 ("GRU").
+
+    Example:
+        >>> load_keras_model("RNN").get_weights()[0].shape
+        (44, 128)
 
     Raises:
         DataError: a file is missing, changed, cut short, or belongs to the other model.
@@ -101,19 +115,19 @@ def read_keras_model(architecture: Path, weights: Path) -> KerasModel:
     name, layers = _read_architecture(architecture)
     try:
         with h5py.File(weights, "r") as file:
-            found = list(_read_weights(file, layers))
+            arrays = tuple(_read_weights(file, layers))
     except (OSError, KeyError, TypeError) as error:
         raise DataError(f"{weights} is not a readable Keras weight file: {error}") from None
     expected = [shape for layer in layers for shape in layer.shapes]
-    shapes = [weight.shape for weight in found]
+    shapes = [array.shape for array in arrays]
     if shapes != expected:
         raise DataError(
             f"{weights} does not belong to {architecture.name}: its weights have shapes "
             f"{shapes}, expected {expected}"
         )
-    if not all(np.isfinite(weight).all() for weight in found):
+    if not all(np.isfinite(array).all() for array in arrays):
         raise DataError(f"{weights} holds values that are not finite")
-    return KerasModel(name, layers, tuple(found))
+    return KerasModel(name, layers, arrays)
 
 
 def _output_shape(layer: Layer) -> str:

@@ -1,7 +1,6 @@
 """A notebook as a file: what its cells are for, and which problem of the text they belong to.
 
-nbgrader's flags are read as the plain JSON they are. This module does not know how a notebook is
-run, what a right answer is, nor how it is graded.
+nbgrader's flags are read as the plain JSON that they are; nbgrader itself is not needed.
 """
 
 import ast
@@ -18,6 +17,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from seqlab import names
 from seqlab.errors import DataError
 
 STUB = "# your code here"
@@ -27,7 +27,7 @@ RELEASED = "released"  # beside this module: notebooks as they were handed out
 SHOWN = 44  # characters of a cell's first line
 HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t#]*")
 FENCE = re.compile(r"[ \t]*(```|~~~)")
-DULL = re.compile(r"#|import |from ")  # lines that say little about a cell
+DULL = re.compile(r"#|import |from ")  # lines that tell little about a cell
 CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 
@@ -41,17 +41,17 @@ class NotebookCell:
     @cached_property
     def flags(self) -> dict[str, Any]:
         """What nbgrader noted on the cell; empty on a cell of the student's own."""
-        found = self.node.metadata.get("nbgrader", {})
-        return dict(found) if isinstance(found, dict) else {}
+        noted = self.node.metadata.get("nbgrader", {})
+        return dict(noted) if isinstance(noted, dict) else {}
 
     @property
     def source(self) -> str:
-        """What stands in the cell."""
+        """The cell's text."""
         return str(self.node.source)
 
     @property
     def name(self) -> str:
-        """The name that grading knows the cell by, or nothing."""
+        """The name by which grading knows the cell; empty on a cell of the student's own."""
         return str(self.flags.get("grade_id", ""))
 
     @property
@@ -61,12 +61,12 @@ class NotebookCell:
 
     @property
     def is_locked(self) -> bool:
-        """Whether the cell is the course's, and put back before grading."""
+        """Whether the cell is the course's: grading runs it as it was handed out."""
         return bool(self.flags.get("locked"))
 
     @property
     def is_test(self) -> bool:
-        """Whether the cell decides points by running."""
+        """Whether running the cell decides points."""
         return self.is_code and self.is_locked and bool(self.flags.get("grade"))
 
     @property
@@ -76,7 +76,7 @@ class NotebookCell:
 
     @property
     def is_answer(self) -> bool:
-        """Whether the cell is for a written answer."""
+        """Whether the cell is for the student's written answer."""
         return not self.is_code and bool(self.flags.get("solution"))
 
     @property
@@ -86,19 +86,19 @@ class NotebookCell:
 
     @property
     def points(self) -> float:
-        """What the cell is worth."""
+        """How many points the cell is worth."""
         points = self.flags.get("points")
         return float(points) if self.flags.get("grade") and isinstance(points, int | float) else 0.0
 
     @property
     def is_untouched(self) -> bool:
-        """Whether the cell is as it was handed out, as far as its own metadata tells."""
+        """Whether the cell is as it was handed out, judging by its own metadata."""
         if self.is_answer:
             return not self.source.replace(UNANSWERED, "").strip()
         return self.flags.get("checksum") == checksum(self)
 
     def label(self) -> str:
-        """Return words that help a reader to find the cell."""
+        """Return the cell's number, counted from 1, and words to recognise it by."""
         return f"cell {self.index + 1} ({self._hint()})"
 
     def _hint(self) -> str:
@@ -111,21 +111,21 @@ class NotebookCell:
 
 @dataclass
 class Section:
-    """The cells under one heading, as far as the next one."""
+    """The cells under a heading, up to the next heading of any level."""
 
     title: str
     level: int
-    above: tuple[str, ...] = ()  # the titles that this one lies under, outermost first
+    above: tuple[str, ...] = ()  # titles of the headings above this one, outermost first
     cells: list[NotebookCell] = field(default_factory=list)
 
     @property
     def points(self) -> float:
-        """What the cells are worth together."""
+        """How many points the cells are worth together."""
         return sum(cell.points for cell in self.cells)
 
 
 def checksum(cell: NotebookCell) -> str:
-    """Return nbgrader's fingerprint of a cell, which its metadata holds as it was handed out.
+    """Return nbgrader's fingerprint of a cell; the metadata holds that of the cell as handed out.
 
     Source: nbgrader.utils.compute_checksum.
     """
@@ -139,7 +139,7 @@ def read(path: Path) -> NotebookNode:
     """Return the notebook in a file.
 
     Raises:
-        DataError: there is no such file, or it is no notebook.
+        DataError: the file is missing, or not a notebook.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -157,7 +157,7 @@ def _parsed(path: Path, text: str) -> NotebookNode:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ids that older editors do not write
             notebook: NotebookNode = nbformat.reads(text, as_version=4)
-    except Exception as error:  # nbformat's, json's and those of whatever the file holds instead
+    except Exception as error:  # nbformat's, json's, and those of whatever the file holds instead
         raise DataError(f"{path} is not a notebook ({_first_line(error)}): save it again") from None
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         raise DataError(f"{path} holds no cell with code: is it the right file?")
@@ -170,18 +170,18 @@ def cells(notebook: NotebookNode) -> list[NotebookCell]:
 
 
 def sections(notebook: NotebookNode) -> list[Section]:
-    """Return the notebook cut at its headings, in order; what precedes the first has no title."""
-    found = [Section("", 0)]
+    """Return the notebook cut at its headings; what precedes the first one has no title."""
+    parts = [Section("", 0)]
     for cell in cells(notebook):
         if not cell.is_code and not cell.is_answer:
             for level, title in headings(cell.source):
-                found.append(_below(found, level, title))
-        found[-1].cells.append(cell)
-    return found
+                parts.append(_section(parts, level, title))
+        parts[-1].cells.append(cell)
+    return parts
 
 
-def _below(before: Sequence[Section], level: int, title: str) -> Section:
-    """Return a new section, with the titles that it lies under."""
+def _section(before: Sequence[Section], level: int, title: str) -> Section:
+    """Return a new section, with the titles above it."""
     above: list[tuple[int, str]] = []
     for section in before:
         above = [(n, t) for n, t in above if n < section.level]
@@ -190,7 +190,12 @@ def _below(before: Sequence[Section], level: int, title: str) -> Section:
 
 
 def headings(markdown: str) -> Iterator[tuple[int, str]]:
-    """Yield level and text of each heading; lines of code that begin with # are none."""
+    r"""Yield level and text of the headings; a # at the start of a line of code is none.
+
+    Example:
+        >>> list(headings("# Toy\n```\n# a comment\n```\n## Problem 1"))
+        [(1, 'Toy'), (2, 'Problem 1')]
+    """
     fence = ""
     for line in markdown.splitlines():
         if opened := FENCE.match(line):
@@ -200,45 +205,48 @@ def headings(markdown: str) -> Iterator[tuple[int, str]]:
 
 
 def original(path: Path, notebook: NotebookNode) -> tuple[Path, NotebookNode] | None:
-    """Return the notebook as it was handed out, with its path; None where it does not lie beside.
+    """Return the notebook as it was handed out, with its path, or None if it cannot be found.
 
-    It is looked for beside this module, and then in ``release/`` from the notebook's folder
-    upwards. What shares no cell with ``notebook`` is another assignment.
+    It is looked for in this package, then in ``release/`` from the notebook's folder upwards. A
+    candidate that shares no cell with ``notebook`` is of another assignment.
     """
-    names = {cell.name for cell in cells(notebook) if cell.name}
-    own = Path(__file__).parent / RELEASED
-    places = [(own, "*.ipynb")]
-    places += [(folder / "release", "*/*.ipynb") for folder in path.resolve().parents]
-    for candidate in (file for place, files in places for file in sorted(place.glob(files))):
+    own = {cell.name for cell in cells(notebook) if cell.name}
+    for candidate in _candidates(path):
         with contextlib.suppress(DataError):
-            found = read(candidate)
-            shared = names & {cell.name for cell in cells(found)}
+            released = read(candidate)
+            shared = own & {cell.name for cell in cells(released)}
             if shared and candidate.resolve() != path.resolve():
-                return candidate, found
+                return candidate, released
     return None
 
 
-def unfinished(cell: NotebookCell, given: str | None) -> str:
-    """Return what a cell for the student's work still lacks, or nothing.
+def _candidates(path: Path) -> Iterator[Path]:
+    yield from sorted((Path(__file__).parent / RELEASED).glob("*.ipynb"))
+    for folder in path.resolve().parents:
+        yield from sorted((folder / "release").glob("*/*.ipynb"))
+
+
+def unfinished(cell: NotebookCell, released: str | None) -> str:
+    """Return what a cell for the student's work still lacks; nothing if it is complete.
 
     Args:
         cell: a solution or an answer
-        given: the cell's source as handed out, where that is known
+        released: the cell's source as it was handed out, if that is known
     """
     if cell.is_answer:
         return "not answered yet" if cell.is_untouched else ""
-    if cell.is_untouched or cell.source == given:
+    if cell.is_untouched or cell.source == released:
         return "still as it was handed out"
-    names = _stubs(cell.source, given or "")
-    return f"still to be written: {', '.join(names)}" if names else ""
+    stubs = _stubs(cell.source, released or "")
+    return f"still to be written: {', '.join(stubs)}" if stubs else ""
 
 
-def _stubs(source: str, given: str) -> list[str]:
-    """Return the functions that hold nothing, nothing but dots, or what they were given with."""
+def _stubs(source: str, released: str) -> list[str]:
+    """Return the functions that are empty, hold only dots, or are as they were handed out."""
     handed_out = {
         name: ast.dump(function)
-        for name, function in _functions(given)
-        if STUB in (ast.get_source_segment(given, function) or "")
+        for name, function in _functions(released)
+        if STUB in (ast.get_source_segment(released, function) or "")
     }
     return [
         name
@@ -248,15 +256,14 @@ def _stubs(source: str, given: str) -> list[str]:
 
 
 def _functions(source: str) -> Iterator[tuple[str, ast.FunctionDef]]:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return
-    yield from ((node.name, node) for node in tree.body if isinstance(node, ast.FunctionDef))
+    tree = names.parsed(source)
+    for node in tree.body if tree else []:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node
 
 
 def _is_empty(function: ast.FunctionDef) -> bool:
-    """Return whether a function has only a docstring, or keeps a result that is three dots."""
+    """Return whether a function has only a docstring, or leaves a variable at three dots."""
     body = [node for node in function.body if not _is_constant(node)]
     dots: set[str] = set()
     others: set[str] = set()

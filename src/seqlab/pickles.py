@@ -1,10 +1,8 @@
-"""Read the originals' pickles without running what a pickle may ask to be run.
+"""Read the original course's pickles without running what a pickle may ask to be run.
 
 A pickle is a program: it names functions and calls them. This reader knows five names, none of
 which can do harm, and builds numpy arrays, plain containers and the state of a tiktoken encoding.
 Every other name is an error before anything is called.
-
-This module does not know which file holds what.
 """
 
 import pickle
@@ -78,12 +76,16 @@ class _Reader(pickle.Unpickler):
 def _load(file: BinaryIO, path: Path) -> Any:
     try:
         return _Reader(file).load()
-    except Exception as error:  # a hostile or broken stream may fail in any way it likes
+    except Exception as error:  # a hostile or broken stream may fail in any way
         raise DataError(f"{path} is not a pickle this course reads: {error}") from None
 
 
 def read_array_dict(path: Path) -> dict[str, np.ndarray]:
-    """Return the dictionary of arrays that ``numpy.save`` pickled into a ``.npy`` file."""
+    """Return the dictionary of arrays that ``numpy.save`` pickled into a ``.npy`` file.
+
+    Raises:
+        DataError: the file holds something else.
+    """
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -94,21 +96,26 @@ def read_array_dict(path: Path) -> dict[str, np.ndarray]:
             content = _load(file, path)
     except (ValueError, AttributeError, OSError) as error:
         raise DataError(f"{path} is not a saved dictionary of arrays: {error}") from None
-    found = content.item() if isinstance(content, np.ndarray) and content.shape == () else content
-    plain = isinstance(found, dict) and all(
+    if isinstance(content, np.ndarray) and content.shape == ():
+        content = content.item()
+    plain = isinstance(content, dict) and all(
         isinstance(name, str) and isinstance(array, np.ndarray) and array.dtype.kind in "fiu"
-        for name, array in found.items()
+        for name, array in content.items()
     )
     if not plain:
         raise DataError(f"{path} does not hold a dictionary of names and numeric arrays")
-    return dict(found)
+    return dict(content)
 
 
 def read_encoding(path: Path) -> tiktoken.Encoding:
-    """Return the tiktoken encoding that was pickled into ``path``."""
+    """Return the tiktoken encoding that was pickled into a file.
+
+    Raises:
+        DataError: the file holds something else.
+    """
     with path.open("rb") as file:
-        found = _load(file, path)
-    state: Any = found.state if isinstance(found, _EncodingState) else None
+        content = _load(file, path)
+    state: Any = content.state if isinstance(content, _EncodingState) else None
     try:
         ranks = {bytes(token): int(rank) for token, rank in state["mergeable_ranks"].items()}
         special = {str(name): int(rank) for name, rank in state["special_tokens"].items()}

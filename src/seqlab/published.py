@@ -1,7 +1,4 @@
-"""The numbers that the two documents print, as printed, and a comparison to the last digit.
-
-This module does not know how any of the numbers is computed.
-"""
+"""The numbers that the two documents print, and a comparison to the last printed digit."""
 
 from collections.abc import Sequence
 
@@ -63,9 +60,13 @@ TRANSFORMER: Rows = (
 
 
 def printed(values: np.ndarray) -> list[list[str]]:
-    """Return the numbers (n, m) as numpy prints an array of them: 8 decimals, no trailing zero.
+    """Return numbers (n, m) as numpy prints an array of them.
 
-    float32 is printed with the fewest digits that tell it from its neighbours, 8 decimals at most.
+    That is with at most 8 decimals, and no more than tell a number from its neighbours.
+
+    Example:
+        >>> printed(np.array([[1 / 3, 0.5]]))
+        [['0.33333333', '0.5']]
     """
     return [
         [np.format_float_positional(v, precision=8, unique=True, trim="-") for v in row]
@@ -74,9 +75,12 @@ def printed(values: np.ndarray) -> list[list[str]]:
 
 
 def require(name: str, values: np.ndarray, expected: Rows) -> None:
-    """Raise DataError unless every number prints as the document has it."""
-    found = printed(np.asarray(values))
-    for i, (row, want) in enumerate(zip(found, expected, strict=True)):
-        for j, (got, should) in enumerate(zip(row, want, strict=True)):
-            if got != should:
-                raise DataError(f"{name}[{i}, {j}] is {got}, and the document prints {should}")
+    """Check that every number prints as it does in the document.
+
+    Raises:
+        DataError: one does not.
+    """
+    for i, (ours, theirs) in enumerate(zip(printed(np.asarray(values)), expected, strict=True)):
+        for j, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+            if our != their:
+                raise DataError(f"{name}[{i}, {j}] is {our}, and the document prints {their}")

@@ -1,7 +1,4 @@
-"""The byte-pair encodings of the course as ``tiktoken.Encoding``: Shakespeare's and GPT-2's.
-
-This module does not know how they were trained.
-"""
+"""The byte-pair encodings of the course as ``tiktoken.Encoding``: Shakespeare's and GPT-2's."""
 
 import base64
 from pathlib import Path
@@ -14,13 +11,17 @@ from seqlab.errors import DataError
 GROUP = "problem2_model_parameters"
 NAMES = ("bpe1024.tiktoken", "bpe1024_enc_full.pkl")  # ours, then the original
 
-# How GPT-2 cuts text into words before any merge (Radford et al. 2019): contractions, letters,
-# digits and everything else apart, each with the space before it.
+# How GPT-2 cuts text into words before any merge (Radford et al. 2019): contractions, then runs of
+# letters, of digits or of anything else, with the space before them.
 SPLIT_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?[\p{L}]+| ?[\p{N}]+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
 def load_tokenizer() -> tiktoken.Encoding:
     """Return the tokenizer of problem 2: 1024 tokens, ids 0 to 255 the single bytes.
+
+    Example:
+        >>> load_tokenizer().decode(load_tokenizer().encode("What's in a name?"))
+        "What's in a name?"
 
     Raises:
         DataError: the file is missing, changed, or not a tokenizer.
@@ -30,19 +31,17 @@ def load_tokenizer() -> tiktoken.Encoding:
     path = data_files.find(GROUP, *NAMES)
     if path.suffix == ".pkl":
         return pickles.read_encoding(path)
-    ranks = dict(
-        data_files.remember(read_ranks, path)
-    )  # the encoding keeps the dictionary it is given
+    ranks = dict(data_files.remember(read_ranks, path))  # the encoding keeps this dictionary
     return tiktoken.Encoding(
         path.stem, pat_str=SPLIT_PATTERN, mergeable_ranks=ranks, special_tokens={}
     )
 
 
 def read_ranks(path: Path) -> dict[bytes, int]:
-    """Return ``{token bytes: id}`` from tiktoken's text format: a base64 token and a rank a line.
+    """Return ``{token bytes: id}`` from tiktoken's format, lines of a token in base64 and a rank.
 
-    tiktoken's own reader keeps a copy by file name in the temporary folder and goes on returning
-    it when the file changes.
+    tiktoken's own reader keeps a copy in the temporary folder and returns it even after the file
+    has changed.
     """
     try:
         pairs = (line.split() for line in path.read_bytes().splitlines() if line)

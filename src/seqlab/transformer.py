@@ -1,7 +1,4 @@
-"""The weights of problem 2's Transformer, by the names of the released checkpoint.
-
-This module does not know how the weights are put to use.
-"""
+"""The weights of problem 2's Transformer, under the names of the released checkpoint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +33,11 @@ def load_transformer_weights(*beginnings: str) -> dict[str, np.ndarray]:
     """Return ``{parameter name: float32 array}`` of the model that writes Shakespeare.
 
     Args:
-        beginnings: take only parameters whose names begin with one of these; none: take all
+        beginnings: return only parameters whose names begin with one of these; without any, all
+
+    Example:
+        >>> {name: array.shape for name, array in load_transformer_weights("fc_out").items()}
+        {'fc_out.weight': (1024, 512), 'fc_out.bias': (1024,)}
 
     Raises:
         DataError: the file is missing, changed, cut short, or of another model.
@@ -49,7 +50,7 @@ def load_transformer_weights(*beginnings: str) -> dict[str, np.ndarray]:
 
 
 def loaded() -> Mapping[str, np.ndarray]:
-    """Return the arrays that ``load_transformer_weights`` copies: to be read, never changed."""
+    """Return the arrays that ``load_transformer_weights`` copies; never change them."""
     return data_files.remember(_read, data_files.find(GROUP, *NAMES))
 
 

@@ -1,10 +1,8 @@
-"""Check the course's files: that they are unchanged, load, and give the documents' numbers.
+"""Check that the course's files are unchanged, load, and give the documents' numbers.
 
-Attention is checked on equal rows, where it returns its values whatever its weights are, so that
-no check needs an implementation of what students are to write. The one printed value that does
-need the whole model, ``transformer([0, 1, 2])``, is the staff's to check.
-
-This module does not know how work is graded.
+No check may hold what students are to write. So attention is checked on equal rows, where it
+returns its values whatever its weights are, and staff's tests check the one printed value that
+needs the whole model, ``transformer([0, 1, 2])``.
 """
 
 import hashlib
@@ -22,7 +20,7 @@ def _hashes() -> str:
     root = data_files.data_dir()
     sums = data_files.read_sums(root)
     if not (root / data_files.SUMS).is_file():
-        return f"{root} has no {data_files.SUMS}: files of your own, not compared"
+        return f"{root} has no {data_files.SUMS}: nothing to compare with"
     for name, digest in sums.items():
         path = root / name
         if not path.is_file():
@@ -65,7 +63,7 @@ def _transformer() -> str:
     first = "layers.0."
     wv, wo = (params[f"{first}attention.{w}.weight"] for w in ("wv", "wo"))
     w1, w2 = (params[f"{first}feed_forward.{i}.weight"] for i in (0, 2))
-    same = [
+    checks = [
         ("embed_tokens", params["word_embedding.weight"][1:4], published.EMBED_TOKENS),
         ("multi_head_attention", [wo @ (wv @ ones)] * 3, published.ATTENTION),
         ("mlp", [w2 @ (w1 @ ones).clip(min=0)] * 3, published.MLP),
@@ -75,7 +73,7 @@ def _transformer() -> str:
             published.PREDICTION_HEAD,
         ),
     ]
-    for name, values, expected in same:
+    for name, values, expected in checks:
         published.require(name, np.asarray(values)[:3, :5], expected)
     return "embedding, attention, MLP and prediction head give the printed values"
 
@@ -108,8 +106,8 @@ CHECKS: dict[str, Callable[[], str]] = {
     "GPT-2 originals": _fetched,
 }
 
-# What a check reads: it is passed over where the list of hashes has nothing of the kind, as in a
-# folder that was handed out for one assignment.
+# What a check reads. A check is skipped if the list of hashes names no such file, as in a folder
+# that was handed out for one assignment.
 READS = {
     "novel": "problem1_data/",
     "RNN and GRU": "problem1_data/",
@@ -120,7 +118,7 @@ READS = {
 
 
 def verify(say: Callable[[str], None] = print) -> bool:
-    """Run every check, report each in one line, and return whether all passed."""
+    """Run every check, report it in one line, and return whether all passed."""
     passed = True
     for name, check in CHECKS.items():
         if _is_elsewhere(name):
@@ -135,7 +133,7 @@ def verify(say: Callable[[str], None] = print) -> bool:
 
 
 def _is_elsewhere(check: str) -> bool:
-    """Return whether the files that a check reads were never meant to be here."""
+    """Return whether the files that a check reads do not belong to this folder."""
     try:
         root = data_files.data_dir()
         sums = data_files.read_sums(root)

@@ -78,7 +78,7 @@ def test_reading_nothing_or_too_much_is_refused(functions, mini):
     writer = cached_gpt2.CachedGPT2(params, hparams["n_head"], 4, functions)
     writer.read([1, 2, 3])
     for ids in ([], [4, 5]):
-        with pytest.raises(ValueError, match="1 to 4 are possible"):
+        with pytest.raises(ValueError, match="tokens in all: the model reads 1 to 4"):
             writer.read(ids)
 
 

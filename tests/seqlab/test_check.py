@@ -231,7 +231,7 @@ def test_the_blank_notebook_says_what_waits_and_repeats_no_failure(tmp_path):
     assert found(lines, "missing", "def double", "1 test waits for it")  # double(0) == 0 passes
     assert found(lines, "missing", "cell 10: not answered yet")
     assert not [line for line in lines if "fails" in line]
-    assert found(lines, "note", "does not lie beside")
+    assert found(lines, "note", "is not beside it")
 
 
 def test_a_test_that_fails_is_one_line_in_its_own_words(tmp_path):
@@ -368,14 +368,14 @@ def test_headings_within_code_are_none_and_problems_know_what_they_lie_under():
 
 def test_a_notebook_of_another_assignment_is_not_the_original(tmp_path):
     path = saved(tmp_path, new_notebook(cells=[marked("solution", "other", "x")]))
-    assert Work.of(path).given_at is None
+    assert Work.of(path).released_at is None
 
 
 def test_the_original_is_not_the_notebook_itself(tmp_path):
     path = saved(tmp_path, handed_out())
     shutil.rmtree(path.parent)
     given = tmp_path / "release" / "toy" / "toy.ipynb"
-    assert Work.of(given).given_at is None
+    assert Work.of(given).released_at is None
 
 
 def test_reading_a_notebook_leaves_its_bytes(tmp_path):

@@ -16,7 +16,7 @@ def drawn(figure):
     return figure
 
 
-@pytest.mark.parametrize("value", [np.float32(1e30), 1e250])
+@pytest.mark.parametrize("value", [np.float32(1e30), 1e60])
 def test_the_perplexity_so_far_of_a_bad_model_does_not_overflow(value):
     figure = drawn(plots.surprise({"bad": np.full(len(TEXT), value)}, TEXT))
     _, running = figure.axes
