@@ -1,7 +1,7 @@
-"""A notebook as one HTML file that is whole without a network, and as a PDF.
+"""A notebook as one HTML file that needs no network, and as a PDF.
 
 The cells stay cells: code, prompts, outputs and pictures, long lines wrapped. Formulas are MathML,
-so that no script has to be fetched. This module does not know what the notebook is about.
+so that no script has to be fetched.
 """
 
 import os
@@ -71,11 +71,11 @@ class _Renderer(IPythonRenderer):
 
 
 class _Exporter(HTMLExporter):
-    """nbconvert's page, without anything that is fetched."""
+    """nbconvert's page without anything that has to be fetched."""
 
     @jinja2.pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        """Return the HTML of markdown."""
+        """Return Markdown as HTML."""
         cell = context.get("cell", {})
         renderer = _Renderer(
             escape=False,
@@ -89,7 +89,13 @@ class _Exporter(HTMLExporter):
 
 
 def html(notebook: NotebookNode, title: str, folder: Path) -> str:
-    """Return the notebook as a page; pictures that lie in ``folder`` become part of it."""
+    """Return a notebook as a page.
+
+    Args:
+        notebook: with its outputs
+        title: of the page
+        folder: where the notebook lies; pictures in it become part of the page
+    """
     exporter = _Exporter(
         extra_loaders=[jinja2.DictLoader({"print.html.j2": TEMPLATE})],
         template_file="print.html.j2",
@@ -115,25 +121,32 @@ def _still(notebook: NotebookNode) -> NotebookNode:
 
 
 def _shows(output: NotebookNode) -> bool:
-    """Return whether there is something to see: a bar that has gone leaves an empty line."""
+    """Return whether an output shows anything: a progress bar may leave an empty line."""
     if output.output_type == "stream":
         return bool(output.text.strip())
     return output.output_type == "error" or bool(output.get("data"))
 
 
 def pdf(notebook: NotebookNode, page: Path, target: Path) -> str:
-    """Write a PDF of a page that lies at ``page``; return who made it, or nothing if nobody could.
+    """Write a notebook as a PDF and return the program that made it; nothing if none could.
 
-    A browser prints the page. Without one, LaTeX sets the notebook, cell by cell as well.
+    Args:
+        notebook: for LaTeX, which sets it where no browser prints
+        page: the notebook as an HTML file, for a browser
+        target: the file to write
     """
     for browser in browsers():
         if _printed(browser, page, target):
             return Path(browser).stem
-    if shutil.which("xelatex") and shutil.which("pandoc"):
+    if not (shutil.which("xelatex") and shutil.which("pandoc")):
+        return ""
+    try:
         document, _ = PDFExporter().from_notebook_node(_still(notebook))
-        target.write_bytes(document)
-        return "xelatex"
-    return ""
+    except Exception as error:  # LaTeX stops at many things that a notebook may hold
+        print(f"xelatex: {str(error).strip().splitlines()[:1]}", file=sys.stderr)
+        return ""
+    target.write_bytes(document)
+    return "xelatex"
 
 
 def browsers() -> Iterator[str]:
@@ -153,9 +166,11 @@ def browsers() -> Iterator[str]:
 
 def _printed(browser: str, page: Path, target: Path) -> bool:
     """Let a browser print a page to ``target``; return whether it did."""
-    root = hasattr(os, "geteuid") and os.geteuid() == 0  # whom browsers refuse their sandbox
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".print-") as scratch:
-        made = Path(scratch) / target.name
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0  # browsers refuse root a sandbox
+    with tempfile.TemporaryDirectory(
+        dir=target.parent, prefix=".print-", ignore_cleanup_errors=True
+    ) as scratch:
+        printed = Path(scratch) / target.name
         command = [
             browser,
             "--headless",
@@ -165,11 +180,11 @@ def _printed(browser: str, page: Path, target: Path) -> bool:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            *(["--no-sandbox"] if root else []),
+            *(["--no-sandbox"] if is_root else []),
             f"--user-data-dir={scratch}/profile",
             "--no-pdf-header-footer",
             "--print-to-pdf-no-header",
-            f"--print-to-pdf={made}",
+            f"--print-to-pdf={printed}",
             page.resolve().as_uri(),
         ]
         try:
@@ -177,7 +192,7 @@ def _printed(browser: str, page: Path, target: Path) -> bool:
         except (OSError, subprocess.TimeoutExpired) as error:
             print(f"{browser}: {error}", file=sys.stderr)
             return False
-        if not made.is_file() or not made.read_bytes().startswith(b"%PDF"):
+        if not printed.is_file() or not printed.read_bytes().startswith(b"%PDF"):
             return False
-        made.replace(target)
+        printed.replace(target)
         return True

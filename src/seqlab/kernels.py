@@ -1,7 +1,7 @@
-"""Run a notebook's cells from the top in a fresh kernel, with a bar, and say how each one ended.
+"""Run a notebook's cells from the top in a fresh kernel, with a bar, and note how they end.
 
-They run in a copy of the notebook's folder, so that nothing there can change; the course's data is
-found where it is. This module does not know which cells matter, nor what an outcome means.
+They run in a copy of the notebook's folder, so that nothing in it can change. The course's data is
+not copied.
 """
 
 import json
@@ -28,53 +28,69 @@ from seqlab import data_files
 from seqlab.errors import DataError
 
 RECORDER = '__import__("seqlab.opened_files").opened_files.'
-STOPPING = 15.0  # seconds that a kernel has to stop a cell that took too long
+STOPPING = 15.0  # seconds that a kernel may take to stop a cell
 BIGGEST = 20_000_000  # bytes of a file that is copied
 MOST = 300  # files
 NOT_COPIED = ("data", "seqlab", "turn-in", "__pycache__")
-VENV = "pyvenv.cfg"  # in a folder of somebody else's packages
-TIMEOUT = {"ename": "Timeout", "evalue": "", "traceback": []}  # told to stop, not waited for
-# Nothing of a check enters the history of IPython; warnings of the kernel are not the student's.
+VENV = "pyvenv.cfg"  # marks a folder of installed packages
+TIMEOUT = {"ename": "Timeout", "evalue": "", "traceback": []}
+# A check leaves nothing in IPython's history, and warnings of the kernel itself are not shown.
 KERNEL = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"]
 
 
 @dataclass(frozen=True)
 class CellOutcome:
-    """How a cell ended; without a ``kind`` it ran to its end."""
+    """How a cell ended.
+
+    Attributes:
+        seconds: how long it ran
+        kind: the error's name; nothing if there was none
+        text: the error's message
+    """
 
     seconds: float
-    kind: str = ""  # of the error
-    text: str = ""  # its message
+    kind: str = ""
+    text: str = ""
 
 
 @dataclass
 class Run:
-    """A fresh kernel, what became of the cells so far, and which files their code read."""
+    """A fresh kernel, how the cells ended so far, and which files their code read.
+
+    Attributes:
+        client: runs the cells
+        seconds: that a cell may take
+        folder: where the cells run
+        outcomes: by the cell's index
+        read: the path of each file that was read, and the index of the cell that did
+        modules: files in the folder that were imported
+        stopped: why nothing can run any more; nothing while cells can run
+    """
 
     client: NotebookClient
     seconds: float
-    folder: Path  # where they run
-    outcomes: dict[int, CellOutcome] = field(default_factory=dict)  # by the cell's index
-    read: dict[str, int] = field(default_factory=dict)  # path, within folder or not: cell's index
-    modules: list[str] = field(default_factory=list)  # that were imported from the folder
-    stopped: str = ""  # why nothing can run any more
+    folder: Path
+    outcomes: dict[int, CellOutcome] = field(default_factory=dict)
+    read: dict[str, int] = field(default_factory=dict)
+    modules: list[str] = field(default_factory=list)
+    stopped: str = ""
 
     def cells(self, indices: list[int], bar: str) -> None:
-        """Run some of the notebook's cells, in order, unless the kernel is gone."""
+        """Run some of the notebook's cells in order, until the kernel is gone."""
         for i in tqdm(indices, desc=bar, unit="cell", file=sys.stderr):
             if not self.stopped:
                 self.outcomes[i] = self._cell(i)
 
     def code(self, source: str, seconds: float = STOPPING) -> NotebookNode:
-        """Run code that is not the notebook's, and return it as a cell with its outputs."""
+        """Run code that is not the notebook's and return it as a cell with its outputs."""
         cell: NotebookNode = new_code_cell(source)
-        kept, self.client.timeout = self.client.timeout, max(1, round(seconds))
+        before, self.client.timeout = self.client.timeout, max(1, round(seconds))
         self.client.nb.cells.append(cell)
         try:
             self.client.execute_cell(cell, len(self.client.nb.cells) - 1, store_history=False)
         finally:
             self.client.nb.cells.pop()
-            self.client.timeout = kept
+            self.client.timeout = before
         return cell
 
     def _cell(self, i: int) -> CellOutcome:
@@ -86,14 +102,14 @@ class Run:
             return CellOutcome(time.monotonic() - start, "Died", self.stopped)
         took = time.monotonic() - start
         if took >= self.seconds:
-            self._see_that_it_answers()
+            self._check_that_it_stopped()
             return CellOutcome(took, "Timeout", f"stopped after {self.seconds:g} s")
         errors = ((o.ename, o.evalue) for o in cell.outputs if o.output_type == "error")
         kind, text = next(errors, ("", ""))
         return CellOutcome(took, kind, text)
 
-    def _see_that_it_answers(self) -> None:
-        """Give up where a cell that was told to stop goes on."""
+    def _check_that_it_stopped(self) -> None:
+        """Give the kernel up if a cell that was told to stop goes on."""
         with suppress(DeadKernelError):
             if self.code("print(1)").outputs:
                 return
@@ -102,7 +118,17 @@ class Run:
 
 @contextmanager
 def fresh(notebook: NotebookNode, folder: Path, seconds: float) -> Iterator[Run]:
-    """Yield a fresh kernel that works in a copy of ``folder``; each cell has so many seconds.
+    """Yield a fresh kernel that works in a copy of a folder.
+
+    Args:
+        notebook: its cells get the outputs
+        folder: the notebook's
+        seconds: how long a cell may take
+
+    Example:
+        with fresh(notebook, Path("."), seconds=60) as run:
+            run.cells([0, 1], bar="my.ipynb")
+        print(run.outcomes)
 
     Raises:
         DataError: no kernel can be started.
@@ -128,7 +154,7 @@ def _kernel(
         extra_arguments=KERNEL,
         resources={"metadata": {"path": str(folder)}},
     )
-    client.log.setLevel("CRITICAL")  # what it says is in the outcomes
+    client.log.setLevel("CRITICAL")  # the outcomes tell the same
     try:
         kernel = client.setup_kernel(env=variables, stderr=subprocess.DEVNULL)
         kernel.__enter__()
@@ -144,13 +170,13 @@ def _kernel(
 
 @contextmanager
 def apart(folder: Path) -> Iterator[Path]:
-    """Yield a copy of a folder, without what is hidden, big, the course's, or somebody else's."""
+    """Yield a copy of a folder without hidden or big files, the course's, and environments."""
     with tempfile.TemporaryDirectory(prefix="seqlab-", ignore_cleanup_errors=True) as scratch:
         copy = Path(os.path.realpath(scratch))
         for path in islice(_own(folder), MOST):
             target = copy / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(OSError):  # whatever cannot be read
+            with suppress(OSError):  # it cannot be read
                 shutil.copyfile(path, target)
         yield copy
 
@@ -170,17 +196,17 @@ def _own(folder: Path) -> Iterator[Path]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return this process's environment, with seqlab and the data that ``folder`` has."""
+    """Return this process's environment, with seqlab on the path and the data of a folder."""
     home = str(Path(seqlab.__file__).resolve().parents[1])
-    known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in [*known, home] if p)}
+    path = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), home]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
     with chdir(folder), suppress(DataError):
         variables["COURSE_DATA"] = str(data_files.data_dir().resolve())
     return variables
 
 
 def watched(run: Run, work: Callable[[], None]) -> None:
-    """Do work in a run while its kernel notes which files are read; ``run.read`` has them then."""
+    """Do work in a run and note, in ``run.read`` and ``run.modules``, which files it reads."""
     run.code(f"{RECORDER}watch()")
     before = len(run.outcomes)
     work()
@@ -188,8 +214,8 @@ def watched(run: Run, work: Callable[[], None]) -> None:
         return
     printed = "".join(o.get("text", "") for o in run.code(f"{RECORDER}report()").outputs)
     index = dict(enumerate(list(run.outcomes)[before:], start=1))
-    found = json.loads(printed or "{}")
-    for path, number in found.get("read", {}).items():
+    opened = json.loads(printed or "{}")
+    for path, number in opened.get("read", {}).items():
         if number in index:
             run.read[path] = index[number]
-    run.modules = found.get("modules", [])
+    run.modules = opened.get("modules", [])

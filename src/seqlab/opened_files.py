@@ -1,7 +1,7 @@
-"""Notes, inside a kernel, which files the code of its cells opens.
+"""Note, inside a kernel, which files the code of its cells opens.
 
-A file counts where a cell's own code is on the way to it and neither the import system nor the
-course's loaders are. This module does not know which files are allowed.
+A file counts if a cell's code leads to its opening, and not through the import system or the
+course's loaders.
 """
 
 import json
@@ -15,23 +15,23 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-CELL = re.compile(r"ipykernel_\d+[\\/]")  # the file that a cell's code pretends to come from
-QUIET = (
-    "importlib",
-    "seqlab",
-    "matplotlib.font_manager",
-    "matplotlib.style",
-    "matplotlib.mathtext",
-    "linecache",
-    "tokenize",
-    "inspect",
-    "tiktoken",
+CELL = re.compile(r"ipykernel_\d+[\\/]")  # in the name of the file that a cell seems to come from
+QUIET = (  # modules that open files without being asked to
+    "importlib.",
+    "inspect.",
+    "linecache.",
+    "matplotlib.font_manager.",
+    "matplotlib.mathtext.",
+    "matplotlib.style.",
+    "seqlab.",
+    "tiktoken.",
+    "tokenize.",
 )
 WRITING = os.O_WRONLY | os.O_RDWR
 
-_read: dict[str, int] = {}  # paths as they are on the disk, and which cell read them first
+_read: dict[str, int] = {}  # real paths, and which cell read them first
 _written: set[str] = set()
-_cells = 0  # of the notebook that have begun
+_cells = 0  # of the notebook, how many have begun
 
 
 def watch() -> None:
@@ -42,15 +42,15 @@ def watch() -> None:
 
 
 def _begin(info: Any) -> None:
-    """Count the notebook's cells; code that leaves no history is not the notebook's."""
+    """Count the notebook's cells; code that is not the notebook's leaves no history."""
     global _cells
     _cells += bool(info.store_history)
 
 
 def report() -> None:
-    """Print, as JSON, what was read and not written before, and the modules of this folder.
+    """Print, as JSON, the files that were read and not written before, and the folder's modules.
 
-    ``{"read": {path: which cell since the watch began}, "modules": [name of the file]}``
+    ``{"read": {path: number of the cell since the watch began}, "modules": [name of the file]}``
     """
     here = os.path.realpath(".") + os.sep
     loaded = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
@@ -65,32 +65,32 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         return
     try:
         _note(*arguments)
-    except Exception:  # whatever it is, the cell's own call must not fail for it
+    except Exception:  # the cell's own call must not fail for it
         return
 
 
 def _note(path: Any, mode: str | None, flags: int) -> None:
     if isinstance(path, int) or not _is_the_cells(sys._getframe(2)):
         return
-    found = os.path.realpath(os.fsdecode(path))
+    real = os.path.realpath(os.fsdecode(path))
     if set(mode or "") & set("wxa+") or (mode is None and flags & WRITING):
-        _written.add(found)
-    elif found not in _written and Path(found).exists():
-        _read.setdefault(found, _cells)
+        _written.add(real)
+    elif real not in _written and Path(real).exists():
+        _read.setdefault(real, _cells)
 
 
 def _is_the_cells(frame: FrameType | None) -> bool:
-    """Return whether the way from a cell to here leads through nobody who opens files unasked."""
-    for step in _way(frame):
+    """Return whether a cell's code called this, and not through code that opens files unasked."""
+    for step in _callers(frame):
         if CELL.search(step.f_code.co_filename):
             return True
-        name = step.f_globals.get("__name__", "")
-        if name.startswith(QUIET) or "importlib" in step.f_code.co_filename:
+        module = f"{step.f_globals.get('__name__', '')}."
+        if module.startswith(QUIET) or "importlib" in step.f_code.co_filename:
             return False
     return False
 
 
-def _way(frame: FrameType | None) -> Iterator[FrameType]:
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back

@@ -1,8 +1,7 @@
 """Pictures to play with: a slider for the temperature, tokens to click on for attention.
 
-Where ipywidgets is installed and a kernel runs the code, the picture can be moved; the still one
-goes along for viewers that cannot. Everywhere else there is the still one alone. This module does
-not know how scores or attention are computed: the notebook hands it its own functions.
+Where ipywidgets is installed and a kernel runs the code, the picture can be moved, and a still one
+goes along for viewers that cannot. Everywhere else there is the still one alone.
 """
 
 import base64
@@ -28,7 +27,7 @@ BLUE = "31, 95, 168"
 
 
 class Tokenizer(Protocol):
-    """What turns text into token ids and back."""
+    """Turns text into token ids and back."""
 
     def encode(self, text: str) -> list[int]:
         """Return token ids."""
@@ -46,11 +45,15 @@ def temperature(transformer: Model, tokenizer: Tokenizer, params: Any, prompt: s
     Args:
         transformer: your function; ``transformer(tokens, params)`` returns logits (n, vocab size)
         tokenizer: has ``encode(text)`` and ``decode(tokens)``
-        params: the model's parameters, handed on as they are
+        params: the model's parameters, passed on as they are
         prompt: how the text begins; at least one token
 
+    Example:
+        temperature(transformer, enc, transformer_model_weights, "To be")
+
     Raises:
-        ValueError: the prompt has no token, or the logits are no numbers of shape (n, vocab size).
+        ValueError: the prompt has no token, or the logits are not numbers of shape
+            (n, vocab size).
     """
     first = _scores(transformer, tokenizer, params, prompt)
     show(
@@ -97,9 +100,9 @@ def _has_kernel() -> bool:
 
 
 def _view(widget: Any) -> Mapping[str, Any]:
-    """Return what stands for a widget in an output."""
-    found: Mapping[str, Any] = widget._repr_mimebundle_()
-    return {kind: found[kind] for kind in (VIEW, "text/plain") if kind in found}
+    """Return what an output holds in place of a widget."""
+    bundle: Mapping[str, Any] = widget._repr_mimebundle_()
+    return {kind: bundle[kind] for kind in (VIEW, "text/plain") if kind in bundle}
 
 
 def _png(figure: Figure) -> bytes:
@@ -115,7 +118,7 @@ def _scores(model: Model, tokenizer: Tokenizer, params: Any, prompt: str) -> np.
     """Return the logits (vocab size,) of the token after the prompt."""
     tokens = tokenizer.encode(prompt)
     if not tokens:
-        raise ValueError("give the model at least one character to go on from")
+        raise ValueError("the prompt needs at least one character")
     logits = model(tokens, params)
     try:
         last = np.asarray(logits, dtype=np.float64)[-1]
@@ -123,7 +126,7 @@ def _scores(model: Model, tokenizer: Tokenizer, params: Any, prompt: str) -> np.
         last = np.full(1, np.nan)
     if last.ndim != 1 or not np.isfinite(last).all():
         raise ValueError(
-            "the model returns no numbers of shape (n, vocab size): do its tests pass?"
+            "the model does not return numbers of shape (n, vocab size): do its tests pass?"
         )
     return np.array(last)
 
@@ -136,12 +139,12 @@ def _shares(scores: np.ndarray, t: float) -> np.ndarray:
 
 
 def _candidates(scores: np.ndarray) -> list[int]:
-    """Return the ids of the tokens with the largest scores; their order is that of any t."""
+    """Return the ids of the tokens with the largest scores, the same at every temperature."""
     return [int(i) for i in np.argsort(-scores, kind="stable")[:BARS]]
 
 
 def _name(tokenizer: Tokenizer, token: int) -> str:
-    """Return a token's text; single bytes that are no text are told apart by their ids."""
+    """Return a token's text, with its id if it is only a part of a character."""
     text = tokenizer.decode([token])
     return f"{text} {token}" if "\ufffd" in text else text
 
@@ -155,7 +158,7 @@ def _still_bars(scores: np.ndarray, tokenizer: Tokenizer, prompt: str) -> Figure
 
 
 def bars(scores: np.ndarray, tokenizer: Tokenizer, prompt: str, t: float) -> Figure:
-    """Draw the likeliest next tokens at temperature ``t``, and what is left for all others."""
+    """Draw how probable the likeliest next tokens are at temperature ``t``, and all others."""
     chosen, shares = _candidates(scores), _shares(scores, t)
     names = [repr(_name(tokenizer, i)) for i in chosen] + ["all others"]
     values = [*shares[chosen], max(0.0, 1 - shares[chosen].sum())]
@@ -172,7 +175,7 @@ def bars(scores: np.ndarray, tokenizer: Tokenizer, prompt: str, t: float) -> Fig
 
 
 def _end(prompt: str, length: int = 40) -> str:
-    """Return the last characters of a prompt, with line ends made visible, safe from mathtext."""
+    """Return the last characters of a prompt, quoted, and no formula for matplotlib."""
     end = prompt if len(prompt) <= length else "…" + prompt[-length:]
     return repr(end).replace("$", r"\$")
 
@@ -206,7 +209,7 @@ def _slider(first: np.ndarray, model: Model, tokenizer: Tokenizer, params: Any, 
             if text.value not in known:
                 known[text.value] = _scores(model, tokenizer, params, text.value)
             figure = bars(known[text.value], tokenizer, text.value, choice.value)
-        except Exception as error:  # of the student's own function, too: say it and stay alive
+        except Exception as error:  # of the student's own function, too
             says.value = f"{type(error).__name__}: {error}"
             return
         picture.value, says.value = _png(figure), ""
@@ -222,7 +225,7 @@ def _slider(first: np.ndarray, model: Model, tokenizer: Tokenizer, params: Any, 
 
 
 def _reader(weights: np.ndarray, labels: Sequence[str]) -> Any:
-    """Return buttons for the tokens, and a table that follows the one pressed."""
+    """Return buttons for the tokens, and a table for the one that is pressed."""
     import ipywidgets as widgets
 
     options = [(f"{plots.visible(label)}", i) for i, label in enumerate(labels)]
@@ -243,7 +246,13 @@ def _reader(weights: np.ndarray, labels: Sequence[str]) -> Any:
 
 
 def table(rows: np.ndarray, labels: Sequence[str], reading: int) -> str:
-    """Return attention (n_heads, n) of one token as a table of HTML; hovering gives the number."""
+    """Return the attention (n_heads, n) of one token as an HTML table.
+
+    Args:
+        rows: attention weights
+        labels: the n tokens
+        reading: index of the token that attends
+    """
     names = [html.escape(plots.visible(label).replace(r"\$", "$")) for label in labels]
     head = "".join(
         f"<th style='padding:2px 5px;font:12px monospace;"

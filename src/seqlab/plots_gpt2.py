@@ -1,7 +1,6 @@
 """The pictures of the notebook gpt2, and two probes that look into a finished attention layer.
 
-Every function draws what it is given and shows it. This module does not know how any of the
-values is computed: functions to be looked into are handed over as arguments.
+Functions named ``show_...`` draw their arguments and show the picture.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +59,12 @@ def show_maps(
 
 
 def show_peaks(peaks: Mapping[str, ArrayLike], widths: Sequence[int]) -> None:
-    """Draw the largest attention weight against the width d_k, one line a way: (len(widths),)."""
+    """Draw the largest attention weight against the width d_k, one line for each way to scale.
+
+    Args:
+        peaks: by name, the mean largest weight at each width (len(widths),)
+        widths: of queries and keys
+    """
     figure, axis = plt.subplots(figsize=(5, 2.8))
     for name, values in peaks.items():
         axis.plot(widths, np.asarray(values, dtype=float), marker="o", label=name)
@@ -79,7 +83,7 @@ def house() -> np.ndarray:
 
 
 def show_outlines(outlines: Mapping[str, ArrayLike]) -> None:
-    """Draw outlines in the plane, each through its points (n, 2), on equal axes."""
+    """Draw outlines through points (n, 2) of the plane, side by side on equal axes."""
     figure, axes = plt.subplots(
         1, len(outlines), figsize=(2.9 * len(outlines), 2.9), sharex=True, sharey=True
     )
@@ -95,7 +99,7 @@ def show_outlines(outlines: Mapping[str, ArrayLike]) -> None:
 
 
 def show_curves(x: ArrayLike, curves: Mapping[str, ArrayLike]) -> None:
-    """Draw several functions of the same ``x`` into one picture."""
+    """Draw functions of the same ``x`` into one picture."""
     figure, axis = plt.subplots(figsize=(5, 2.8))
     for name, values in curves.items():
         axis.plot(np.ravel(x), np.ravel(values), label=name)
@@ -108,7 +112,7 @@ def show_curves(x: ArrayLike, curves: Mapping[str, ArrayLike]) -> None:
 
 
 def show_rows(pictures: Mapping[str, ArrayLike], xlabel: str, ylabel: str) -> None:
-    """Draw matrices (n, d) side by side, each row as a line over its d entries."""
+    """Draw matrices (n, d) side by side, every row as a line over its d entries."""
     figure, axes = plt.subplots(1, len(pictures), figsize=(4.4 * len(pictures), 2.8))
     for axis, (title, matrix) in zip(np.atleast_1d(axes), pictures.items(), strict=True):
         for i, row in enumerate(np.asarray(matrix, dtype=float)):
@@ -120,7 +124,13 @@ def show_rows(pictures: Mapping[str, ArrayLike], xlabel: str, ylabel: str) -> No
 
 
 def show_changes(pictures: Mapping[str, ArrayLike], labels: Sequence[str], changed: int) -> None:
-    """Draw, for each layer, how far each position's output moved (n,) when one input changed."""
+    """Draw how far the output at each position moved when one input changed.
+
+    Args:
+        pictures: by layer, how far the outputs moved (n,)
+        labels: the n tokens
+        changed: index of the token that was changed
+    """
     figure, axes = plt.subplots(
         1, len(pictures), figsize=(4.4 * len(pictures), 2.6), sharey=True, squeeze=False
     )
@@ -135,7 +145,7 @@ def show_changes(pictures: Mapping[str, ArrayLike], labels: Sequence[str], chang
 
 
 def show_shares(shares: Mapping[str, ArrayLike], labels: Sequence[str], ylabel: str) -> None:
-    """Draw grouped bars: for each label, one bar a share, ``{name: values (n,)}``."""
+    """Draw grouped bars ``{name: values (n,)}``, one group for each of the n labels."""
     figure, axis = plt.subplots(figsize=(max(7, 0.5 * len(labels) + 2), 2.8))
     width = 0.8 / len(shares)
     for i, (name, values) in enumerate(shares.items()):
@@ -154,7 +164,7 @@ def show_guesses(
     columns: Sequence[str],
     rows: Sequence[str],
 ) -> None:
-    """Draw a table of guessed words (n_rows, n_columns), darker where the model is more certain."""
+    """Draw a table of guessed words (n_rows, n_columns), darker where the model is surer."""
     shade = np.asarray(certainty, dtype=float)
     figure, axis = plt.subplots(figsize=(0.85 * len(columns) + 1.5, 0.42 * len(rows) + 1.2))
     axis.imshow(shade, cmap="Blues", vmin=0, vmax=1.2, aspect="auto")
@@ -171,12 +181,20 @@ def show_guesses(
 def attention_maps(
     layer: Attention, x: np.ndarray, attn: dict[str, Any], number_of_heads: int
 ) -> np.ndarray:
-    """Return the attention weights (number_of_heads, n, n) of any layer, from its outputs alone.
+    """Return the attention weights (number_of_heads, n, n) of a layer, from its outputs alone.
 
-    What a head returns is its weights times its values. Here the value matrix is replaced by one
-    that gives every head the identity as values, and the last projection by one that changes
-    nothing: what comes out is the weights. Needs linearly independent rows of ``x`` (n, d) and
-    n <= d / number_of_heads.
+    A head returns its weights times its values. Here the value matrix is replaced by one that
+    gives every head the identity as values, and the last projection by one that changes nothing,
+    so that the layer returns its weights.
+
+    Args:
+        layer: the function, e.g. ``multi_head_attention``
+        x: linearly independent rows (n, d), with n <= d / number_of_heads
+        attn: the layer's parameters
+        number_of_heads: of the layer
+
+    Raises:
+        ValueError: there are too many rows.
     """
     n, d = x.shape
     d_head = d // number_of_heads
@@ -193,10 +211,10 @@ def attention_maps(
 
 
 def toy_attention(word: str) -> tuple[np.ndarray, dict[str, Any], int]:
-    """Return ``(x, attn, number_of_heads)`` of a layer for ``word``, its three heads set by hand.
+    """Return ``(x, attn, number_of_heads)`` of a layer for a word, with three heads set by hand.
 
-    Each row of ``x`` says which letter stands there and where it stands, both one-hot. The first
-    head looks at the position before, the second at the same letter, the third at the beginning.
+    A row of ``x`` tells a letter and its position, both one-hot. The first head looks at the
+    position before, the second at the same letter, the third at the beginning.
     """
     letters = sorted(set(word))
     n, d_head = len(word), len(word) + 1

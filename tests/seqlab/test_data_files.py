@@ -250,3 +250,21 @@ def test_a_second_load_takes_less_than_a_tenth_of_a_second():
             load()
             times.append(time.perf_counter() - since)
         assert min(times) < 0.1
+
+
+def test_a_list_of_hashes_is_that_of_the_files_as_they_are_now(data):
+    path = data / "problem1_data" / "mystery_test.txt"
+    verify.write_sums(data)
+    path.write_text("another ending.")
+    verify.write_sums(data)
+    assert seqlab.load_corpus()[1] == "another ending."
+
+
+def test_models_that_were_fetched_and_pages_are_not_listed(data):
+    (data / "gpt2" / "124M").mkdir()
+    (data / "gpt2" / "124M" / "config.json").write_text("{}")
+    (data / "problem1_data" / "README.md").write_text("a page")
+    (data / "problem1_data" / ".hidden").write_text("")
+    before = data_files.read_sums(data)
+    verify.write_sums(data)
+    assert data_files.read_sums(data) == before
