@@ -165,7 +165,6 @@ class _Swap:
         try:
             self.current.rename(self.old)
             self.new.rename(self.current)
-            data_files.sha256.cache_clear()  # the names are the same, the files are not
             verify.write_sums(self.data)
             yield
         except BaseException:
@@ -181,7 +180,6 @@ class _Swap:
                 self.current.rename(self.new)
             self.sums.write_bytes(self.old_sums.read_bytes())
             self.old.rename(self.current)  # the last step: until then there is something to undo
-            data_files.sha256.cache_clear()
         self.clean()
 
     def clean(self) -> None:
