@@ -102,14 +102,14 @@ def _sandbox(policy: dict[str, object], data: Path) -> Iterator[DoctorFinding]:
     pool = KernelPool(policy, data)
     try:
         kernel = pool.students.kernel()
-        kernel.ask("run", 30, source="1")
+        kernel.run("1", 30)
         pool.students.done_with(kernel)
-        walls = pool.students.walls
+        isolated = pool.students.isolated
         yield DoctorFinding(
             "kernels",
-            "fine" if walls else "limited",
+            "fine" if isolated else "limited",
             "fork from a warm process, each in namespaces of its own"
-            if walls
+            if isolated
             else "each starts anew (about 3 s): no user namespaces within a sandbox here",
         )
     except (ForkServerError, KernelError, sandbox.SandboxError) as error:

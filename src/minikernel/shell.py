@@ -1,7 +1,6 @@
 """IPython that runs cells and keeps what they show, as a notebook would record it.
 
-The outputs are notebook outputs (nbformat 4): stream, display_data, execute_result, error. This
-module does not know who asks for a cell, nor where its outputs go.
+The outputs are notebook outputs (nbformat 4): stream, display_data, execute_result, error.
 """
 
 import ast
@@ -12,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from IPython.core.displayhook import DisplayHook
@@ -19,28 +19,44 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-Output = dict[str, Any]
+from minikernel.messages import Output
+
 STREAM_BYTES = 1_000_000  # of text that a cell may print
 RICH_BYTES = 8_000_000  # of pictures and the like that it may show
 
 
+@dataclass
+class StreamText:
+    """What was printed to a stream without anything else in between."""
+
+    name: str
+    text: io.StringIO = field(default_factory=io.StringIO)
+
+    def output(self) -> Output:
+        """Return it as a notebook has it."""
+        return {"output_type": "stream", "name": self.name, "text": self.text.getvalue()}
+
+
 class Recorder:
-    """The outputs of the cell at hand, in order and in bounds."""
+    """The outputs of the current cell, in order and limited in size."""
 
     def __init__(self) -> None:
-        self.outputs: list[Output] = []
+        self._start()
+
+    def _start(self) -> None:
+        self._outputs: list[Output | StreamText] = []
         self._left = {"stream": STREAM_BYTES, "rich": RICH_BYTES}
         self._cut: set[str] = set()
         self._clear_next = False
 
     def take(self) -> list[Output]:
         """Return what was recorded and begin anew."""
-        outputs = self.outputs
-        self.__init__()  # type: ignore[misc]
-        return outputs
+        outputs = self._outputs
+        self._start()
+        return [part.output() if isinstance(part, StreamText) else part for part in outputs]
 
     def stream(self, name: str, text: str) -> None:
-        """Add text to the stream ``name``: to the last output if that is the same stream."""
+        """Add text to the stream ``name``; text of one stream in a row is one output."""
         left = self._left["stream"]
         self._left["stream"] = max(left - len(text), 0)
         if text[:left]:
@@ -50,13 +66,11 @@ class Recorder:
 
     def _append(self, name: str, text: str) -> None:
         self._before_output()
-        last = self.outputs[-1] if self.outputs else {}
-        if last.get("output_type") == "stream" and last["name"] == name:
-            last["text"].write(text)
-            return
-        buffer = io.StringIO()
-        buffer.write(text)
-        self.outputs.append({"output_type": "stream", "name": name, "text": buffer})
+        last = self._outputs[-1] if self._outputs else None
+        if not (isinstance(last, StreamText) and last.name == name):
+            last = StreamText(name)
+            self._outputs.append(last)
+        last.text.write(text)
 
     def rich(self, output: Output) -> None:
         """Add a picture, a result or an error."""
@@ -66,22 +80,22 @@ class Recorder:
             self._note("rich", "[more pictures or results than are kept]\n")
             return
         self._left["rich"] -= size
-        self.outputs.append(output)
+        self._outputs.append(output)
 
     def clear(self, wait: bool) -> None:
-        """Forget the outputs so far, at once or when the next one comes."""
+        """Drop the outputs so far, at once or when the next one comes."""
         if wait:
             self._clear_next = True
         else:
-            self.outputs.clear()
+            self._outputs.clear()
 
     def _before_output(self) -> None:
         if self._clear_next:
-            self.outputs.clear()
+            self._outputs.clear()
             self._clear_next = False
 
     def _note(self, what: str, text: str) -> None:
-        """Say once that something was left out."""
+        """Add, once, that something was left out."""
         if what not in self._cut:
             self._cut.add(what)
             self._append("stdout", text)
@@ -119,13 +133,13 @@ class OutputPublisher(DisplayPublisher):
     recorder: Recorder
 
     def publish(self, data: Any, metadata: Any = None, *args: Any, **kwargs: Any) -> None:
-        """Record a display; updates of an earlier one are displays of their own."""
+        """Record a display; an update of an earlier one becomes another display."""
         self.recorder.rich(
             {"output_type": "display_data", "data": _plain(data), "metadata": metadata or {}}
         )
 
     def clear_output(self, wait: bool = False) -> None:
-        """Forget the cell's outputs."""
+        """Drop the cell's outputs."""
         self.recorder.clear(wait)
 
 
@@ -135,7 +149,7 @@ class Hook(DisplayHook):
     recorder: Recorder
 
     def write_output_prompt(self) -> None:
-        """Leave out the prompt: it is part of the output record."""
+        """Write no prompt: a notebook has the number beside the output."""
 
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
         """Record the value in all its formats."""
@@ -149,23 +163,23 @@ class Hook(DisplayHook):
         )
 
     def finish_displayhook(self) -> None:
-        """Do nothing: there is no line to end."""
+        """Do nothing, as there is no line to end."""
 
 
 class Shell(InteractiveShell):
     """IPython whose outputs are recorded."""
 
     recorder: Recorder
-    failed_in: int | None = None  # the line of the last cell in which it failed
+    failed_in: int | None = None  # the line in which the last cell failed
     displayhook_class = Hook
     display_pub_class = OutputPublisher
 
     @classmethod
     def make(cls) -> "Shell":
-        """Return the process's shell, without history file and without threads."""
+        """Return the shell of the process, without a history file and without threads."""
         config = Config()
         config.HistoryManager.enabled = False
-        config.InteractiveShell.colors = "Linux"  # as a kernel of Jupyter has it
+        config.InteractiveShell.colors = "linux"  # as a kernel of Jupyter has it
         config.InteractiveShell.autocall = 0
         shell = cls.instance(config=config)
         shell.recorder = Recorder()
@@ -174,9 +188,9 @@ class Shell(InteractiveShell):
         return shell
 
     def transform_cell(self, raw_cell: str) -> str:
-        """Return a cell as Python; several lines that are Python already are left as they are.
+        """Return a cell as Python; several lines that are Python already stay as they are.
 
-        IPython would cut every cell into tokens to find what is not.
+        IPython would cut every cell into tokens to look for magics.
         """
         if "\n" in raw_cell.strip() and not self.input_transformers_post:
             with contextlib.suppress(SyntaxError, ValueError):
@@ -186,39 +200,39 @@ class Shell(InteractiveShell):
         return transformed
 
     def should_run_async(self, raw_cell: str, **more: Any) -> bool:
-        """Return whether a cell awaits something; IPython would compile each once more to see."""
+        """Return whether a cell awaits something; IPython would compile every cell to find out."""
         if not any(word in raw_cell for word in ("await", "async")):
             return False
         return bool(super().should_run_async(raw_cell, **more))
 
     def cell(self, source: str) -> list[Output]:
-        """Run a cell to its end, whatever it does, and return its outputs."""
+        """Run a cell to its end, whatever it does, and return its outputs.
+
+        >>> Shell.make().cell("print('a', end='')")
+        [{'output_type': 'stream', 'name': 'stdout', 'text': 'a'}]
+        """
         with self.recording():
-            done = self.run_cell(source, store_history=True)
-        self.failed_in = _line_in(done.error_in_exec)
+            result = self.run_cell(source, store_history=True)
+        self.failed_in = _line_in(result.error_in_exec)
         return self.recorded()
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
-        """Record what is printed meanwhile, also by what Python does not see."""
-        kept = sys.stdout, sys.stderr
+        """Record what is printed meanwhile, also by C code and by other processes."""
+        streams = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = Stream("stdout", self.recorder), Stream("stderr", self.recorder)
         try:
             yield
         finally:
-            sys.stdout, sys.stderr = kept
+            sys.stdout, sys.stderr = streams
             self.recorder.stream("stdout", DESCRIPTORS.read())
 
     def recorded(self) -> list[Output]:
-        """Return the outputs since the last call, ready for a notebook."""
-        outputs: list[Output] = self.recorder.take()
-        for output in outputs:
-            if output["output_type"] == "stream":
-                output["text"] = output["text"].getvalue()
-        return outputs
+        """Return the outputs since the last call."""
+        return self.recorder.take()
 
     def _format_exception_for_storage(self, *_: Any, **__: Any) -> None:
-        """Keep no second rendering of an error for a history that nobody reads: it takes long."""
+        """Render no error for the history: it takes long, and nobody reads the history."""
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         self.recorder.rich(
@@ -231,20 +245,20 @@ class Shell(InteractiveShell):
         )
 
     def enable_gui(self, gui: Any = None) -> None:
-        """Do nothing: a kernel has no windows."""
+        """Do nothing, as a kernel has no windows."""
 
     def ask_exit(self) -> None:
-        """Stay, as a notebook's kernel does until the cell is done."""
+        """Stay: ``exit`` in a cell does not end a kernel."""
 
 
 class Descriptors:
-    """What subprocesses and C code write to descriptors 1 and 2, kept in a file without a name."""
+    """What subprocesses and C code write to descriptors 1 and 2, kept in an unnamed file."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
 
     def capture(self) -> None:
-        """Point descriptors 1 and 2 to the file, and 0 to nothing."""
+        """Redirect descriptors 1 and 2 to the file, and read nothing from 0."""
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  (for the life of the process)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
@@ -253,16 +267,11 @@ class Descriptors:
             os.dup2(self._file.fileno(), descriptor)
 
     def read(self) -> str:
-        """Return what was written since the last call, in bounds."""
+        """Return the beginning of what was written since the last call."""
         if self._file is None:
             return ""
         try:
-            size = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)
-            if not size:
-                return ""
-            raw = os.pread(self._file.fileno(), STREAM_BYTES + 1, 0)
-            os.ftruncate(self._file.fileno(), 0)
-            os.lseek(self._file.fileno(), 0, os.SEEK_SET)
+            raw = _drained(self._file.fileno())
         except OSError:  # closed by the cell
             return ""
         return raw.decode("utf-8", errors="replace")
@@ -271,8 +280,18 @@ class Descriptors:
 DESCRIPTORS = Descriptors()
 
 
+def _drained(descriptor: int) -> bytes:
+    """Return the beginning of a file, and empty it."""
+    if not os.lseek(descriptor, 0, os.SEEK_CUR):
+        return b""
+    raw = os.pread(descriptor, STREAM_BYTES + 1, 0)
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return raw
+
+
 def _plain(data: Any) -> dict[str, Any]:
-    """Return a display's formats as JSON takes them: pictures in base64."""
+    """Return a display by MIME type as JSON has it, with pictures in base64."""
     return {
         str(kind): base64.b64encode(part).decode() if isinstance(part, bytes) else part
         for kind, part in dict(data).items()
@@ -281,13 +300,12 @@ def _plain(data: Any) -> dict[str, Any]:
 
 def _line_in(error: BaseException | None) -> int | None:
     """Return the line of the cell, counted from 1, that an error went through."""
-    below = error.__traceback__ if error else None
-    while below:
-        if below.tb_frame.f_code.co_name == "<module>" and "ipython" in str(
-            below.tb_frame.f_code.co_filename
-        ):
-            return below.tb_lineno
-        below = below.tb_next
+    step = error.__traceback__ if error else None
+    while step:
+        code = step.tb_frame.f_code
+        if code.co_name == "<module>" and "ipython" in code.co_filename:
+            return step.tb_lineno
+        step = step.tb_next
     return None
 
 

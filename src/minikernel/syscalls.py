@@ -1,10 +1,8 @@
-"""System calls that no kernel needs, refused by the kernel from now on (seccomp).
+"""System calls that students' code does not need, refused by Linux (seccomp).
 
-Most of them would reach further into the kernel than a student's code has to: new namespaces, in
-which it would be root and could mount, keyrings that outlive it, other processes' memory. Some
-make memory that belongs to no process, so that whoever adds up what processes hold does not see it.
-
-This module does not know what else a kernel is kept from.
+Most of them would reach further into Linux than this code has to: new namespaces, in which it would
+be root and could mount, keyrings that outlive it, other processes' memory. Some make memory that
+belongs to no process, and so would escape the count of what processes hold.
 """
 
 import ctypes
@@ -15,12 +13,12 @@ import struct
 
 PR_SET_SECCOMP, FILTER = 22, 2
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # of the filter's machine
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # where the kernel puts them
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # where Linux puts them
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000  # the latter with an error number
 X32 = 0x40000000  # x86-64's other numbers for the same calls
 NEW_NAMESPACES = 0x7E020000  # all that clone could be asked for
 
-# by machine: what the kernel calls it, clone, and what is refused
+# By machine: Linux's number for it, the number of clone, and what is refused.
 MACHINES: dict[str, tuple[int, int, dict[str, int]]] = {
     "x86_64": (
         0xC000003E,
@@ -97,10 +95,10 @@ CLONE3 = 435  # its flags lie where no filter can read: told that it is unknown,
 
 
 def refuse(libc: ctypes.CDLL) -> None:
-    """Let the kernel refuse these calls to this process and all that it starts.
+    """Let Linux refuse these calls to this process and all that it starts.
 
     Raises:
-        OSError: the kernel does not do that, or the machine is not known here.
+        OSError: Linux does not do that here, or the machine is unknown.
     """
     program = _program(platform.machine())
     code = ctypes.create_string_buffer(b"".join(program))
@@ -111,7 +109,7 @@ def refuse(libc: ctypes.CDLL) -> None:
 
 
 def _program(machine: str) -> list[bytes]:
-    """Return the filter's instructions; what is decided ends at one of the last three."""
+    """Return the instructions of the filter, which ends at one of the last three."""
     if machine not in MACHINES:
         raise OSError(errno.ENOSYS, f"the system calls of {machine} are not known")
     architecture, clone, refused = MACHINES[machine]

@@ -307,7 +307,7 @@ def in_one_process(ground: Ground, adversary: Adversary) -> dict[str, float]:
     kernel = fork_server.kernel()
     try:
         for cell in notebook.cells:
-            found = outputs.clean(kernel.ask("run", 20, source=cell.source).body["outputs"])
+            found = outputs.clean(kernel.run(cell.source, 20).reply["outputs"])
             cell.outputs = [o for o in found if o.get("name") != "stderr"]  # as is configured
     finally:
         fork_server.done_with(kernel)

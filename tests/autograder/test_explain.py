@@ -1,7 +1,6 @@
 # ruff: noqa: NPY002  (students use the legacy generator, so its state is what travels)
 """A diagnosis names what gives the student's outputs, and nothing else."""
 
-import random
 import time
 
 import numpy as np
@@ -9,7 +8,8 @@ import pytest
 
 import mistakes
 from autograder.diagnosis import compare, explain, recorded_calls
-from minikernel import protocol
+from minikernel.encoding import Encoder
+from minikernel.server import describe_error, generator_states
 from mistakes import Cell, EditError, Mistake
 from mistakes.depths import SHALLOWER
 
@@ -44,15 +44,14 @@ GRID = np.arange(6.0).reshape(2, 3) + 1
 
 def called(function, *args, **kwargs):
     """Return a call of a function, as a test would have made it."""
-    encoder = protocol.Encoder()
-    body = {"args": encoder.encode(list(args)), "kwargs": encoder.encode(kwargs)}
-    generators = np.random.get_state(), random.getstate()
+    encoder = Encoder()
+    encoded = encoder.encode(list(args)), encoder.encode(kwargs)
     arrays = [array.copy() for array in encoder.arrays]
-    call = recorded_calls.Call(function.__name__, body, arrays, {}, generators)
+    call = recorded_calls.Call(function.__name__, *encoded, arrays, {}, generator_states())
     try:
         call.value = function(*args, **kwargs)
     except Exception as error:
-        call.error = {"name": type(error).__name__, "traceback": "Cell In[3], line 4"}
+        call.error = describe_error(error) | {"traceback": "Cell In[3], line 4"}
     return call
 
 
@@ -320,7 +319,7 @@ def test_layers_are_silenced_where_their_number_is_fixed():
     ],
 )
 def test_differences_are_told_the_coarsest_first(found, wanted, words):
-    assert compare.in_words(found, wanted) == words
+    assert compare.describe(found, wanted) == words
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import pytest
 from autograder.execution.client import (
     ForkServer,
     ForkServerError,
+    InvalidReply,
+    KernelClient,
     KernelDied,
-    KernelLied,
     KernelTimeout,
     descendants,
     is_alive,
@@ -27,6 +28,9 @@ from autograder.policy import Policy
 from course import doctor
 from course.directory import Course
 from minikernel import protocol
+from minikernel.encoding import Decoder, Encoder
+from minikernel.messages import CallRequest
+from minikernel.settings import KernelSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = "import numpy, matplotlib.pyplot\nshared = {'ones': numpy.ones(4096)}"
@@ -57,18 +61,18 @@ def kernel(pool):
 
 def said(kernel, source, seconds=20.0):
     """Return the text that a cell prints."""
-    outputs = kernel.ask("run", seconds, source=source).body["outputs"]
+    outputs = kernel.run(source, seconds).reply["outputs"]
     return "".join(o.get("text", "") + o.get("evalue", "") for o in outputs)
 
 
 def test_a_cell_records_streams_results_pictures_and_errors_in_order(kernel):
     source = "print('one')\nimport sys\nprint('two', file=sys.stderr)\ndisplay(3)\n1 / 0"
-    kinds = [o["output_type"] for o in kernel.ask("run", 20, source=source).body["outputs"]]
+    kinds = [o["output_type"] for o in kernel.run(source, 20).reply["outputs"]]
     assert kinds == ["stream", "stream", "display_data", "error"]
-    (result,) = kernel.ask("run", 20, source="21 * 2").body["outputs"]
+    (result,) = kernel.run("21 * 2", 20).reply["outputs"]
     assert (result["output_type"], result["data"]) == ("execute_result", {"text/plain": "42"})
     plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
-    (picture,) = kernel.ask("run", 20, source=plot).body["outputs"]
+    (picture,) = kernel.run(plot, 20).reply["outputs"]
     assert picture["data"]["image/png"].startswith("iVBOR")
 
 
@@ -113,12 +117,12 @@ def test_a_kernel_has_no_network_and_no_sockets_of_the_host(kernel):
     with socket.socket(socket.AF_INET) as server, socket.socket(socket.AF_UNIX) as abstract:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        abstract.bind("\0room-test")
+        abstract.bind("\0kernel-test")
         abstract.listen()
         port = server.getsockname()[1]
         for source in (
             f"s = socket.create_connection(('127.0.0.1', {port}), 2)",
-            "s = socket.socket(socket.AF_UNIX); s.connect('\\0room-test')",
+            "s = socket.socket(socket.AF_UNIX); s.connect('\\0kernel-test')",
             "s = socket.create_connection(('192.0.2.1', 53), 2)",
             "print(socket.gethostbyname('example.org'))",
         ):
@@ -188,21 +192,20 @@ def test_what_a_kernel_started_ends_with_it(pool):
 
 
 def test_a_cell_that_takes_too_long_is_interrupted_and_the_kernel_goes_on(kernel):
-    answer = kernel.ask("run", 0.5, source="y = 1\nwhile True: pass")
+    answer = kernel.run("y = 1\nwhile True: pass", 0.5)
     assert answer.interrupted
     assert said(kernel, "print(y)").strip() == "1"
 
 
 def test_a_cell_that_swallows_interrupts_costs_the_kernel(kernel):
     with pytest.raises(KernelTimeout):
-        kernel.ask(
-            "run",
-            0.5,
-            source="while True:\n    try:\n        while True: sum(range(9))\n"
+        kernel.run(
+            "while True:\n    try:\n        while True: sum(range(9))\n"
             "    except BaseException: pass",
+            0.5,
         )
     with pytest.raises(KernelTimeout):
-        kernel.ask("run", 1, source="1")
+        kernel.run("1", 1)
 
 
 def test_memory_beyond_the_limit_is_refused_or_costs_the_kernel(kernel):
@@ -212,7 +215,7 @@ def test_memory_beyond_the_limit_is_refused_or_costs_the_kernel(kernel):
         "        x = np.ones(30_000_000)\n        time.sleep(60)\ntime.sleep(60)"
     )
     with pytest.raises(KernelDied, match="memory"):
-        kernel.ask("run", 50, source=bomb)
+        kernel.run(bomb, 50)
 
 
 def test_a_fork_bomb_stays_in_its_kernel(pool):
@@ -231,7 +234,7 @@ def test_a_fork_bomb_stays_in_its_kernel(pool):
 def test_a_process_that_ends_is_said_to_have_ended(pool):
     kernel = pool.students.kernel()
     with pytest.raises(KernelDied):
-        kernel.ask("run", 10, source="import os\nos._exit(0)")
+        kernel.run("import os\nos._exit(0)", 10)
     pool.students.done_with(kernel)
 
 
@@ -244,15 +247,15 @@ def test_a_process_that_ends_is_said_to_have_ended(pool):
         protocol.HEADER.pack(protocol.MAGIC, 2**30, 0),
     ],
 )
-def test_a_forged_answer_is_a_lie(pool, raw):
+def test_a_forged_reply_is_invalid(pool, raw):
     kernel = pool.students.kernel()
     forge = (
         "import os, stat\nfor fd in range(3, 40):\n    try:\n"
         f"        if stat.S_ISSOCK(os.fstat(fd).st_mode): os.write(fd, {raw!r})\n"
         "    except OSError: pass"
     )
-    with pytest.raises(KernelLied):
-        kernel.ask("run", 10, source=forge)
+    with pytest.raises(InvalidReply):
+        kernel.run(forge, 10)
     pool.students.done_with(kernel)
 
 
@@ -267,17 +270,18 @@ def test_a_fork_server_that_was_killed_is_started_again(pool):
     pool.students.done_with(kernel)
 
 
-def test_where_kernels_cannot_be_walled_off_each_gets_a_sandbox_of_its_own():
-    policy = {
-        "preload": SMALL,
-        "kernel": "minikernel.server:KernelServer",
-        "limited": True,
-        "memory": 600_000_000,
-        "processes": 32,
-        "disk": 20_000_000,
-        "home": "/home/student",
-    }
-    fork_server = ForkServer(policy, sandbox_for(ROOT / "data", 20_000_000), walls=False)
+def test_where_kernels_cannot_be_isolated_each_gets_a_sandbox_of_its_own():
+    settings = KernelSettings(
+        kernel="minikernel.server:KernelServer",
+        preload=SMALL,
+        home="/home/student",
+        disk=20_000_000,
+        limited=True,
+        memory=600_000_000,
+        processes=32,
+    )
+    here = sandbox_for(ROOT / "data", 20_000_000)
+    fork_server = ForkServer(settings, KernelClient, here, isolated=False)
     try:
         first = fork_server.kernel()
         said(first, "open('/tmp/a', 'w').write('left')")
@@ -291,33 +295,26 @@ def test_where_kernels_cannot_be_walled_off_each_gets_a_sandbox_of_its_own():
 
 
 def test_a_fork_server_that_cannot_start_says_why():
-    policy = {
-        "preload": "import no_such_module",
-        "kernel": "minikernel.server:KernelServer",
-        "limited": False,
-        "home": "/tmp",
-    }
+    preload = "import no_such_module"
+    settings = KernelSettings("minikernel.server:KernelServer", preload, "/tmp")
     with pytest.raises(ForkServerError, match="no_such_module"):
-        ForkServer(policy).kernel()
+        ForkServer(settings, KernelClient).kernel()
 
 
 def test_a_call_sends_arrays_both_ways(kernel):
     said(kernel, "def double(x):\n    return 2 * x")
-    item = protocol.Encoder()
-    args = item.encode([np.arange(3.0)])
-    answer = kernel.ask(
-        "call",
-        10,
-        item.arrays,
+    encoder = Encoder()
+    request = CallRequest(
         name="double",
-        args=args,
+        args=encoder.encode([np.arange(3.0)]),
         kwargs={"d": []},
         state=None,
         readonly=[],
         errors={},
     )
-    decoder = protocol.Decoder([*item.arrays, *answer.arrays])
-    np.testing.assert_array_equal(decoder.decode(answer.body["value"]), [0, 2, 4])
+    answer = kernel.call(request, encoder.arrays, 10)
+    decoder = Decoder([*encoder.arrays, *answer.arrays])
+    np.testing.assert_array_equal(decoder.decode(answer.reply["value"]), [0, 2, 4])
 
 
 AS_SOMEBODY = f"""
@@ -328,8 +325,8 @@ from autograder.policy import Policy
 pool = KernelPool(Policy().settings() | {{"preload": {SMALL!r}}}, Path({str(ROOT / "data")!r}))
 kernel = pool.students.kernel()
 source = "import os; print(os.getuid(), os.getpid(), os.listdir('/home'))"
-shown = kernel.ask("run", 20, source=source).body["outputs"][0]["text"]
-print(os.getuid(), pool.students.walls, shown)
+shown = kernel.run(source, 20).reply["outputs"][0]["text"]
+print(os.getuid(), pool.students.isolated, shown)
 pool.close()
 """
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from autograder.execution import sandbox
-from autograder.execution.client import ForkServer
+from autograder.execution.client import ForkServer, KernelClient
 from autograder.execution.pool import sandbox as sandbox_for
 from autograder.execution.sandbox import Sandbox, SandboxError
 from course import doctor
 from course.directory import Course
+from minikernel.settings import KernelSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"autograder", "course", "hidden_tests", "mistakes"}
@@ -58,8 +59,8 @@ def test_a_package_that_nothing_covers_is_found_before_anything_is_graded(uncove
     assert {Path(place).name for place in SOURCE.visible()} >= OURS
     with pytest.raises(SandboxError, match=r"can read \S*/src/autograder, where the answers are"):
         SOURCE.check()
-    settings = {"preload": "", "kernel": "minikernel.server:KernelServer", "limited": False}
-    fork_server = ForkServer(settings | {"home": "/home/student", "disk": 2**20}, SOURCE)
+    settings = KernelSettings("minikernel.server:KernelServer", preload="", home="/tmp")
+    fork_server = ForkServer(settings, KernelClient, SOURCE)
     with pytest.raises(SandboxError, match="virtual environment"):
         fork_server.kernel()
     assert fork_server.process_id == 0
@@ -103,7 +104,7 @@ def test_packages_installed_below_usr_are_covered(tmp_path, editable):
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = tmp_path / "packages"
     ours = packages / "elsewhere" if editable else packages
-    for name in OURS:
+    for name in (*OURS, "minikernel"):
         shutil.copytree(ROOT / "src" / name, ours / name)
     installed = Path("/usr/local/lib", version, "site-packages")
     if editable:

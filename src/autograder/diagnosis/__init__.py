@@ -1,1 +1,1 @@
-"""Why a test failed: calls made again, and held against the catalogue of mistakes."""
+"""Why a test failed: its calls are repeated and compared with the catalogue of mistakes."""

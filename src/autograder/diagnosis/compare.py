@@ -1,34 +1,38 @@
-"""How two results differ, as a number and in words that give no expected value away.
+"""How two results differ, as a number and in words that give no expected value away."""
 
-This module does not know which function a result is of.
-"""
-
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from minikernel.protocol import Array
+
+Floats = NDArray[np.float64]
 SINGLE = 1e-5  # of the largest value: float32, sums in any order
 DOUBLE = 1e-9
+NUMERIC = "biufO"  # kinds of arrays that may hold numbers
 
 
 def distance(one: Any, other: Any) -> float:
     """Return how far apart two results are, relative to the larger of 1 and the largest value.
 
-    Texts, and values that are no numbers, are 0 or infinitely far apart; so are different shapes.
-    NaN is as far from NaN as 1 from 1.
+    Texts and other values that are not numbers are 0 or infinitely far apart, and so are arrays of
+    different shapes. NaN equals NaN.
+
+    >>> distance([1.0, 2.0], [1.0, 4.0]), distance("a", "b")
+    (0.5, inf)
     """
-    if one is None or other is None or isinstance(one, str) or isinstance(other, str):
+    if any(value is None or isinstance(value, str) for value in (one, other)):
         return 0.0 if type(one) is type(other) and one == other else np.inf
     a, b = numbers(one), numbers(other)
     if a is None or b is None or a.shape != b.shape:
         return np.inf
-    if not a.size:
-        return 0.0
     finite = np.isfinite(b)
-    if not (np.isfinite(a) == finite).all() or not _same(a[~finite], b[~finite]):
+    if not (np.isfinite(a) == finite).all() or not _are_same(a[~finite], b[~finite]):
         return np.inf
-    apart = np.abs(a[finite] - b[finite]).max(initial=0.0)
-    return float(apart / max(1.0, np.abs(b[finite]).max(initial=0.0)))
+    largest = np.abs(b[finite]).max(initial=0.0)
+    return float(np.abs(a[finite] - b[finite]).max(initial=0.0) / max(1.0, largest))
 
 
 def tolerance(*values: Any) -> float:
@@ -37,46 +41,48 @@ def tolerance(*values: Any) -> float:
     return SINGLE if any(getattr(v, "dtype", None) in singles for v in values) else DOUBLE
 
 
-def numbers(value: Any) -> np.ndarray | None:
-    """Return a value as an array of float64, or None where it is none of numbers."""
+def numbers(value: Any) -> Floats | None:
+    """Return a value as an array of float64, or None if it does not consist of numbers."""
     try:
         array = np.asarray(value)
-        return array.astype(np.float64) if array.dtype.kind in "biufO" else None
+        return array.astype(np.float64) if array.dtype.kind in NUMERIC else None
     except (TypeError, ValueError):
         return None
 
 
-def in_words(found: Any, wanted: Any) -> str:
-    """Return what is wrong with a result, the coarsest thing first."""
-    if found is None:
+def describe(value: Any, expected: Any) -> str:
+    """Return what is wrong with a result, the coarsest difference first.
+
+    >>> describe([2.0, 4.0], [1.0, 2.0])
+    'every value is 2 times what it should be'
+    """
+    if value is None:
         return "it returns nothing (None)"
-    if isinstance(wanted, str):
-        return _text(found, wanted)
-    a, b = numbers(found), numbers(wanted)
+    if isinstance(expected, str):
+        return _describe_text(value, expected)
+    a, b = numbers(value), numbers(expected)
     if b is None:
         return "it returns something else than it should"
     if a is None:
-        return f"it does not return numbers but {type(found).__name__}"
+        return f"it does not return numbers but {type(value).__name__}"
     if a.shape != b.shape:
         return f"the result has the shape {a.shape}, and {b.shape} is right"
     if (bad := ~np.isfinite(a) & np.isfinite(b)).any():
         return f"{bad.sum()} of {a.size} values are not finite numbers (nan or inf)"
-    return _values(a, b)
+    return _describe_values(a, b)
 
 
-def _text(found: Any, wanted: str) -> str:
-    if not isinstance(found, str):
-        return f"it does not return a text but {type(found).__name__}"
-    if len(found) != len(wanted):
-        return f"the text has {len(found)} characters, and {len(wanted)} are right"
-    right = next(
-        (i for i, pair in enumerate(zip(found, wanted, strict=True)) if pair[0] != pair[1]),
-        len(wanted),
-    )
-    return f"the first {right} of {len(wanted)} characters are right, the next is not"
+def _describe_text(value: Any, expected: str) -> str:
+    if not isinstance(value, str):
+        return f"it does not return a text but {type(value).__name__}"
+    if len(value) != len(expected):
+        return f"the text has {len(value)} characters, and {len(expected)} are right"
+    pairs = enumerate(zip(value, expected, strict=True))
+    right = next((i for i, (one, other) in pairs if one != other), len(expected))
+    return f"the first {right} of {len(expected)} characters are right, the next is not"
 
 
-def _values(a: np.ndarray, b: np.ndarray) -> str:
+def _describe_values(a: Floats, b: Floats) -> str:
     scale = max(1e-300, float(np.abs(b).max(initial=0.0)))
     wrong = np.abs(a - b) > 1e-5 * scale
     if not wrong.any():
@@ -89,19 +95,22 @@ def _values(a: np.ndarray, b: np.ndarray) -> str:
         return f"every value is too {'large' if shift > 0 else 'small'}, by the same number"
     if not a.ndim:
         return f"the number is off by {abs(float(a - b)) / scale:.1%}"
-    where = [int(i) for i in np.argwhere(wrong)[0]]
-    size = float(np.abs(a - b).max()) / scale
+    return _describe_wrong_values(wrong, float(np.abs(a - b).max()) / scale)
+
+
+def _describe_wrong_values(wrong: NDArray[np.bool_], largest: float) -> str:
+    first = [int(i) for i in np.argwhere(wrong)[0]]
     return (
-        f"{wrong.sum()} of {a.size} values are wrong, the first at {where}"
-        f"{_rows(wrong)}; the largest error is {size:.2g} times the largest value"
+        f"{wrong.sum()} of {wrong.size} values are wrong, the first at {first}"
+        f"{_describe_rows(wrong)}; the largest error is {largest:.2g} times the largest value"
     )
 
 
-def _rows(wrong: np.ndarray) -> str:
-    """Say which rows are right, where it is the first ones."""
+def _describe_rows(wrong: NDArray[np.bool_]) -> str:
+    """Return which rows are wrong, if it is one row or all from one row on."""
     if wrong.ndim != 2 or wrong.shape[0] == 1:
         return ""
-    bad: np.ndarray = np.any(wrong, axis=1)
+    bad = np.any(wrong, axis=1)
     first = int(bad.argmax())
     if np.count_nonzero(bad) == 1:
         return f" (only row {first} is wrong)"
@@ -110,19 +119,19 @@ def _rows(wrong: np.ndarray) -> str:
     return ""
 
 
-def _constant(a: np.ndarray, b: np.ndarray, compare: Any) -> float | None:
+def _constant(a: Floats, b: Floats, operation: Callable[[Floats, Floats], Floats]) -> float | None:
     """Return the factor or the shift between two results if it is the same everywhere."""
     if a.size < 2:
         return None
     mask = np.abs(b) > 1e-6 * np.abs(b).max(initial=0.0)
     with np.errstate(all="ignore"):
-        found = compare(a, b)[mask] if compare is np.divide else compare(a, b)
-    if found.size < 2 or not np.isfinite(found).all():
+        constants = operation(a, b)[mask] if operation is np.divide else operation(a, b)
+    if constants.size < 2 or not np.isfinite(constants).all():
         return None
-    if np.ptp(found) > 1e-6 * np.abs(found).max() or abs(found.flat[0]) < 1e-12:
+    if np.ptp(constants) > 1e-6 * np.abs(constants).max() or abs(constants.flat[0]) < 1e-12:
         return None
-    return float(found.flat[0])
+    return float(constants.flat[0])
 
 
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
+def _are_same(a: Array, b: Array) -> bool:
     return bool(((a == b) | (np.isnan(a) & np.isnan(b))).all())

@@ -1,11 +1,8 @@
 """Why a test failed, in words: a known mistake that gives the student's outputs, or what differs.
 
-Runs in the test kernel after a test has failed, on what the test had asked of the student's
-functions. A mistake is named only where its outputs equal the student's on every call that the
-test made, and are clearly not the right ones. What is returned holds no expected value, so that
-students may read it.
-
-This module does not know the tests, nor who reads a diagnosis.
+Runs in the test kernel after a test has failed, on the calls that the test has made of the
+student's functions. A mistake is named only if its outputs equal the student's on every call and
+are clearly not the right ones. A diagnosis holds no expected value, so that students may read it.
 """
 
 import ast
@@ -20,221 +17,20 @@ from typing import Any
 
 import mistakes
 from autograder.diagnosis import compare
-from autograder.diagnosis.recorded_calls import Call
+from autograder.diagnosis.diagnosis import Diagnosis
+from autograder.diagnosis.recorded_calls import Arguments, Call
+from minikernel.messages import ErrorDescription
 from mistakes import depths
 
 MOST_CALLS = 8  # that are looked at, the last ones: a test ends with the one that is wrong
-CLEAR = 20.0  # how many times further from the right output than from the mistake's
+CLEAR = 20.0  # times the tolerance: results that are further apart clearly differ
 Function = Callable[..., Any]
-Space = dict[str, Any]
-
-
-@dataclass
-class Explainer:
-    """Compares calls with right answers and with mistakes.
-
-    Attributes:
-        cells: the catalogue's entries for the assignment at hand
-        space: what provided cells have defined
-        students: the student's functions, by name
-        deadline: of time.monotonic(), after which nothing new is tried
-    """
-
-    cells: Sequence[mistakes.Cell]
-    space: Space
-    students: Mapping[str, Function]
-    deadline: float
-    _spaces: dict[tuple[str, ...], Space] = field(default_factory=dict)
-    _compared: dict[str, list["ComparedCall"]] = field(default_factory=dict)  # by function
-
-    def explain(self, calls: Sequence[Call]) -> dict[str, Any] | None:
-        """Return why these calls do not give what they should, or None where they do.
-
-        Returns:
-            plain values: ``function`` and ``summary``; where they are known ``mistake``, ``hint``,
-            ``nudge``, ``where``, and ``blames``, another function of the student's
-        """
-        for name in dict.fromkeys(call.name for call in reversed(calls)):
-            cell = next((cell for cell in self.cells if name in cell.functions), None)
-            if cell is None:
-                continue
-            ours = [call for call in calls if call.name == name][-MOST_CALLS:]
-            if found := self._explain(cell, name, ours):
-                return found
-        return None
-
-    def fits(self, name: str, mistake: str) -> mistakes.Mistake | None:
-        """Return a mistake if it gives what a function gave in all calls that were looked at."""
-        cell = next(cell for cell in self.cells if name in cell.functions)
-        found = next((each for each in cell.mistakes if each.name == mistake), None)
-        pairs = self._compared.get(name)
-        if found is None or not pairs or self._is_late():
-            return None
-        return found if _all_equal(pairs, self._function(cell, cell.code(found), name)) else None
-
-    def compared(self, calls: Sequence[Call]) -> Iterator["ComparedCall"]:
-        """Yield calls of functions that the catalogue has, each with what is right."""
-        for call in calls:
-            cell = next((cell for cell in self.cells if call.name in cell.functions), None)
-            if cell is not None:
-                yield ComparedCall(call, *_tried(call, self._function(cell, cell.right, call.name)))
-
-    def _explain(self, cell: mistakes.Cell, name: str, calls: list[Call]) -> dict[str, Any] | None:
-        right = self._function(cell, cell.right, name)
-        pairs = [ComparedCall(call, *_tried(call, right)) for call in calls if not self._is_late()]
-        pairs = [pair for pair in pairs if pair.raised != "NameError"]  # the catalogue has a gap
-        wrong = [pair for pair in pairs if pair.differs]
-        if not wrong:
-            return self._beside(cell, name, calls)
-        said: dict[str, Any] = {"function": name, "where": cell.where}
-        said["summary"] = wrong[0].in_words(name)
-        pairs = self._compared[name] = wrong + [pair for pair in pairs if not pair.differs]
-        if blamed := self._blamed(cell, name, pairs):
-            return {**said, "blames": blamed[0], "summary": _passed_on(name, blamed)}
-        if all(pair.call.value is None for pair in wrong):
-            return said
-        if mistake := self._recognised(cell, name, pairs):
-            said |= _named(mistake)
-        elif depth := self._depth(name, wrong[0].call, right):
-            said["summary"] += f"; {depth}"
-        return said
-
-    def _recognised(
-        self, cell: mistakes.Cell, name: str, pairs: Sequence["ComparedCall"]
-    ) -> mistakes.Mistake | None:
-        """Return the first mistake whose outputs are the student's, on every call."""
-        for mistake in cell.mistakes:
-            if mistake.cheat or self._is_late():
-                continue
-            function = self._function(cell, cell.code(mistake), name)
-            if _all_equal(pairs, function):
-                return mistake
-        return None
-
-    def _blamed(self, cell: mistakes.Cell, name: str, pairs: Sequence["ComparedCall"]) -> list[str]:
-        """Return the student's other functions with which a right one gives these outcomes.
-
-        One of them if that is enough, or else as few of those that the right one uses as will do.
-        """
-        used = [
-            helper
-            for other in self.cells
-            if other is not cell
-            for helper in other.functions
-            if helper in self.students and re.search(rf"\b{helper}\b", cell.right)
-        ]
-
-        def explain(helpers: list[str]) -> bool:
-            function = self._function(cell, cell.right, name, *helpers)
-            return not self._is_late() and _all_equal(pairs, function, errors=True)
-
-        if alone := next((helper for helper in used if explain([helper])), ""):
-            return [alone]
-        if len(used) < 2 or not explain(used):
-            return []
-        for helper in list(used):
-            if len(used) > 2 and explain(fewer := [each for each in used if each != helper]):
-                used = fewer
-        return used
-
-    def _beside(
-        self, cell: mistakes.Cell, name: str, calls: Sequence[Call]
-    ) -> dict[str, Any] | None:
-        """Return what is wrong with a function all of whose results are right, if anything is."""
-        if not any(call.changed for call in calls):
-            return None
-        summary = (
-            f"{name}: its result is right, and it changes an argument in place: work on a copy"
-        )
-        said = {"function": name, "where": cell.where, "summary": summary}
-        known = next((each for each in cell.mistakes if each.name.endswith("-in-place")), None)
-        return said | (_named(known) if known else {})
-
-    def _depth(self, name: str, call: Call, right: Function) -> str:
-        """Return from which layer on a Transformer goes wrong."""
-        if name not in self.students or name not in depths.SHALLOWER:
-            return ""
-        args, kwargs = call.arguments()
-        for layers, cut in enumerate(depths.SHALLOWER[name](args, kwargs)):
-            if self._is_late():
-                return ""
-            outcomes = [_tried(call, function, cut) for function in (self.students[name], right)]
-            if any(raised for _, raised in outcomes):
-                return ""
-            found, wanted = (value for value, _ in outcomes)
-            if compare.distance(found, wanted) > CLEAR * compare.tolerance(found, wanted):
-                return _where_it_starts(layers)
-        return ""
-
-    def _function(self, cell: mistakes.Cell, code: str, name: str, *helpers: str) -> Function:
-        """Return a function of some code for a cell; its helpers are right, or the student's."""
-        key = (code, *helpers)
-        if key not in self._spaces:
-            space = dict(self.space)
-            for other in self.cells:
-                if other is not cell:
-                    _define(other.right, space)
-            space |= {helper: self.students[helper] for helper in helpers}
-            _define(code, space)
-            self._spaces[key] = space
-        function: Function = self._spaces[key][name]
-        return function
-
-    def _is_late(self) -> bool:
-        return time.monotonic() > self.deadline
-
-
-def agree(found: Mapping[str, dict[str, Any] | None], explainers: Mapping[str, Explainer]) -> None:
-    """Let tests that name different mistakes of one function name the one that explains most.
-
-    A mistake may look like another one where a test shows little of it. What is found is changed
-    in place.
-
-    Args:
-        found: what ``explain`` said of each test
-        explainers: who said it
-    """
-    said = {test: each for test, each in found.items() if each and "blames" not in each}
-    for function in {each["function"] for each in said.values()}:
-        tests = [test for test, each in said.items() if each["function"] == function]
-        named = dict.fromkeys(said[t]["mistake"] for t in tests if "mistake" in said[t])
-        if not named or all(said[t].get("mistake") in [*named][:1] for t in tests):
-            continue
-        fitting = {
-            mistake: {t: fit for t in tests if (fit := explainers[t].fits(function, mistake))}
-            for mistake in named
-        }
-        for explained in sorted(fitting.values(), key=len):  # the best one comes last, and stays
-            for test, mistake in explained.items():
-                said[test].update(_named(mistake))
-
-
-def _named(mistake: mistakes.Mistake) -> dict[str, str]:
-    return {"mistake": mistake.name, "nudge": mistake.nudge, "hint": mistake.hint}
-
-
-def _define(code: str, space: Space) -> None:
-    """Run what a cell of the catalogue defines, without what it shows.
-
-    A value may depend on names that are not there yet where a test of an early cell has failed.
-    """
-    for statement in _statements(code):
-        with contextlib.suppress(Exception):
-            exec(statement, space)  # noqa: S102  (the catalogue's own code)
-
-
-@lru_cache(maxsize=2000)
-def _statements(code: str) -> tuple[CodeType, ...]:
-    return tuple(
-        compile(ast.Module([statement], []), "<catalogue>", "exec")
-        for statement in ast.parse(code).body
-        if not isinstance(statement, ast.Expr)
-    )
+Namespace = dict[str, Any]
 
 
 @dataclass
 class ComparedCall:
-    """A call of the student's function, and what a right one makes of it."""
+    """A call of the student's function, and the outcome of a right one."""
 
     call: Call
     wanted: Any
@@ -244,49 +40,260 @@ class ComparedCall:
     def differs(self) -> bool:
         """Return whether the student's outcome is clearly another."""
         if self.call.error or self.raised:
-            return str((self.call.error or {}).get("name", "")) != self.raised
-        found = self.call.value
-        apart = compare.distance(found, self.wanted)
-        return apart > CLEAR * compare.tolerance(found, self.wanted)
+            return (self.call.error["name"] if self.call.error else "") != self.raised
+        apart = compare.distance(self.call.value, self.wanted)
+        return apart > CLEAR * compare.tolerance(self.call.value, self.wanted)
 
     def equals(self, value: Any) -> bool:
-        """Return whether a mistake's output is the student's."""
+        """Return whether another function's output equals the student's."""
         if self.call.error:
             return False
         apart = compare.distance(value, self.call.value)
         return apart <= compare.tolerance(value, self.call.value)
 
-    def in_words(self, name: str) -> str:
+    def summary(self) -> str:
         """Return what is wrong with the call."""
+        name = self.call.name
         if self.call.error:
-            kind = re.sub(r"\W", "", str(self.call.error["name"]))[:60]
+            kind = re.sub(r"\W", "", self.call.error["name"])[:60]
             return f"{name} raises {kind}{_line(self.call.error)}"
         if self.raised:
             return f"{name} should raise {self.raised} here, and returns something"
-        return f"{name}: {compare.in_words(self.call.value, self.wanted)}"
+        return f"{name}: {compare.describe(self.call.value, self.wanted)}"
 
 
-def _all_equal(pairs: Sequence[ComparedCall], function: Function, errors: bool = False) -> bool:
+@dataclass
+class Explainer:
+    """Compares calls with right answers and with mistakes.
+
+    Attributes:
+        cells: the catalogue's entries for the assignment
+        namespace: what provided cells have defined
+        students: the student's functions, by name
+        deadline: of time.monotonic(), after which nothing new is tried
+    """
+
+    cells: Sequence[mistakes.Cell]
+    namespace: Namespace
+    students: Mapping[str, Function]
+    deadline: float
+    _namespaces: dict[tuple[str, ...], Namespace] = field(default_factory=dict)
+    _compared: dict[str, list[ComparedCall]] = field(default_factory=dict)  # by function
+
+    def explain(self, calls: Sequence[Call]) -> Diagnosis | None:
+        """Return why these calls do not give what they should, or None if they do."""
+        for name in dict.fromkeys(call.name for call in reversed(calls)):
+            cell = self._cell_of(name)
+            own = [call for call in calls if call.name == name][-MOST_CALLS:]
+            if cell and (diagnosis := self._explain(cell, name, own)):
+                return diagnosis
+        return None
+
+    def fits(self, name: str, mistake: str) -> mistakes.Mistake | None:
+        """Return a mistake if it gives what a function gave in all calls that were looked at."""
+        cell, compared = self._cell_of(name), self._compared.get(name)
+        if cell is None or not compared or self._is_late():
+            return None
+        known = next((entry for entry in cell.mistakes if entry.name == mistake), None)
+        if known and _all_equal(compared, self._function(cell, cell.code(known), name)):
+            return known
+        return None
+
+    def compared(self, calls: Sequence[Call]) -> Iterator[ComparedCall]:
+        """Yield the calls of functions that the catalogue has, with the right outcomes."""
+        for call in calls:
+            if cell := self._cell_of(call.name):
+                right = self._function(cell, cell.right, call.name)
+                yield ComparedCall(call, *_outcome(call, right))
+
+    def _cell_of(self, name: str) -> mistakes.Cell | None:
+        return next((cell for cell in self.cells if name in cell.functions), None)
+
+    def _explain(self, cell: mistakes.Cell, name: str, calls: list[Call]) -> Diagnosis | None:
+        compared = [pair for call in calls if not self._is_late() for pair in self.compared([call])]
+        compared = [pair for pair in compared if pair.raised != "NameError"]  # the catalogue's gap
+        wrong = [pair for pair in compared if pair.differs]
+        if not wrong:
+            return _side_effect(cell, name, calls)
+        self._compared[name] = wrong + [pair for pair in compared if not pair.differs]
+        diagnosis = Diagnosis(function=name, where=cell.where, summary=wrong[0].summary())
+        self._add_reason(diagnosis, cell, wrong)
+        return diagnosis
+
+    def _add_reason(
+        self, diagnosis: Diagnosis, cell: mistakes.Cell, wrong: list[ComparedCall]
+    ) -> None:
+        """Add a wrong helper, a known mistake or a depth to a diagnosis, if one is found."""
+        name = diagnosis["function"]
+        if blamed := self._blamed(cell, name, self._compared[name]):
+            diagnosis["blames"], diagnosis["summary"] = blamed[0], _passed_on(name, blamed)
+        elif all(pair.call.value is None for pair in wrong):
+            return
+        elif mistake := self._recognised(cell, name, self._compared[name]):
+            _name(diagnosis, mistake)
+        elif depth := self._depth(cell, name, wrong[0].call):
+            diagnosis["summary"] += f"; {depth}"
+
+    def _recognised(
+        self, cell: mistakes.Cell, name: str, compared: Sequence[ComparedCall]
+    ) -> mistakes.Mistake | None:
+        """Return the first mistake whose outputs are the student's, on every call."""
+        for mistake in cell.mistakes:
+            if mistake.cheat or self._is_late():
+                continue
+            if _all_equal(compared, self._function(cell, cell.code(mistake), name)):
+                return mistake
+        return None
+
+    def _blamed(
+        self, cell: mistakes.Cell, name: str, compared: Sequence[ComparedCall]
+    ) -> list[str]:
+        """Return the student's other functions with which a right one gives these outcomes.
+
+        One of them if that is enough, otherwise as few of those that the right one uses as will do.
+        """
+
+        def explain(helpers: list[str]) -> bool:
+            function = self._function(cell, cell.right, name, *helpers)
+            return not self._is_late() and _all_equal(compared, function, errors=True)
+
+        used = self._helpers(cell)
+        if alone := next((helper for helper in used if explain([helper])), ""):
+            return [alone]
+        if len(used) < 2 or not explain(used):
+            return []
+        for helper in list(used):
+            fewer = [name for name in used if name != helper]
+            if len(used) > 2 and explain(fewer):
+                used = fewer
+        return used
+
+    def _helpers(self, cell: mistakes.Cell) -> list[str]:
+        """Return the student's functions from other cells that a right answer uses."""
+        others = [name for other in self.cells if other is not cell for name in other.functions]
+        used = [name for name in others if re.search(rf"\b{name}\b", cell.right)]
+        return [name for name in used if name in self.students]
+
+    def _depth(self, cell: mistakes.Cell, name: str, call: Call) -> str:
+        """Return from which layer on a Transformer goes wrong."""
+        if name not in self.students or name not in depths.SHALLOWER:
+            return ""
+        right = self._function(cell, cell.right, name)
+        for layers, cut in enumerate(depths.SHALLOWER[name](*call.arguments())):
+            if self._is_late():
+                return ""
+            value, error = _outcome(call, self.students[name], cut)
+            wanted, raised = _outcome(call, right, cut)
+            if error or raised:
+                return ""
+            if compare.distance(value, wanted) > CLEAR * compare.tolerance(value, wanted):
+                return _first_wrong_layer(layers)
+        return ""
+
+    def _function(self, cell: mistakes.Cell, code: str, name: str, *helpers: str) -> Function:
+        """Return a function of a cell with some code, and with right helpers or the student's."""
+        key = (code, *helpers)
+        if key not in self._namespaces:
+            namespace = dict(self.namespace)
+            for other in self.cells:
+                if other is not cell:
+                    _define(other.right, namespace)
+            namespace |= {helper: self.students[helper] for helper in helpers}
+            _define(code, namespace)
+            self._namespaces[key] = namespace
+        function: Function = self._namespaces[key][name]
+        return function
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+def agree(diagnoses: Mapping[str, Diagnosis], explainers: Mapping[str, Explainer]) -> None:
+    """Let tests that name different mistakes of one function name the one that fits most of them.
+
+    A test in which little of a mistake shows may take it for another one. The diagnoses are changed
+    in place.
+
+    Args:
+        diagnoses: by test
+        explainers: what has made each of them
+    """
+    own = {test: diagnosis for test, diagnosis in diagnoses.items() if "blames" not in diagnosis}
+    for function in {diagnosis["function"] for diagnosis in own.values()}:
+        tests = {test: d for test, d in own.items() if d["function"] == function}
+        _agree_on(function, tests, explainers)
+
+
+def _agree_on(
+    function: str, diagnoses: Mapping[str, Diagnosis], explainers: Mapping[str, Explainer]
+) -> None:
+    named = [diagnosis.get("mistake", "") for diagnosis in diagnoses.values()]
+    if len(set(named)) == 1:
+        return
+    fitting = [
+        {test: fit for test in diagnoses if (fit := explainers[test].fits(function, mistake))}
+        for mistake in dict.fromkeys(filter(None, named))
+    ]
+    for explained in sorted(fitting, key=len):  # the best one comes last, and stays
+        for test, mistake in explained.items():
+            _name(diagnoses[test], mistake)
+
+
+def _name(diagnosis: Diagnosis, mistake: mistakes.Mistake) -> None:
+    diagnosis["mistake"], diagnosis["nudge"] = mistake.name, mistake.nudge
+    diagnosis["hint"] = mistake.hint
+
+
+def _side_effect(cell: mistakes.Cell, name: str, calls: Sequence[Call]) -> Diagnosis | None:
+    """Return that a function whose results are right changes an argument, if it does."""
+    if not any(call.changed for call in calls):
+        return None
+    summary = f"{name}: its result is right, and it changes an argument in place: work on a copy"
+    diagnosis = Diagnosis(function=name, where=cell.where, summary=summary)
+    if known := next((entry for entry in cell.mistakes if entry.name.endswith("-in-place")), None):
+        _name(diagnosis, known)
+    return diagnosis
+
+
+def _define(code: str, namespace: Namespace) -> None:
+    """Run what a cell of the catalogue defines, without what it shows.
+
+    A value may depend on names that do not exist yet when a test of an early cell has failed.
+    """
+    for statement in _definitions(code):
+        with contextlib.suppress(Exception):
+            exec(statement, namespace)  # noqa: S102  (the catalogue's own code)
+
+
+@lru_cache(maxsize=2000)
+def _definitions(code: str) -> tuple[CodeType, ...]:
+    return tuple(
+        compile(ast.Module([statement], []), "<catalogue>", "exec")
+        for statement in ast.parse(code).body
+        if not isinstance(statement, ast.Expr)
+    )
+
+
+def _all_equal(compared: Sequence[ComparedCall], function: Function, errors: bool = False) -> bool:
     """Return whether a function gives the student's outputs on every call, and not by chance.
 
-    An error is no output, as too many things raise the same; with ``errors`` it is one.
+    Too many mistakes raise the same error, so an error counts only with ``errors``.
     """
     evidence = False
-    for pair in pairs:
-        value, raised = _tried(pair.call, function)
-        failed = pair.call.error["name"] if pair.call.error else ""
-        if raised != failed or (raised and not errors):
+    for pair in compared:
+        value, raised = _outcome(pair.call, function)
+        if raised != (pair.call.error["name"] if pair.call.error else ""):
             return False
-        if not (raised or pair.equals(value)):
+        if not (errors if raised else pair.equals(value)):
             return False
         evidence = evidence or pair.differs
     return evidence
 
 
-def _tried(call: Call, function: Function, arguments: Any = None) -> tuple[Any, str]:
+def _outcome(call: Call, function: Function, arguments: Arguments | None = None) -> tuple[Any, str]:
     """Return what a function makes of a call: a value, or the class of what it raises."""
     try:
-        return call.again(function, arguments), ""
+        return call.repeat(function, arguments), ""
     except Exception as error:
         return None, type(error).__name__
 
@@ -299,17 +306,17 @@ def _passed_on(name: str, blamed: Sequence[str]) -> str:
     )
 
 
-def _where_it_starts(layers: int) -> str:
+def _first_wrong_layer(layers: int) -> str:
     if layers == 0:
         return "it is wrong already with no layers at all: look at what comes before and after them"
     before = "no layer" if layers == 1 else f"{layers - 1} layer{'s' if layers > 2 else ''}"
     return f"with {before} it is right, with {layers} it is not"
 
 
-def _line(error: Mapping[str, Any]) -> str:
-    """Return the place in the student's cell that a traceback ends in, if it says one."""
+def _line(error: ErrorDescription) -> str:
+    """Return the line of the student's cell in which a traceback ends, if it names one."""
     numbers = re.findall(
-        r"(?:<ipython-input|/ipykernel_|Cell In)[^\n]*?line (\d+)", str(error.get("traceback", ""))
+        r"(?:<ipython-input|/ipykernel_|Cell In)[^\n]*?line (\d+)", error["traceback"]
     )
     return f" in line {numbers[-1]} of its cell" if numbers else ""
 

@@ -1,32 +1,31 @@
-"""A call of a student's function as it was made: kept cheaply, and made again at will.
+"""A call of a student's function, recorded cheaply and repeated at will."""
 
-This module does not know why a call is of interest, nor what should have come back.
-"""
-
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from minikernel import protocol
+from minikernel.encoding import Decoder, Encoded
+from minikernel.messages import ErrorDescription
+from minikernel.protocol import Array
+from minikernel.server import GeneratorStates, generator_states, set_generator_states
 
 Arguments = tuple[list[Any], dict[str, Any]]
 
 
-class _Views(dict[str, np.ndarray]):
-    """Shared arrays as they are, not to be written to, where a decoder looks for its copies."""
+class _Views(dict[str, Array]):
+    """Shared arrays as they are, but read-only, in the place of a decoder's copies."""
 
-    def __init__(self, shared: Mapping[str, np.ndarray]):
+    def __init__(self, shared: Mapping[str, Array]):
         super().__init__()
         self._shared = shared
 
     def __contains__(self, _: object) -> bool:
         return True
 
-    def __missing__(self, name: str) -> np.ndarray:
+    def __missing__(self, name: str) -> Array:
         view = self._shared[name].view()
         view.flags.writeable = False
         return view
@@ -34,49 +33,48 @@ class _Views(dict[str, np.ndarray]):
 
 @dataclass
 class Call:
-    """One call: what went in, encoded for the wire, and what came out.
+    """One call: its arguments, encoded as they were sent, and its outcome.
 
     Attributes:
-        name: the function's
-        body: its arguments in JSON, as ``args`` and ``kwargs``
-        arrays: the arrays among them, as they were before the call
-        shared: arrays that ``body`` refers to by name
-        generators: numpy's and Python's global random state before the call
-        value: what it returned
-        error: what it raised instead, as minikernel.server describes it
+        name: the function's name
+        args: the encoded positional arguments
+        kwargs: the encoded keyword arguments
+        arrays: the arrays among the arguments, as they were before the call
+        shared: arrays that the arguments refer to by name
+        generators: the global random generators before the call
+        value: what the function returned
+        error: what it raised instead
         changed: whether it changed an argument in place
     """
 
     name: str
-    body: dict[str, Any]
-    arrays: list[np.ndarray]
-    shared: Mapping[str, np.ndarray]
-    generators: tuple[Any, Any]
+    args: Encoded
+    kwargs: Encoded
+    arrays: list[Array]
+    shared: Mapping[str, Array]
+    generators: GeneratorStates
     value: Any = None
-    error: dict[str, Any] | None = None
+    error: ErrorDescription | None = None
     changed: bool = False
 
     def arguments(self) -> Arguments:
-        """Return the arguments anew: whoever changes them changes a copy."""
-        decoder = protocol.Decoder([array.copy() for array in self.arrays])
-        decoder.copies = _Views(self.shared)
-        args: list[Any] = decoder.decode(self.body["args"])
-        kwargs: dict[str, Any] = decoder.decode(self.body["kwargs"])
-        return args, kwargs
+        """Return new copies of the arguments, which may be changed."""
+        decoder = Decoder([array.copy() for array in self.arrays], copies=_Views(self.shared))
+        return decoder.decode(self.args), decoder.decode(self.kwargs)
 
-    def again(self, function: Any, arguments: Arguments | None = None) -> Any:
-        """Return what another function makes of the same arguments and random state."""
+    def repeat(self, function: Callable[..., Any], arguments: Arguments | None = None) -> Any:
+        """Return what another function makes of the same arguments and random numbers."""
         args, kwargs = arguments or self.arguments()
-        with self._same_randomness(), np.errstate(all="ignore"):
+        with _random_numbers(self.generators), np.errstate(all="ignore"):
             return function(*args, **kwargs)
 
-    @contextmanager
-    def _same_randomness(self) -> Iterator[None]:
-        kept = np.random.get_state(), random.getstate()  # noqa: NPY002
-        np.random.set_state(self.generators[0])  # noqa: NPY002
-        random.setstate(self.generators[1])
-        try:
-            yield
-        finally:
-            np.random.set_state(kept[0])  # noqa: NPY002
-            random.setstate(kept[1])
+
+@contextmanager
+def _random_numbers(generators: GeneratorStates) -> Iterator[None]:
+    """Set the global random generators, and set them back afterwards."""
+    before = generator_states()
+    set_generator_states(generators)
+    try:
+        yield
+    finally:
+        set_generator_states(before)

@@ -1,12 +1,11 @@
-"""Clients of kernels: fork servers kept alive, requests with limits on time and memory.
+"""Clients of kernels: fork servers that are kept alive, requests with limits on time and memory.
 
 A fork server that has died is started again. A kernel that does not answer in time is interrupted,
-then
-killed with all that it started. This module does not know which cells are run, nor what is right.
+then killed with everything that it has started.
 """
 
+import contextlib
 import itertools
-import json
 import os
 import select
 import signal
@@ -16,20 +15,38 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Generic, TypeVar
 
 import numpy as np
 
+from autograder.execution import test_requests
 from autograder.execution.sandbox import Sandbox, SandboxError
-from minikernel import protocol
+from minikernel import messages, protocol
+from minikernel.messages import Message
+from minikernel.protocol import Array
+from minikernel.settings import KernelSettings
 
 TICK = 0.2  # seconds between two looks at a kernel's memory
 GRACE = 2.0  # seconds that an interrupted kernel has to answer
 START_SECONDS = 120.0
 STRUCT_UCRED = 12  # bytes: pid, uid, gid
+
+# What a kernel's process is started with; a student's kernel gets nothing else.
+ENVIRONMENT = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "OPENBLAS_NUM_THREADS": "1",  # a process that forks must be one thread
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # Memory that was used once is used again. Given back to the system, every large array would
+    # be new pages, which take several times as long as the numbers in them.
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "536870912",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONHASHSEED": "random",
+}
 
 
 class KernelError(Exception):
@@ -48,42 +65,80 @@ class KernelTimeout(KernelError):  # noqa: N818
     status = "timed out"
 
 
-class KernelLied(KernelError):  # noqa: N818
-    """A kernel answered with something that is no answer."""
+class InvalidReply(KernelError):  # noqa: N818
+    """A kernel sent something that is not a reply to the request."""
 
     status = "suspicious"
 
+    def __init__(self, why: object):
+        super().__init__(f"its reply is invalid: {why!s:.300}")
+
 
 class ForkServerError(Exception):
-    """No kernel can be made on this machine; the message says why."""
+    """No kernel can be started on this machine; the message says why."""
 
 
 @dataclass
-class Answer:
-    """What a kernel replied; ``interrupted`` says that it had to be stopped for it."""
+class Answer(Generic[Message]):
+    """A kernel's reply; ``interrupted`` says that the kernel had to be stopped to get it."""
 
-    body: dict[str, Any]
-    arrays: list[np.ndarray]
+    reply: Message
+    arrays: list[Array]
     interrupted: bool = False
 
 
 @dataclass
 class KernelClient:
-    """One kernel: a wire to it, and the number of its first process."""
+    """One kernel: a connection to it, and the number of its first process."""
 
-    end: socket.socket
+    connection: socket.socket
     pid: int
-    memory: int = 0  # bytes that all its processes may take together; 0: not watched
-    answers: protocol.MessageLimits = field(default_factory=protocol.MessageLimits)
+    memory: int = 0  # bytes that all its processes may hold together; 0: not watched
+    limits: protocol.MessageLimits = field(default_factory=protocol.MessageLimits)
     lost: KernelError | None = None
     _ids: "itertools.count[int]" = field(
         default_factory=lambda: itertools.count(int.from_bytes(os.urandom(5), "big"))
     )
 
+    def run(self, source: str, seconds: float) -> Answer[messages.RunReply]:
+        """Run a cell.
+
+        Raises:
+            KernelError: there is no reply; the kernel is dead from then on. So it is everywhere.
+        """
+        request = messages.RunRequest(source=source)
+        return self.ask("run", request, messages.RunReply, seconds)
+
+    def describe(self, names: list[str], seconds: float) -> Answer[messages.DescribeReply]:
+        """Tell functions from values."""
+        request = messages.DescribeRequest(names=names)
+        return self.ask("describe", request, messages.DescribeReply, seconds)
+
+    def get(self, name: str, seconds: float) -> Answer[messages.GetReply]:
+        """Return the value of a name."""
+        return self.ask("get", messages.GetRequest(name=name), messages.GetReply, seconds)
+
+    def call(
+        self, request: messages.CallRequest, arrays: Sequence[Array], seconds: float
+    ) -> Answer[messages.CallReply]:
+        """Call a function."""
+        return self.ask("call", request, messages.CallReply, seconds, arrays)
+
+    def write_files(self, files: Mapping[str, bytes], seconds: float) -> None:
+        """Write files into the kernel's working directory."""
+        arrays = [np.frombuffer(content, np.uint8) for content in files.values()]
+        request = messages.FilesRequest(names=list(files))
+        self.ask("files", request, messages.Nothing, seconds, arrays)
+
     def ask(
-        self, do: str, seconds: float, arrays: Sequence[np.ndarray] = (), **body: Any
-    ) -> Answer:
-        """Send a request and return the answer.
+        self,
+        do: str,
+        request: Mapping[str, Any],
+        kind: type[Message],
+        seconds: float,
+        arrays: Sequence[Array] = (),
+    ) -> Answer[Message]:
+        """Send a request and return the reply, which is checked to be of a kind.
 
         Raises:
             KernelError: there is none; the kernel is dead from then on.
@@ -91,38 +146,16 @@ class KernelClient:
         if self.lost:
             raise self.lost
         number = next(self._ids)
-        try:
-            self.end.settimeout(seconds)
-            protocol.send(self.end, {"do": do, "id": number, **body}, arrays)
+        with self._losing(f"no answer within {seconds:g} s"):
+            self.connection.settimeout(seconds)
+            protocol.send(self.connection, {**request, "do": do, "id": number}, arrays)
             interrupted = self._wait(seconds)
             deadline = time.monotonic() + max(GRACE, seconds)
-            reply, found = protocol.receive(self.end, self.answers, deadline)
-            if not isinstance(reply, dict) or reply.get("id") != number:
-                raise protocol.ProtocolError("an answer to something else")
-        except protocol.Closed:
-            raise self._lose(KernelDied("its process ended")) from None
-        except protocol.ProtocolError as error:
-            raise self._lose(KernelLied(f"its answer is none: {error}")) from None
-        except TimeoutError:
-            raise self._lose(KernelTimeout(f"no answer within {seconds:g} s")) from None
-        except KernelError as error:
-            raise self._lose(error) from None
-        return Answer(reply, found, interrupted)
-
-    def lend(self, other: "KernelClient", **body: Any) -> None:
-        """Let this kernel, the test kernel's, ask another one by itself.
-
-        Raises:
-            KernelError: this kernel is dead.
-        """
-        number = next(self._ids)
-        try:
-            self.end.settimeout(GRACE)
-            protocol.send(self.end, {"do": "sit", "id": number, "pid": other.pid, **body}, ())
-            socket.send_fds(self.end, [b"."], [other.end.fileno()])
-            protocol.receive(self.end)
-        except (OSError, protocol.ProtocolError) as error:
-            raise self._lose(KernelDied(f"it does not take a wire: {error}")) from None
+            raw, received = protocol.receive(self.connection, self.limits, deadline)
+            reply = messages.checked(kind, raw)
+            if raw.get("id") != number:
+                raise protocol.ProtocolError("a reply to something else")
+        return Answer(reply, received, interrupted)
 
     def kill(self) -> None:
         """End the kernel and everything in it."""
@@ -130,16 +163,36 @@ class KernelClient:
             self.lost = KernelDied("it was closed")
         for pid in reversed(descendants(self.pid)):
             kill(pid, signal.SIGKILL)
-        self.end.close()
+        self.connection.close()
         deadline = time.monotonic() + GRACE
         while is_alive(self.pid) and time.monotonic() < deadline:
             time.sleep(0.002)  # its processes count against the next kernel's until they are gone
 
+    def lose(self, error: KernelError) -> KernelError:
+        """Give the kernel up for a reason; return the reason."""
+        self.lost = error
+        self.kill()
+        return error
+
+    @contextlib.contextmanager
+    def _losing(self, timeout: str) -> Iterator[None]:
+        """Give the kernel up, for the right reason, if anything goes wrong."""
+        try:
+            yield
+        except protocol.ConnectionClosed:
+            raise self.lose(KernelDied("its process ended")) from None
+        except protocol.ProtocolError as error:
+            raise self.lose(InvalidReply(error)) from None
+        except TimeoutError:
+            raise self.lose(KernelTimeout(timeout)) from None
+        except KernelError as error:
+            raise self.lose(error) from None
+
     def _wait(self, seconds: float) -> bool:
-        """Wait until an answer begins; return whether the kernel had to be interrupted for it."""
+        """Wait until a reply begins; return whether the kernel had to be interrupted for it."""
         deadline, interrupted = time.monotonic() + seconds, False
         poll = select.poll()
-        poll.register(self.end, select.POLLIN)
+        poll.register(self.connection, select.POLLIN)
         while not poll.poll(1000 * TICK):
             if self.memory and (used := resident(self.pid)) > self.memory:
                 raise KernelDied(f"it took {used / 1e9:.1f} GB of memory")
@@ -151,68 +204,111 @@ class KernelClient:
             kill(self.pid, signal.SIGINT)
         return interrupted
 
-    def _lose(self, error: KernelError) -> KernelError:
-        self.lost = error
-        self.kill()
-        return error
+
+class TestKernelClient(KernelClient):
+    """A test kernel, which understands more requests."""
+
+    def attach(self, student: KernelClient, call_seconds: float) -> None:
+        """Let the test kernel call functions in a student's kernel.
+
+        Raises:
+            KernelError: the test kernel is dead.
+        """
+        request = test_requests.AttachRequest(
+            pid=student.pid,
+            memory=student.memory,
+            call_seconds=call_seconds,
+            limits=asdict(student.limits),
+        )
+        try:
+            self.connection.settimeout(GRACE)
+            protocol.send(self.connection, {**request, "do": "attach", "id": next(self._ids)}, ())
+            socket.send_fds(self.connection, [b"."], [student.connection.fileno()])
+            protocol.receive(self.connection)
+        except (OSError, protocol.ProtocolError) as error:
+            raise self.lose(KernelDied(f"it cannot be connected: {error}")) from None
+
+    def provide(
+        self, request: test_requests.ProvideRequest, seconds: float
+    ) -> Answer[messages.RunReply]:
+        """Run a provided cell."""
+        return self.ask("run", request, messages.RunReply, seconds)
+
+    def test(
+        self, request: test_requests.TestRequest, seconds: float
+    ) -> Answer[test_requests.TestReply]:
+        """Run a test."""
+        return self.ask("test", request, test_requests.TestReply, seconds)
+
+    def diagnose(
+        self, request: test_requests.DiagnoseRequest, seconds: float
+    ) -> Answer[test_requests.DiagnoseReply]:
+        """Return why tests have failed."""
+        return self.ask("diagnose", request, test_requests.DiagnoseReply, seconds)
+
+    def calls(
+        self, request: test_requests.CallsRequest, seconds: float
+    ) -> Answer[test_requests.CallsReply]:
+        """Return what the last test has asked of the student's functions."""
+        return self.ask("calls", request, test_requests.CallsReply, seconds)
 
 
-class ForkServer:
+Client = TypeVar("Client", bound=KernelClient)
+
+
+class ForkServer(Generic[Client]):
     """A process that forks kernels; started when first needed, and again whenever it has died."""
 
     def __init__(
         self,
-        policy: dict[str, Any],
+        settings: KernelSettings,
+        client: type[Client],
         sandbox: Sandbox | None = None,
         variables: Mapping[str, str] | None = None,
-        walls: bool = True,
+        isolated: bool = True,
     ):
-        """Take what kernels are to be like.
+        """Prepare to start the process.
 
         Args:
-            policy: see minikernel.fork_server
+            settings: what kernels are to be like
+            client: what is to be returned for each kernel
             sandbox: where the fork server and its kernels live; None for no sandbox
             variables: more of the environment, where there is no sandbox
-            walls: try to give each kernel namespaces of its own within the sandbox
+            isolated: try to give each kernel namespaces of its own within the sandbox
         """
-        self.policy, self.sandbox, self._variables = policy, sandbox, dict(variables or {})
+        self.settings, self.sandbox, self._variables = settings, sandbox, dict(variables or {})
         self.starts = 0
-        self._try_walls = walls
+        self.isolated = False  # whether kernels are, once the process is ready
+        self._client, self._try_isolation = client, isolated
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._complaints: IO[bytes] | None = None
         self._ready = False
         self._lock = threading.RLock()  # several threads may want kernels
-        self.walls = False
 
     @property
     def process_id(self) -> int:
         """Return the process id of the fork server or of the sandbox around it; 0 for none."""
         return self._process.pid if self._process else 0
 
-    def kernel(self) -> KernelClient:
+    def kernel(self) -> Client:
         """Return a new kernel.
 
         Raises:
-            ForkServerError: none could be made, and another fork server could not make one either.
+            ForkServerError: no kernel could be forked, and not by another fork server either.
             SandboxError: this machine has no sandbox, or one that shows what it must not.
         """
         with self._lock:
-            for attempt in (1, 2):
-                try:
-                    self.begin()
-                    if not self._ready:
-                        self._wait_until_ready()
-                    return self._fork()
-                except SandboxError:
-                    self.close()
-                    raise
-                except (OSError, protocol.ProtocolError, ValueError) as error:
-                    complaint = self._complaint() or str(error)
-                    self.close()
-                    if attempt == 2:
-                        raise ForkServerError(f"no kernel could be made: {complaint}") from None
-        raise AssertionError("not reached")
+            try:
+                return self._new_kernel()
+            except (OSError, protocol.ProtocolError):  # it may have been killed: start another
+                self.close()
+            try:
+                return self._new_kernel()
+            except (OSError, protocol.ProtocolError) as error:
+                complaint = self._complaint() or str(error)
+                self.close()
+                raise ForkServerError(f"no kernel could be started: {complaint}") from None
 
     def begin(self) -> None:
         """Start the process if there is none, without waiting until it is ready."""
@@ -221,7 +317,7 @@ class ForkServer:
                 self._start()
 
     def has_ended(self) -> bool:
-        """Return whether it was ended by somebody else, and its kernels with it."""
+        """Return whether the process was ended by somebody else, and its kernels with it."""
         if self._process is None:
             return False
         try:
@@ -230,10 +326,10 @@ class ForkServer:
             return False
         return True
 
-    def done_with(self, kernel: KernelClient) -> None:
-        """Close a kernel; where kernels cannot be walled off, the fork server goes with it."""
+    def done_with(self, kernel: Client) -> None:
+        """Close a kernel, and the fork server too where its kernels cannot be isolated."""
         kernel.kill()
-        if self.sandbox and not self.walls:
+        if self.sandbox and not self.isolated:
             self.close()
 
     def close(self) -> None:
@@ -250,67 +346,80 @@ class ForkServer:
         self._process = self._control = self._complaints = None
         self._ready = False
 
+    def _new_kernel(self) -> Client:
+        self.begin()
+        if not self._ready:
+            try:
+                self._wait_until_ready()
+            except SandboxError:
+                self.close()
+                raise
+        return self._fork()
+
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "minikernel.fork_server", str(theirs.fileno())]
-        environment = {**os.environ, **ENVIRONMENT, **self._variables}
-        policy = {**self.policy, "walls": self.sandbox is not None and self._try_walls}
-        if self.sandbox:
+        with theirs:
             try:
-                command, environment, extra = self.sandbox.wrap(command)
+                command, environment = self._command(theirs.fileno())
             except SandboxError:
                 ours.close()
-                theirs.close()
                 raise
-            policy |= extra
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the fork server)
-        self._process = subprocess.Popen(  # noqa: S603  (our own command)
-            [*command, json.dumps(policy)],
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=self._complaints,
-            stderr=self._complaints,
-            start_new_session=True,
-        )
-        theirs.close()
+            self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
+            self._process = subprocess.Popen(  # noqa: S603  (our own command)
+                command,
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=self._complaints,
+                stderr=self._complaints,
+                start_new_session=True,
+            )
         self._control = ours
         self.starts += 1
 
+    def _command(self, descriptor: int) -> tuple[list[str], dict[str, str]]:
+        """Return the command that starts the process, and its environment."""
+        command = [sys.executable, "-m", "minikernel.fork_server", str(descriptor)]
+        if self.sandbox is None:
+            return [*command, self.settings.to_json()], {
+                **os.environ,
+                **ENVIRONMENT,
+                **self._variables,
+            }
+        settings = self.sandbox.adapted(replace(self.settings, isolated=self._try_isolation))
+        return self.sandbox.wrap([*command, settings.to_json()]), {}
+
     def _wait_until_ready(self) -> None:
-        if self._control is None:
-            raise OSError("the fork server has not been started")
+        control = self._connected()
         if self.sandbox:
             self.sandbox.check()  # while the fork server imports what it has to
-        self._control.settimeout(START_SECONDS)
-        raw = self._control.recv(4096)
+        control.settimeout(START_SECONDS)
+        raw = control.recv(4096)
         if not raw:
             raise OSError("the fork server ended while it was starting")
-        self.walls = bool(json.loads(raw)["walls"])
+        self.isolated = messages.checked(messages.Ready, protocol.parsed(raw))["isolated"]
         self._ready = True
 
-    def _fork(self) -> KernelClient:
+    def _fork(self) -> Client:
         ours, theirs = protocol.pair()
-        if self._control is None:
-            raise OSError("the fork server has not been started")
         try:
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            socket.send_fds(self._control, [b"krnl"], [theirs.fileno()])
-            theirs.close()
-            ours.settimeout(START_SECONDS)
-            hello, ancillary, *_ = ours.recvmsg(16, socket.CMSG_SPACE(STRUCT_UCRED))
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-            if hello != b"hello" or not ancillary:
-                raise OSError("a kernel ended before it began")
+            with theirs:
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+                socket.send_fds(self._connected(), [b"krnl"], [theirs.fileno()])
+            pid = _greeted(ours)
         except OSError:
             ours.close()
-            theirs.close()
             raise
-        pid = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
-        return KernelClient(ours, pid, self.policy.get("watch", 0))
+        return self._client(ours, pid)
+
+    def _connected(self) -> socket.socket:
+        if self._control is None:
+            raise OSError("the fork server has not been started")
+        return self._control
 
     def _complaint(self) -> str:
+        """Return the last line that the process has printed."""
         if self._complaints is None:
             return ""
         self._complaints.seek(0)
@@ -318,40 +427,36 @@ class ForkServer:
         return lines[-1] if lines else ""
 
 
-# What a kernel's process is started with; a student's kernel gets nothing else.
-ENVIRONMENT = {
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "OPENBLAS_NUM_THREADS": "1",  # a process that forks must be one thread
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    # Memory that was used once is used again. Given back to the system, every large array would
-    # be new pages, which take several times as long as the numbers in them.
-    "MALLOC_MMAP_THRESHOLD_": "33554432",
-    "MALLOC_TRIM_THRESHOLD_": "536870912",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    "PYTHONHASHSEED": "random",
-}
+def _greeted(connection: socket.socket) -> int:
+    """Wait for a kernel's greeting; return its process number, which Linux adds to it."""
+    connection.settimeout(START_SECONDS)
+    hello, ancillary, *_ = connection.recvmsg(16, socket.CMSG_SPACE(STRUCT_UCRED))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+    if hello != b"hello" or not ancillary:
+        raise OSError("a kernel ended before it began")
+    return int.from_bytes(ancillary[0][2][:4], sys.byteorder)
 
 
 def descendants(pid: int) -> list[int]:
-    """Return a process and all that it and they have started, parents first."""
-    found, next_ones = [pid], [pid]
-    while next_ones:
-        parent = next_ones.pop()
-        try:
-            for task in Path(f"/proc/{parent}/task").iterdir():
-                children = (task / "children").read_text().split()
-                next_ones += map(int, children)
-                found += map(int, children)
-        except OSError:  # it has ended
-            continue
-        if len(found) > 10_000:
-            break
-    return found
+    """Return a process and everything that it and they have started, parents first."""
+    family, waiting = [pid], [pid]
+    while waiting and len(family) < 10_000:
+        children = _children(waiting.pop())
+        waiting += children
+        family += children
+    return family
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    with contextlib.suppress(OSError):  # it has ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += map(int, (task / "children").read_text().split())
+    return children
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process is still there, if only ending."""
+    """Return whether a process is running or, at least, has not ended yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (OSError, IndexError):
@@ -359,24 +464,24 @@ def is_alive(pid: int) -> bool:
 
 
 def resident(pid: int) -> int:
-    """Return the bytes of memory that a process and its descendants hold, shared pages shared."""
-    total = 0
-    for each in descendants(pid):
-        try:
-            rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
-            total += 1024 * sum(
-                int(line.split()[1])
-                for line in rollup.splitlines()
-                if line.startswith(("Pss_Anon:", "Pss_Shmem:"))
-            )
-        except (OSError, ValueError):  # it has ended
-            continue
-    return total
+    """Return the bytes of memory that a process and its descendants hold, shared pages in part.
+
+    >>> resident(os.getpid()) > 1_000_000
+    True
+    """
+    return sum(map(_held, descendants(pid)))
+
+
+def _held(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = [line for line in rollup if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
+        return 1024 * sum(int(line.split()[1]) for line in lines)
+    except (OSError, ValueError):  # it has ended
+        return 0
 
 
 def kill(pid: int, number: signal.Signals) -> None:
     """Send a signal to a process that may have ended."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        return

@@ -1,18 +1,19 @@
-"""What a kernel says a cell has shown, made harmless before it enters a notebook.
+"""The outputs that a kernel reports, made harmless before they enter a notebook.
 
-Of what comes from a kernel only plain text, pictures and errors are kept, in bounds, and nothing
-that a browser would run. This module does not know which kernel an output is from.
+Only plain text, pictures and errors are kept, limited in size, and nothing that a browser would
+run.
 """
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+Output = Mapping[str, Any]  # of a kernel, or of a notebook that may be damaged
 TEXT = ("text/plain",)  # not LaTeX: in a page, MathJax would follow its links
 PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff"}
 TEXT_CHARACTERS = 1_100_000  # a little more than a kernel keeps by itself
@@ -20,66 +21,73 @@ PICTURE_CHARACTERS = 8_000_000
 CELL_OUTPUTS = 500
 
 
-def clean(raw: Any) -> list[NotebookNode]:
-    """Return the outputs that are fit to be kept, as a notebook has them."""
-    return list(_clean(_bounded(raw) if isinstance(raw, list) else []))
+def clean(raw: Sequence[Output]) -> list[NotebookNode]:
+    """Return the outputs that may be kept, as a notebook has them.
+
+    >>> clean([{"output_type": "stream", "name": "stdout", "text": "3"}, {"output_type": "?"}])
+    [{'output_type': 'stream', 'name': 'stdout', 'text': '3'}]
+    """
+    return list(_clean(_bounded(raw)))
 
 
 def failure(name: str, text: str) -> list[NotebookNode]:
-    """Return the outputs of a cell that ended with an error of the test kernel's own."""
+    """Return the outputs of a cell that the autograder itself has ended with an error."""
     return [new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])]
 
 
-def _bounded(raw: list[Any]) -> list[Any]:
-    """Return the first outputs, and an error behind them: it is what a mark depends on."""
-    errors = (
-        o for o in raw[CELL_OUTPUTS:] if isinstance(o, dict) and o.get("output_type") == "error"
-    )
-    return raw[:CELL_OUTPUTS] + list(islice(errors, 1))
+def _bounded(raw: Sequence[Output]) -> list[Output]:
+    """Return the first outputs, and an error behind them, since a mark depends on it."""
+    errors = (output for output in raw[CELL_OUTPUTS:] if output.get("output_type") == "error")
+    return [*raw[:CELL_OUTPUTS], *islice(errors, 1)]
 
 
-def _clean(raw: list[Any]) -> Iterator[NotebookNode]:
+def _clean(raw: Iterable[Output]) -> Iterator[NotebookNode]:
     left = TEXT_CHARACTERS
     for output in raw:
-        if not isinstance(output, dict):
-            continue
         kind = output.get("output_type")
         if kind == "stream" and output.get("name") in ("stdout", "stderr"):
             text = _text(output.get("text"))[: max(left, 0)]
             left -= len(text)
             yield new_output("stream", name=output["name"], text=text)
         elif kind == "error":
-            lines = output.get("traceback")
-            yield new_output(
-                "error",
-                ename=_text(output.get("ename"))[:200],
-                evalue=_text(output.get("evalue"))[:20_000],
-                traceback=[_text(line)[:20_000] for line in lines[:200]]
-                if isinstance(lines, list)
-                else [],
-            )
+            yield _error(output)
         elif kind in ("display_data", "execute_result"):
-            data = output.get("data")
-            kept = _data(data) if isinstance(data, dict) else {}
             more = {"execution_count": None} if kind == "execute_result" else {}
-            if kept:
-                yield new_output(kind, data=kept, **more)
+            if data := _data(output.get("data")):
+                yield new_output(kind, data=data, **more)
 
 
-def _data(data: dict[Any, Any]) -> dict[str, str]:
-    kept = {kind: _text(data[kind])[:TEXT_CHARACTERS] for kind in TEXT if kind in data}
-    for kind, signature in PICTURES.items():
-        picture = data.get(kind)
-        if isinstance(picture, str) and len(picture) <= PICTURE_CHARACTERS:
-            try:
-                if base64.b64decode(picture, validate=False).startswith(signature):
-                    kept[kind] = "".join(picture.split())
-            except (binascii.Error, ValueError):
-                continue
-    return kept
+def _error(output: Output) -> NotebookNode:
+    lines = output.get("traceback")
+    error: NotebookNode = new_output(
+        "error",
+        ename=_text(output.get("ename"))[:200],
+        evalue=_text(output.get("evalue"))[:20_000],
+        traceback=[_text(line)[:20_000] for line in lines[:200]] if isinstance(lines, list) else [],
+    )
+    return error
+
+
+def _data(data: Any) -> dict[str, str]:
+    """Return the texts and pictures of a display."""
+    if not isinstance(data, Mapping):
+        return {}
+    texts = {kind: _text(data[kind])[:TEXT_CHARACTERS] for kind in TEXT if kind in data}
+    pictures = {kind: "".join(data[kind].split()) for kind in PICTURES if _is_picture(data, kind)}
+    return texts | pictures
+
+
+def _is_picture(data: Mapping[str, Any], kind: str) -> bool:
+    picture = data.get(kind)
+    if not isinstance(picture, str) or len(picture) > PICTURE_CHARACTERS:
+        return False
+    try:
+        return base64.b64decode(picture, validate=False).startswith(PICTURES[kind])
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _text(value: Any) -> str:
-    """Return text that any file can hold: no lone surrogates."""
+    """Return text that any file can hold, without lone surrogates."""
     text = value if isinstance(value, str) else ""
     return text.encode("utf-8", errors="replace").decode("utf-8")

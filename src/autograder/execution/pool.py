@@ -22,8 +22,16 @@ from nbformat import NotebookNode
 import minikernel
 import seqlab
 from autograder.execution import session
-from autograder.execution.client import ENVIRONMENT, ForkServer, descendants, kill
+from autograder.execution.client import (
+    ENVIRONMENT,
+    ForkServer,
+    KernelClient,
+    TestKernelClient,
+    descendants,
+    kill,
+)
 from autograder.execution.sandbox import Sandbox, courses_around
+from minikernel.settings import KernelSettings
 from seqlab import data_files as seqlab_files
 
 LIMITS = tuple(session.SessionLimits.__dataclass_fields__)
@@ -34,38 +42,38 @@ class KernelPool:
 
     def __init__(self, settings: Mapping[str, Any], data: Path):
         self.settings = dict(settings)
-        shared = {"preload": settings["preload"], "disk": settings["disk"]}
         self._scratch = tempfile.TemporaryDirectory(prefix="autograder-")
         self._sandbox = sandbox(data, settings["disk"]) if settings["sandbox"] else None
-        self._student = {
-            **shared,
-            "kernel": "minikernel.server:KernelServer",
-            "limited": True,
-            "memory": settings["memory"],
-            "processes": settings["processes"],
-            "home": self._folder("student"),
-        }
-        test_kernel = {
-            **shared,
-            "kernel": "autograder.execution.test_kernel:TestKernel",
-            "limited": False,
-            "home": self._folder("tests"),
-        }
+        self._student = KernelSettings(
+            kernel="minikernel.server:KernelServer",
+            preload=settings["preload"],
+            home=self._folder("student"),
+            disk=settings["disk"],
+            limited=True,
+            memory=settings["memory"],
+            processes=settings["processes"],
+        )
+        test_kernel = KernelSettings(
+            kernel="autograder.execution.test_kernel:TestKernel",
+            preload=settings["preload"],
+            home=self._folder("tests"),
+            disk=settings["disk"],
+        )
         self._variables = {"COURSE_DATA": str(data)}
         self._of_thread = threading.local()
-        self._made: list[ForkServer] = []
-        self.test_kernels = ForkServer(test_kernel, None, self._variables)
+        self._made: list[ForkServer[KernelClient]] = []
+        self.test_kernels = ForkServer(test_kernel, TestKernelClient, variables=self._variables)
 
     @property
-    def students(self) -> ForkServer:
+    def students(self) -> ForkServer[KernelClient]:
         """Return this thread's fork server: no two submissions are in one sandbox at a time."""
-        fork_server: ForkServer | None = getattr(self._of_thread, "fork_server", None)
+        fork_server: ForkServer[KernelClient] | None = getattr(self._of_thread, "fork_server", None)
         if fork_server is None:
-            fork_server = ForkServer(self._student, self._sandbox, self._variables)
+            fork_server = ForkServer(self._student, KernelClient, self._sandbox, self._variables)
             self.replace_students(fork_server)
         return fork_server
 
-    def replace_students(self, fork_server: ForkServer) -> None:
+    def replace_students(self, fork_server: ForkServer[KernelClient]) -> None:
         """Let another fork server make this thread's students' kernels."""
         self._of_thread.fork_server = fork_server
         self._made.append(fork_server)
@@ -119,8 +127,9 @@ class KernelPool:
 
     def close(self) -> None:
         """End all fork servers."""
-        for fork_server in (*self._made, self.test_kernels):
+        for fork_server in self._made:
             fork_server.close()
+        self.test_kernels.close()
         self._scratch.cleanup()
 
     def _folder(self, name: str) -> str:

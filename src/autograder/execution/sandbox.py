@@ -4,10 +4,9 @@ What is not on the list does not exist in there: no home folders, no course, no 
 the list holds ``/usr`` and the folders of Python, our own packages may be installed in the middle
 of it. They are covered with empty folders, and before anything is graded a process in the sandbox
 tries to find them all the same.
-
-This module does not know what runs inside.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -15,15 +14,17 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+
+from minikernel.settings import KernelSettings
 
 INSTALL = "apt install bubblewrap (Debian, Ubuntu) or dnf install bubblewrap (Fedora)"
 HOME = "/home/student"
+FONTS = "/run/fonts"  # inside the sandbox
 FOLDERS = ("/tmp", HOME, "/dev/shm")  # noqa: S108  (inside the sandbox)
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = (
@@ -38,11 +39,11 @@ ETC = (
 )
 # Packages of ours that may be installed beside the student's.
 HIDDEN = ("autograder", "course", "hidden_tests", "mistakes")
-SECRET = ("source", "submitted", "gradebook.db")  # what makes a folder worth hiding
+SECRET = ("source", "submitted", "gradebook.db")  # of a course
 PROBE_SECONDS = 120
 FIRST_UID = 61_001  # of users that own nothing; each fork server of root's becomes one of them
 N_UIDS = 4000
-MOST_LANES = 8  # fork servers of a process that live at the same time, roughly
+MOST_LANES = 8  # fork servers of one process at a time, roughly
 _COUNT = itertools.count()
 
 
@@ -68,8 +69,8 @@ class Sandbox:
     fonts: Path | None = None
     courses: tuple[Path, ...] = ()
 
-    def wrap(self, command: list[str]) -> tuple[list[str], dict[str, str], dict[str, Any]]:
-        """Return the command in its sandbox, its environment, and what its fork server must know.
+    def wrap(self, command: Sequence[str]) -> list[str]:
+        """Return the command that runs another one in the sandbox.
 
         Raises:
             SandboxError: bubblewrap is not installed, or would hide what has to be read, or would
@@ -83,34 +84,16 @@ class Sandbox:
                 f"bubblewrap is missing, and students' code is not run without it: {INSTALL}; "
                 "or accept the risk with --no-sandbox"
             )
-        root = os.geteuid() == 0
-        arguments = [
-            bwrap,
-            "--die-with-parent",
-            "--new-session",
-            "--clearenv",
-            *(_ROOT if root else _USER),
-            *self._mounts(),
-        ]
-        variables = {
-            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": HOME,
-            "USER": "student",
-            "LOGNAME": "student",
-            "LANG": "C.UTF-8",
-            "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
-            "PYTHONDONTWRITEBYTECODE": "1",
-            **dict(self.environment),
-        }
-        for name, value in variables.items():
-            arguments += ["--setenv", name, value]
-        arguments += ["--chdir", HOME, "--remount-ro", "/", "--", *command]
-        extra: dict[str, Any] = {"folders": list(FOLDERS), "home": HOME, "disk": self.disk}
-        if root:
-            extra["uid"] = FIRST_UID + (os.getpid() * MOST_LANES + next(_COUNT)) % N_UIDS
-        if self.fonts:
-            extra["fonts"] = "/run/fonts"
-        return arguments, {}, extra
+        start = [bwrap, "--die-with-parent", "--new-session", "--clearenv"]
+        namespaces = ROOT_NAMESPACES if _is_root() else USER_NAMESPACES
+        end = ["--chdir", HOME, "--remount-ro", "/", "--", *command]
+        return [*start, *namespaces, *self._mounts(), *self._variables(), *end]
+
+    def adapted(self, settings: KernelSettings) -> KernelSettings:
+        """Return what a fork server in the sandbox must know."""
+        uid = free_uid() if _is_root() else 0
+        fonts = FONTS if self.fonts else ""
+        return replace(settings, folders=FOLDERS, home=HOME, disk=self.disk, uid=uid, fonts=fonts)
 
     def check(self) -> None:
         """Start Python in the sandbox and let it look for what must not be there.
@@ -142,11 +125,11 @@ class Sandbox:
 
     def _output(self, command: list[str]) -> bytes:
         """Return what a command in the sandbox prints."""
-        arguments, environment, _ = self.wrap(command)
+        arguments = self.wrap(command)
         try:
             done = subprocess.run(  # noqa: S603  (our own command)
                 arguments,
-                env=environment,
+                env={},
                 capture_output=True,
                 timeout=PROBE_SECONDS,
                 check=False,
@@ -184,27 +167,35 @@ class Sandbox:
         folders = [*map(Path, SYSTEM), *python_folders(), *self.readable]
         return [*dict.fromkeys([*folders, *(folder.resolve() for folder in folders)])]
 
+    def _variables(self) -> Iterator[str]:
+        variables = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": HOME,
+            "USER": "student",
+            "LOGNAME": "student",
+            "LANG": "C.UTF-8",
+            "MPLCONFIGDIR": "/tmp/matplotlib",  # noqa: S108
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **dict(self.environment),
+        }
+        for name, value in variables.items():
+            yield from ("--setenv", name, value)
+
     def _mounts(self) -> Iterator[str]:
-        for path in SYSTEM:
-            if Path(path).is_symlink():
-                yield from ("--symlink", str(Path(path).readlink()), path)
-            elif Path(path).is_dir():
-                yield from ("--ro-bind", path, path)
-        for name in ETC:
-            yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
-        yield from ("--proc", "/proc", "--dev", "/dev")
-        places = [*python_folders(), *self.readable, Path(HOME)]
-        for parent in sorted({parent for place in places for parent in place.parents}):
+        yield from _system_mounts()
+        readable = [*python_folders(), *self.readable]
+        parents = {parent for place in (*readable, Path(HOME)) for parent in place.parents}
+        for parent in sorted(parents):
             yield from ("--perms", "0755", "--dir", str(parent))
         for folder in FOLDERS:
             yield from ("--perms", "0777", "--size", str(self.disk), "--tmpfs", folder)
-        for place in (*python_folders(), *self.readable):
+        for place in readable:
             yield from ("--ro-bind", str(place), str(place))
         for hidden in self.covered():
             yield from _covering(hidden)
         if self.fonts:
             # Only saves time: where the folder has gone since matplotlib named it, do without.
-            yield from ("--ro-bind-try", str(self.fonts), "/run/fonts")
+            yield from ("--ro-bind-try", str(self.fonts), FONTS)
 
 
 # Prints which packages and places it finds; an empty folder in a package's place is none.
@@ -225,8 +216,8 @@ print(json.dumps([place for place in places if place and has_content(place)]))
 
 
 # Root keeps its user namespace, so that it can become a user that owns nothing (see
-# minikernel.fork_server); anybody else gets a user namespace in which there is nobody to become.
-_ROOT = (
+# minikernel.isolation); anybody else gets a user namespace in which there is nobody to become.
+ROOT_NAMESPACES = (
     "--unshare-ipc",
     "--unshare-pid",
     "--unshare-net",
@@ -239,7 +230,41 @@ _ROOT = (
     "--cap-add",
     "CAP_SETGID",
 )
-_USER = ("--unshare-all", "--cap-drop", "ALL")
+USER_NAMESPACES = ("--unshare-all", "--cap-drop", "ALL")
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def free_uid() -> int:
+    """Return the number of a user that owns nothing, not even a process."""
+    first = (os.getpid() * MOST_LANES + next(_COUNT)) % N_UIDS  # another one for each process
+    taken = set(_users())
+    for i in range(N_UIDS):
+        uid = FIRST_UID + (first + i) % N_UIDS
+        if uid not in taken:
+            return uid
+    raise SandboxError(f"all users from {FIRST_UID} on have processes: end those first")
+
+
+def _users() -> Iterator[int]:
+    """Yield the user of every process."""
+    for path in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):  # it has ended
+            lines = path.read_text().splitlines()
+            yield from (int(line.split()[1]) for line in lines if line.startswith("Uid:"))
+
+
+def _system_mounts() -> Iterator[str]:
+    for path in SYSTEM:
+        if Path(path).is_symlink():
+            yield from ("--symlink", str(Path(path).readlink()), path)
+        elif Path(path).is_dir():
+            yield from ("--ro-bind", path, path)
+    for name in ETC:
+        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    yield from ("--proc", "/proc", "--dev", "/dev")
 
 
 def _covering(place: Path) -> tuple[str, ...]:
@@ -304,10 +329,10 @@ def python_folders() -> list[Path]:
             Path(sys.executable).parent.resolve().parent,
         )
     }
-    here = {Path(sys.prefix), Path(sys.base_prefix)}  # as they are called, links and all
-    found = sorted(
+    names = {Path(sys.prefix), Path(sys.base_prefix)}  # as they are called, links and all
+    folders = sorted(
         place
-        for place in places | here
+        for place in places | names
         if not any(place.is_relative_to(system) for system in ("/usr", "/lib", "/bin"))
     )
-    return [p for p in found if not any(q in p.parents for q in found)]
+    return [folder for folder in folders if not any(f in folder.parents for f in folders)]

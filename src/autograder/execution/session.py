@@ -10,19 +10,19 @@ This module does not know how a notebook came about, nor what its outputs are wo
 import ast
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
 
 import nbformat
-import numpy as np
 from nbformat import NotebookNode
 
 from autograder import regions
 from autograder.cells import is_locked, is_skipped, is_solution, is_test
-from autograder.execution import outputs
-from autograder.execution.client import ForkServer, KernelClient, KernelError
-from minikernel import protocol
+from autograder.execution import outputs, test_requests
+from autograder.execution.client import ForkServer, KernelClient, KernelError, TestKernelClient
+from minikernel.encoding import Decoder
+from minikernel.protocol import MessageLimits
 from seqlab.names import names
 
 
@@ -60,8 +60,8 @@ class Session:
 
     def __init__(
         self,
-        students: ForkServer,
-        test_kernels: ForkServer,
+        students: ForkServer[KernelClient],
+        test_kernels: ForkServer[TestKernelClient],
         limits: SessionLimits,
         files: Mapping[str, bytes],
         defined: Iterable[str],
@@ -86,7 +86,7 @@ class Session:
         self._restarts = 0
         self._cells: list[str] = []  # the solution cells, of which the catalogue has mistakes
         self._kernel: KernelClient | None = None
-        self._test_kernel: KernelClient | None = None
+        self._test_kernel: TestKernelClient | None = None
         self._deadline = time.monotonic() + limits.total_seconds
         self.report = SessionReport()
 
@@ -133,22 +133,18 @@ class Session:
         try:
             self._open()
             self._go_through(nbformat.v4.new_notebook(cells=wanted), handed_out, False)
-            answer = self._at_test_kernel.ask(
-                "calls",
-                self._limits.test_seconds,
-                cells=self._cells,
-                most=most,
-                patience=self._limits.test_seconds,
-            )
+            seconds = self._limits.test_seconds
+            request = test_requests.CallsRequest(cells=self._cells, most=most, patience=seconds)
+            answer = self._live_test_kernel.calls(request, seconds)
         finally:
             self._close()
-        decoder = protocol.Decoder(answer.arrays)
+        decoder = Decoder(answer.arrays)
         encoded = ("args", "kwargs", "value", "wanted")
         calls = [
             {key: decoder.decode(part) if key in encoded else part for key, part in call.items()}
-            for call in answer.body["calls"]
+            for call in answer.reply["calls"]
         ]
-        return {"calls": calls, "made": answer.body["made"], "outputs": wanted[-1].outputs}
+        return {"calls": calls, "made": answer.reply["made"], "outputs": wanted[-1].outputs}
 
     def _go_through(
         self, notebook: NotebookNode, handed_out: Mapping[str, str], demos: bool
@@ -176,15 +172,14 @@ class Session:
             return
         seconds = (patience + self._limits.call_seconds) * (1 + len(self.report.failures))
         try:
-            answer = self._at_test_kernel.ask(
-                "diagnose", seconds, cells=self._cells, patience=patience
-            )
+            request = test_requests.DiagnoseRequest(cells=self._cells, patience=patience)
+            diagnoses = self._live_test_kernel.diagnose(request, seconds).reply["diagnoses"]
         except KernelError:
             return
-        for name, said in answer.body["diagnoses"].items():
-            self.report.failures[name]["diagnosis"] = said
+        for name, diagnosis in diagnoses.items():
+            self.report.failures[name]["diagnosis"] = diagnosis
         for cell in notebook.cells:
-            if cell.id in answer.body["diagnoses"]:
+            if cell.id in diagnoses:
                 self._mark(cell)
 
     def _mark(self, cell: NotebookNode) -> None:
@@ -214,7 +209,7 @@ class Session:
             return outputs.failure("NotRun", "the process of this code was lost too often")
         seconds = self._limits.cell_seconds
         try:
-            answer = self._kernel.ask("run", seconds, source=source)
+            answer = self._kernel.run(source, seconds)
         except KernelError as error:
             if self._is_innocent(name):
                 return self._run(name, source)
@@ -223,7 +218,7 @@ class Session:
             self._reopen()
             return outputs.failure(type(error).__name__, str(error))
         self._done.append((name, source))
-        shown = outputs.clean(answer.body.get("outputs"))
+        shown = outputs.clean(answer.reply["outputs"])
         if answer.interrupted:
             self.report.note("timed out", f"cell {name} was stopped after {seconds:g} s")
             shown += outputs.failure("CellTimeout", f"stopped after {seconds:g} s")
@@ -233,9 +228,7 @@ class Session:
         """Run a provided cell in the test kernel as well."""
         self._provided.append(source)
         try:
-            self._at_test_kernel.ask(
-                "run", self._limits.test_seconds, source=source, needs=sorted(names(source).needed)
-            )
+            self._live_test_kernel.provide(_provided(source), self._limits.test_seconds)
         except KernelError:
             self._new_test_kernel()
 
@@ -246,15 +239,10 @@ class Session:
         if self._kernel is None:
             return outputs.failure("NotRun", "the process of the student's code was lost too often")
         try:
-            answer = self._at_test_kernel.ask(
-                "test",
-                self._limits.test_seconds,
-                source=cell.source,
-                defined=self._defined,
-                needs=sorted(names(cell.source).needed),
-                key=self._key,
-                name=cell.id,
+            request = test_requests.TestRequest(
+                **_provided(cell.source), name=cell.id, defined=self._defined, key=self._key
             )
+            answer = self._live_test_kernel.test(request, self._limits.test_seconds)
         except KernelError as error:
             self.report.note(error.status, f"the test {cell.id} was lost: {error}")
             self._reopen()
@@ -265,20 +253,20 @@ class Session:
                 "timed out", f"the test {cell.id} took more than {self._limits.test_seconds:g} s"
             )
             self._reopen()
-        for function in answer.body["slow"]:
+        for function in answer.reply["slow"]:
             self.report.note(
                 "timed out",
                 f"{function} was stopped after {self._limits.call_seconds:g} s in {cell.id}",
             )
-        if answer.body["lost"] and self._is_innocent(cell.id):
+        if answer.reply["lost"] and self._is_innocent(cell.id):
             return self._test(cell)
-        if "line" in answer.body:
-            self.report.failures[cell.id] = _failure(cell.source, answer.body)
-        if answer.body["lost"]:
-            status, why = answer.body["lost"]
+        if answer.reply["failed"]:
+            self.report.failures[cell.id] = _failure(cell.source, answer.reply["line"])
+        if answer.reply["lost"]:
+            status, why = answer.reply["lost"]
             self.report.note(status, f"the student's process was lost in {cell.id}: {why}")
             self._reopen()
-        return outputs.clean(answer.body["outputs"])
+        return outputs.clean(answer.reply["outputs"])
 
     def _is_innocent(self, name: str) -> bool:
         """Return whether a lost kernel is to be tried again: its fork server was killed.
@@ -294,28 +282,25 @@ class Session:
         return True
 
     def _open(self) -> None:
-        self._kernel, self._test_kernel = self._students.kernel(), self._test_kernels.kernel()
-        self._kernel.answers = protocol.MessageLimits(array_bytes=self._limits.answer_bytes)
-        self._kernel.memory = self._limits.memory
+        self._kernel, self._test_kernel = self._new_kernel(), self._test_kernels.kernel()
         self._prepare()
 
-    def _prepare(self) -> None:
-        """Give a new student's kernel its files and its place before the test kernel's."""
-        arrays = [np.frombuffer(content, np.uint8) for content in self._files.values()]
-        if arrays and self._kernel:
-            self._kernel.ask("files", self._limits.cell_seconds, arrays, names=list(self._files))
-        self._introduce()
+    def _new_kernel(self) -> KernelClient:
+        kernel = self._students.kernel()
+        kernel.limits = MessageLimits(array_bytes=self._limits.answer_bytes)
+        kernel.memory = self._limits.memory
+        return kernel
 
-    def _introduce(self) -> None:
-        """Hand the student's kernel's wire to the test kernel."""
-        if self._kernel is None or self._test_kernel is None:
-            return
-        self._test_kernel.lend(
-            self._kernel,
-            call_seconds=self._limits.call_seconds,
-            memory=self._limits.memory,
-            limits=asdict(self._kernel.answers),
-        )
+    def _prepare(self) -> None:
+        """Give a new student's kernel its files, and let the test kernel use it."""
+        if self._files and self._kernel:
+            self._kernel.write_files(self._files, self._limits.cell_seconds)
+        self._attach()
+
+    def _attach(self) -> None:
+        """Let the test kernel call functions in the student's kernel."""
+        if self._kernel and self._test_kernel:
+            self._test_kernel.attach(self._kernel, self._limits.call_seconds)
 
     def _reopen(self) -> None:
         """Make the student's kernel again, as it was before the cell that it was lost in."""
@@ -327,9 +312,7 @@ class Session:
             if self._restarts > self._limits.restarts:
                 self.report.note("crashed", "the process was lost too often: the rest was not run")
                 return
-            self._kernel = self._students.kernel()
-            self._kernel.answers = protocol.MessageLimits(array_bytes=self._limits.answer_bytes)
-            self._kernel.memory = self._limits.memory
+            self._kernel = self._new_kernel()
             try:
                 self._prepare()
                 self._replay(self._kernel)
@@ -340,17 +323,17 @@ class Session:
     def _replay(self, kernel: KernelClient) -> None:
         for name, source in [pair for pair in self._done if pair[0] not in self._avoided]:
             try:
-                kernel.ask("run", self._limits.cell_seconds, source=source)
+                kernel.run(source, self._limits.cell_seconds)
             except KernelError:
                 self._avoided.add(name)
                 raise
 
     @property
-    def _at_test_kernel(self) -> KernelClient:
+    def _live_test_kernel(self) -> TestKernelClient:
         """Return the test kernel, made again if it was lost."""
         if self._test_kernel is None or self._test_kernel.lost:
             self._new_test_kernel()
-        return cast(KernelClient, self._test_kernel)
+        return cast(TestKernelClient, self._test_kernel)
 
     def _new_test_kernel(self) -> None:
         """Make the test kernel again; its tests stand each for itself."""
@@ -358,24 +341,23 @@ class Session:
             self._test_kernels.done_with(self._test_kernel)
         self._test_kernel = self._test_kernels.kernel()
         for source in self._provided:
-            self._test_kernel.ask(
-                "run", self._limits.test_seconds, source=source, needs=sorted(names(source).needed)
-            )
-        self._introduce()
+            self._test_kernel.provide(_provided(source), self._limits.test_seconds)
+        self._attach()
 
     def _close(self) -> None:
-        for fork_server, kernel in (
-            (self._students, self._kernel),
-            (self._test_kernels, self._test_kernel),
-        ):
-            if kernel:
-                fork_server.done_with(kernel)
+        if self._kernel:
+            self._students.done_with(self._kernel)
+        if self._test_kernel:
+            self._test_kernels.done_with(self._test_kernel)
         self._kernel = self._test_kernel = None
 
 
-def _failure(source: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _provided(source: str) -> test_requests.ProvideRequest:
+    return test_requests.ProvideRequest(source=source, needs=sorted(names(source).needed))
+
+
+def _failure(source: str, line: int | None) -> dict[str, Any]:
     """Return where a test failed."""
-    line = body["line"]
     parts = regions.find(source, regions.HIDDEN_TESTS)
     hidden = line is None or any(part.first <= line <= part.last for part in parts)
     return {"line": line, "hidden": hidden}

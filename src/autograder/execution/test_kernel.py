@@ -1,188 +1,206 @@
-"""The test kernel: runs the provided cells and the tests, with proxies for the student's.
+"""The test kernel: runs the provided cells and the tests, with proxies for the student's functions.
 
-It is a kernel as the student's is, with two requests more: ``sit`` (here is a student's kernel) and
-``test`` (a cell in which names that the student defined stand for what the student defined).
-
-This module does not know points, nor what becomes of a test's outputs.
+It is a kernel as the student's is, and answers more requests (see
+autograder.execution.test_requests): ``attach`` (here is a student's kernel), ``test`` (run a cell
+in which proxies stand for what the student defined), ``diagnose`` and ``calls``.
 """
 
 import builtins
 import contextlib
 import socket
 import time
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from autograder.diagnosis import explain
+from autograder.diagnosis.diagnosis import Diagnosis
 from autograder.diagnosis.recorded_calls import Call
-from autograder.execution.client import KernelClient as StudentClient
+from autograder.execution import test_requests
+from autograder.execution.client import KernelClient
 from autograder.execution.proxies import KernelLost, Proxy, StudentKernel
-from minikernel import protocol, server
+from minikernel import messages
+from minikernel.encoding import Encoder, SharedArrays
+from minikernel.protocol import Array, MessageLimits
+from minikernel.server import KernelServer, Reply
 from minikernel.shell import Shell
 from seqlab import draws
 
+MOST_CALLS = 4 * explain.MOST_CALLS  # of a failed test that are kept for a diagnosis
 
-class TestKernel(server.KernelServer):
-    """The requests that a test kernel understands."""
 
-    students: StudentKernel | None = None
-    borrowed: frozenset[str] = frozenset()  # names that proxies have now
-    provided: set[str]  # names that provided cells need from elsewhere
-    failures: Mapping[str, tuple[list[Call], dict[str, Any]]] = {}  # calls and names, by test
+class TestKernel(KernelServer):
+    """Answers the requests that a test kernel understands."""
 
-    def __init__(
-        self, shell: Shell, shared: protocol.Shared, ready: dict[str, np.ndarray] | None = None
-    ):
-        """Take what was made before the kernel was; see ``minikernel.server.KernelServer``."""
+    requests: ClassVar[Mapping[str, type[Any]]] = {
+        **KernelServer.requests,
+        "run": test_requests.ProvideRequest,
+        "attach": test_requests.AttachRequest,
+        "test": test_requests.TestRequest,
+        "diagnose": test_requests.DiagnoseRequest,
+        "calls": test_requests.CallsRequest,
+    }
+
+    def __init__(self, shell: Shell, shared: SharedArrays, ready: dict[str, Array] | None = None):
+        """Take what was made before the kernel was forked (see minikernel.server)."""
         super().__init__(shell, shared, ready)
+        self.student: StudentKernel | None = None
+        self._provided: set[str] = set()  # names that provided cells need from elsewhere
+        self._borrowed: set[str] = set()  # names that stand for what the student defined
+        self._values: set[str] = set()  # those of them that are not functions
+        self._failures: dict[
+            str, tuple[list[Call], dict[str, Any]]
+        ] = {}  # calls and names, by test
         # Tests fail by the hundred, and IPython's coloured excerpts take a tenth of a second each.
         shell.InteractiveTB.set_mode("Plain")
 
-    def _sit(self, request: server.Message, _: list[np.ndarray]) -> server.Reply:
-        """Take the wire of a student's kernel, which comes right behind the request."""
-        ends = socket.recv_fds(self.wire, 1, 1)[1]
-        kernel = StudentClient(
+    def _attach(self, request: test_requests.AttachRequest, _: list[Array]) -> Reply:
+        """Take the socket of a student's kernel, which comes right behind the request."""
+        ends = socket.recv_fds(self.connection, 1, 1)[1]
+        kernel = KernelClient(
             socket.socket(fileno=ends[0]),
             request["pid"],
             request["memory"],
-            protocol.MessageLimits(**request["limits"]),
+            MessageLimits(**request["limits"]),
         )
-        self.students = StudentKernel(kernel, self.shared, request["call_seconds"])
-        return {}, []
+        self.student = StudentKernel(kernel, self.shared, request["call_seconds"])
+        return messages.Nothing(), []
 
-    def _run(self, request: server.Message, arrays: list[np.ndarray]) -> server.Reply:
-        """Run a provided cell; what its functions use of the student's is known from now on."""
-        wanted = set(request["needs"])
-        self.provided = getattr(self, "provided", set()) | wanted
-        self._borrow(set(), wanted)
+    def _run(self, request: messages.RunRequest, arrays: list[Array]) -> Reply:
+        """Run a provided cell, and remember what its functions use of the student's."""
+        needs = set(messages.checked(test_requests.ProvideRequest, request)["needs"])
+        self._provided |= needs
+        self._borrow(set(), needs)
         return super()._run(request, arrays)
 
-    def _test(self, request: server.Message, _: list[np.ndarray]) -> server.Reply:
-        wanted = set(request["needs"]) | getattr(self, "provided", set())
+    def _test(self, request: test_requests.TestRequest, _: list[Array]) -> Reply:
         draws.use_key(bytes.fromhex(request["key"]))
-        lost = ""
-        if self.students:
-            self.students.calls.clear()
-        try:
-            self._borrow(set(request["defined"]), wanted)
-        except KernelLost as error:
-            lost = str(error)
-        outputs = (
-            self.shell.cell(request["source"])
-            if not lost
-            else [
-                {
-                    "output_type": "error",
-                    "ename": "KernelLost",
-                    "evalue": lost,
-                    "traceback": [lost],
-                }
-            ]
+        if self.student:
+            self.student.calls.clear()
+        outputs = self._outputs(request)
+        failed = any(output["output_type"] == "error" for output in outputs)
+        reply = test_requests.TestReply(
+            outputs=outputs,
+            failed=failed,
+            line=self.shell.failed_in if failed else None,
+            lost=None,
+            slow=[],
         )
-        reply: server.Message = {"outputs": outputs, "lost": None, "slow": []}
-        if failed := any(output["output_type"] == "error" for output in outputs):
-            reply["line"] = self.shell.failed_in
-        if self.students:
-            reply["slow"] = self.students.slow
-            self.students.slow = []
-            if gone := self.students.kernel.lost:
-                reply["lost"] = [gone.status, str(gone)]
-            if failed and not (reply["lost"] or reply["slow"]):
-                self._keep(request["name"], self.students)
+        if self.student:
+            self._report(self.student, reply, request["name"])
         return reply, []
 
-    def _keep(self, name: str, students: StudentKernel) -> None:
-        """Keep what a failed test did, for a diagnosis when all marks are given."""
-        calls = list(students.calls)[-explain.MOST_CALLS * 4 :]
-        shared = dict(students.memory)  # some of it will be forgotten
-        for call in calls:
-            call.shared = shared
-        self.failures = {**self.failures, name: (calls, dict(self.shell.user_ns))}
+    def _outputs(self, request: test_requests.TestRequest) -> list[messages.Output]:
+        try:
+            self._borrow(set(request["defined"]), set(request["needs"]) | self._provided)
+        except KernelLost as error:
+            return [_error(error)]
+        return self.shell.cell(request["source"])
 
-    def _diagnose(self, request: server.Message, _: list[np.ndarray]) -> server.Reply:
-        """Return why tests failed; a diagnosis that fails itself is none.
+    def _report(self, student: StudentKernel, reply: test_requests.TestReply, name: str) -> None:
+        """Add to a reply what has become of the student's kernel; keep what is to be explained."""
+        reply["slow"], student.slow = student.slow, []
+        if lost := student.kernel.lost:
+            reply["lost"] = [lost.status, str(lost)]
+        elif reply["failed"] and not reply["slow"]:
+            self._failures[name] = list(student.calls)[-MOST_CALLS:], dict(self.shell.user_ns)
 
-        It calls the student's functions again, which may have a memory: only now, when no test is
-        to come, can that change no mark.
+    def _diagnose(self, request: test_requests.DiagnoseRequest, _: list[Array]) -> Reply:
+        """Return why tests failed; whatever goes wrong in a diagnosis, there is just none.
+
+        The student's functions are called again, and they may remember calls. This can change no
+        mark, since no test follows.
         """
-        found: dict[str, Any] = {}
-        cells = list(explain.catalogue_of(request["cells"]))
-        students = self._functions({name for cell in cells for name in cell.functions})
-        explainers = {}
         with self.shell.recording():
-            for name, (calls, space) in self.failures.items():
-                deadline = time.monotonic() + request["patience"]
-                explainers[name] = explain.Explainer(cells, space, students, deadline)
-                with contextlib.suppress(Exception):
-                    found[name] = explainers[name].explain(calls)
-            for explainer in explainers.values():
-                explainer.deadline = time.monotonic() + request["patience"]
+            diagnoses = self._diagnoses(request["cells"], request["patience"])
+        self.shell.recorded()
+        return test_requests.DiagnoseReply(diagnoses=diagnoses), []
+
+    def _diagnoses(self, ids: Sequence[str], patience: float) -> dict[str, Diagnosis]:
+        cells = list(explain.catalogue_of(ids))
+        functions = self._functions({name for cell in cells for name in cell.functions})
+        diagnoses: dict[str, Diagnosis] = {}
+        explainers: dict[str, explain.Explainer] = {}
+        for test, (calls, names) in self._failures.items():
+            deadline = time.monotonic() + patience
+            explainers[test] = explain.Explainer(cells, names, functions, deadline)
             with contextlib.suppress(Exception):
-                explain.agree(found, explainers)
-            self.shell.recorded()
-        return {"diagnoses": {name: said for name, said in found.items() if said}}, []
+                if diagnosis := explainers[test].explain(calls):
+                    diagnoses[test] = diagnosis
+        for explainer in explainers.values():
+            explainer.deadline = time.monotonic() + patience
+        with contextlib.suppress(Exception):
+            explain.agree(diagnoses, explainers)
+        return diagnoses
 
     def _functions(self, names: set[str]) -> dict[str, Proxy]:
         """Return proxies for those of the names that are functions of the student's."""
-        if self.students is None:
+        if self.student is None:
             return {}
         try:
-            kinds = self.students.kinds(sorted(names))
+            kinds = self.student.kinds(sorted(names))
         except KernelLost:
             return {}
-        return {n: Proxy(self.students, n) for n, kind in kinds.items() if kind == "function"}
+        return {n: Proxy(self.student, n) for n, kind in kinds.items() if kind == "function"}
 
-    def _calls(self, request: server.Message, _: list[np.ndarray]) -> server.Reply:
-        """Return what the last test asked of the student's functions, and what was right."""
-        explainer = explain.Explainer(
-            list(explain.catalogue_of(request["cells"])),
-            dict(self.shell.user_ns),
-            {},
-            time.monotonic() + request["patience"],
-        )
-        encoder, told = protocol.Encoder(), []
-        calls = list(self.students.calls) if self.students else []
-        for pair in explainer.compared(calls[: request["most"]]):
-            args, kwargs = pair.call.arguments()
-            told.append(
-                {
-                    "name": pair.call.name,
-                    "args": encoder.encode(args),
-                    "kwargs": encoder.encode(kwargs),
-                    "value": encoder.encode(pair.call.value),
-                    "error": (pair.call.error or {}).get("name"),
-                    "differs": pair.differs,
-                    "wanted": encoder.encode(pair.wanted),
-                    "raised": pair.raised,
-                    "summary": pair.in_words(pair.call.name) if pair.differs else "",
-                }
-            )
-        return {"calls": told, "made": len(calls)}, encoder.arrays
+    def _calls(self, request: test_requests.CallsRequest, _: list[Array]) -> Reply:
+        """Return what the last test has asked of the student's functions, and what was right."""
+        cells = list(explain.catalogue_of(request["cells"]))
+        deadline = time.monotonic() + request["patience"]
+        explainer = explain.Explainer(cells, dict(self.shell.user_ns), {}, deadline)
+        calls = list(self.student.calls) if self.student else []
+        encoder = Encoder()
+        compared = explainer.compared(calls[: request["most"]])
+        replies = [_compared_call(pair, encoder) for pair in compared]
+        return test_requests.CallsReply(calls=replies, made=len(calls)), encoder.arrays
 
-    def _borrow(self, defined: set[str], wanted: set[str]) -> None:
-        """Bind the wanted names that the student has and this kernel lacks, or the stub defines."""
+    def _borrow(self, defined: set[str], needed: set[str]) -> None:
+        """Bind needed names to what the student has.
+
+        These are names that this kernel does not have, and those that the student was asked to
+        define.
+
+        Raises:
+            KernelLost: the student's kernel has ended or did not answer.
+        """
+        self._return_borrowed()
         space = self.shell.user_ns
-        for name in self.borrowed:
+        lacking = {name for name in needed if name not in space or name in defined}
+        names = sorted(name for name in lacking if not hasattr(builtins, name))
+        if not (self.student and names):
+            return
+        most = self.student.kernel.limits.array_bytes  # of all values together
+        self.student.received = 0
+        for name, kind in self.student.kinds(names).items():
+            if kind == "function":
+                space[name] = Proxy(self.student, name)
+            elif name in defined or self.student.received < most:
+                space[name] = self.student.value(name)
+                self._values.add(name)
+            self._borrowed.add(name)
+
+    def _return_borrowed(self) -> None:
+        space = self.shell.user_ns
+        for name in self._borrowed:
             if isinstance(space.get(name), Proxy) or name in self._values:
                 space.pop(name, None)
-        self.borrowed, self._values = frozenset(), set[str]()
-        names = sorted(
-            name
-            for name in wanted
-            if (name not in space or name in defined) and not hasattr(builtins, name)
-        )
-        if not (self.students and names):
-            return
-        most = self.students.kernel.answers.array_bytes  # of all values, not of each
-        self.students.received = 0
-        for name, kind in self.students.kinds(names).items():
-            if kind == "function":
-                space[name] = Proxy(self.students, name)
-            elif name in defined or self.students.received < most:
-                space[name] = self.students.value(name)
-                self._values.add(name)
-            self.borrowed |= {name}
+        self._borrowed, self._values = set(), set()
 
-    _values: set[str] = frozenset()  # type: ignore[assignment]
+
+def _error(error: Exception) -> messages.Output:
+    kind, text = type(error).__name__, str(error)
+    return {"output_type": "error", "ename": kind, "evalue": text, "traceback": [text]}
+
+
+def _compared_call(pair: explain.ComparedCall, encoder: Encoder) -> test_requests.ComparedCallReply:
+    args, kwargs = pair.call.arguments()
+    return test_requests.ComparedCallReply(
+        name=pair.call.name,
+        args=encoder.encode(args),
+        kwargs=encoder.encode(kwargs),
+        value=encoder.encode(pair.call.value),
+        error=pair.call.error["name"] if pair.call.error else None,
+        differs=pair.differs,
+        wanted=encoder.encode(pair.wanted),
+        raised=pair.raised,
+        summary=pair.summary() if pair.differs else "",
+    )

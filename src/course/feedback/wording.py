@@ -34,7 +34,7 @@ TYPES = frozenset(name for name, value in vars(builtins).items() if isinstance(v
     "numpy.int64",
     "generator",
     "builtin_function_or_method",
-    "Opaque",
+    "UnsupportedValue",
 }
 
 # Messages of Python and numpy: class, pattern for the whole message, our wording. Groups are names;
@@ -201,10 +201,10 @@ LOST = {
     "KernelLost": "the process that runs your code ended while the test ran",
     "KernelDied": "the process that runs your code ended",
     "KernelTimeout": "your code did not stop in time",
-    "KernelLied": "your code sent the grader something that is not an answer",
+    "InvalidReply": "your code sent the grader something that is not an answer",
     "CellTimeout": "your code did not stop in time",
 }
-FREE_TEXT = re.compile(r"(answer(?: that)? is none|does not take a wire).*", re.DOTALL)
+FREE_TEXT = re.compile(r"(reply is invalid|cannot be connected).*", re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
 LONGEST_SUMMARY = 300
 

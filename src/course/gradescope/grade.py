@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import assignment, job, regions
-from autograder.execution.client import ForkServer
+from autograder.execution.client import ForkServer, TestKernelClient
 from autograder.execution.pool import KernelPool, abandon, sandbox, shared_pool
 from autograder.execution.sandbox import SandboxError
 from autograder.submission import intake
@@ -58,9 +59,9 @@ class Grading:
         )
         at_work = shared_pool(policy, self._data)
         at_work.test_kernels = ForkServer(
-            {**at_work.test_kernels.policy, "kernel": TEST_KERNEL},
-            None,
-            {"COURSE_DATA": str(self._data)},
+            replace(at_work.test_kernels.settings, kernel=TEST_KERNEL),
+            TestKernelClient,
+            variables={"COURSE_DATA": str(self._data)},
         )
         if not policy["sandbox"]:
             self._without_sandbox(at_work)

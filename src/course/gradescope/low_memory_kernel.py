@@ -1,35 +1,29 @@
-"""An test kernel that keeps nothing of a test: where memory is short.
+"""A test kernel that keeps nothing of a test, for machines with little memory.
 
-Tests stand each for itself, and a kernel that was lost is made again without them; so what a test
-has
-bound is not needed once it is over. In a container of 768 MB the random models of one test would
-otherwise still be there while the next one draws its own.
-
-This module does not know what a test checks.
+Tests do not depend on each other: a test kernel that was lost is made again without them. So what a
+test has bound is not needed once it is over. In a container of 768 MB the random models of one test
+would otherwise still be there while the next one draws its own.
 """
 
 import gc
 
-import numpy as np
-
+from autograder.execution import test_requests
 from autograder.execution.test_kernel import TestKernel
-from minikernel import server
+from minikernel.protocol import Array
+from minikernel.server import Reply
 
 
 class LowMemoryTestKernel(TestKernel):
     """A test kernel whose names are after a test what they were before it."""
 
-    def _test(self, request: server.Message, arrays: list[np.ndarray]) -> server.Reply:
-        space = self.shell.user_ns
-        before = dict(space)
+    def _test(self, request: test_requests.TestRequest, arrays: list[Array]) -> Reply:
+        names = self.shell.user_ns
+        before = dict(names)
         reply = super()._test(request, arrays)
-        for name in [name for name in space if name not in before]:
-            del space[name]
-        space.update(before)
-        if self.students:
-            self.students.calls.clear()
+        for name in names.keys() - before.keys():
+            del names[name]
+        names.update(before)
+        if self.student:
+            self.student.calls.clear()
         gc.collect()
         return reply
-
-
-__all__ = ["LowMemoryTestKernel"]

@@ -18,12 +18,13 @@ import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
 
-from autograder.execution.client import ForkServer
+from autograder.execution.client import ForkServer, KernelClient
 from autograder.execution.pool import KernelPool
 from minikernel import syscalls
 
@@ -62,8 +63,8 @@ def move(pool: KernelPool, uid: int, readable: Path) -> None:
         "COURSE_DATA": str(readable / "data"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    policy = {**pool.students.policy, "uid": uid}
-    pool.replace_students(ForkServer(policy, None, variables))
+    settings = replace(pool.students.settings, uid=uid)
+    pool.replace_students(ForkServer(settings, KernelClient, variables=variables))
     with _to_be_ended_first():
         pool.students.done_with(pool.students.kernel())
 

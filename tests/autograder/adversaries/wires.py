@@ -256,8 +256,8 @@ ALL = (
     Adversary(
         "wire-drip-in-cell",
         "answers a byte at a time, for days",
-        first="import gc, struct, time\nfrom minikernel import server as serve\n"
-        "sock = next(o.wire for o in gc.get_objects() if type(o) is serve.KernelServer)\n"
+        first="import gc, struct, time\nfrom minikernel.server import KernelServer\n"
+        "sock = next(o.connection for o in gc.get_objects() if type(o) is KernelServer)\n"
         "sock.sendall(struct.pack('<4sII', b'krnl', 10**7, 0))\n"
         "while True:\n    try:\n        sock.sendall(b' ')\n        time.sleep(0.1)\n"
         "    except KeyboardInterrupt:\n        pass\n",
@@ -267,9 +267,9 @@ ALL = (
         "wire-patched",
         "replaces the code that answers",
         base=HURRY,
-        first="from minikernel import protocol as wire, server as serve\n"
-        "wire.Encoder.encode = lambda self, value, depth=0: {'e': 0}\n"
-        "serve.State.get = lambda self, encoder: {'l': []}\n",
+        first="from minikernel import encoding, server\n"
+        "encoding.Encoder.encode = lambda self, value, depth=0: {'e': 0}\n"
+        "server.GeneratorSync.get = lambda self, encoder: {'l': []}\n",
         costs=(
             *GELU_TESTS,
             "a-1-1-test",
@@ -283,8 +283,8 @@ ALL = (
     Adversary(
         "wire-describes",
         "says of every name that it is a function of its own",
-        first="from minikernel import server as serve\n"
-        "serve.KernelServer._describe = lambda self, request, _: ({'kinds': {\n"
+        first="from minikernel import server\n"
+        "server.KernelServer._describe = lambda self, request, _: ({'kinds': {\n"
         "    n: 'function' for n in ['expect_close', 'np', 'print', 'quiet', 'len', 'math',"
         " *request['names']]}}, [])\n",
     ),

@@ -672,13 +672,13 @@ def test_lateness_costs_what_the_gradebook_says_and_the_page_says_why(course):
 def test_the_status_and_its_reasons_stand_at_the_top(course):
     reasons = (
         "put back a test",
-        "an answer that is none: SMUGGLED",
-        "the process of cell x was lost: its answer is none: SMUGGLED",
+        "its reply is invalid: SMUGGLED",
+        "the process of cell x was lost: its reply is invalid: SMUGGLED",
     )
     grade(course, "gpt2", passing, "suspicious", *reasons)
     said = text_of(written(course))
     assert "put back a test" in said
-    assert "an answer that is none" in said
+    assert "its reply is invalid" in said
     assert "something that is not an answer: a person will look at it" in said
     assert "SMUGGLED" not in said
 

@@ -1,0 +1,80 @@
+"""What a test kernel is asked beyond what every kernel answers, and its replies."""
+
+from typing import TypedDict
+
+from autograder.diagnosis.diagnosis import Diagnosis
+from minikernel.encoding import Encoded
+from minikernel.messages import Output, RunRequest
+
+
+class AttachRequest(TypedDict):
+    """Use another kernel, the student's; its socket comes right behind the request."""
+
+    pid: int
+    memory: int  # bytes that its processes may hold together
+    call_seconds: float
+    limits: dict[str, int]  # of its replies: see MessageLimits
+
+
+class ProvideRequest(RunRequest):
+    """Run a provided cell."""
+
+    needs: list[str]  # names that it reads and does not define
+
+
+class TestRequest(ProvideRequest):
+    """Run a test, in which proxies stand for what the student was asked to define."""
+
+    name: str  # of the cell
+    defined: list[str]  # what the student was asked to define
+    key: str  # of the hidden inputs, in hexadecimal
+
+
+class TestReply(TypedDict):
+    """What came of a test."""
+
+    outputs: list[Output]
+    failed: bool
+    line: int | None  # in which it failed, where that is known
+    lost: list[str] | None  # status and reason, where the student's kernel was lost
+    slow: list[str]  # functions that had to be stopped
+
+
+class DiagnoseRequest(TypedDict):
+    """Say why tests have failed."""
+
+    cells: list[str]  # solution cells of the notebook
+    patience: float  # seconds for each test
+
+
+class DiagnoseReply(TypedDict):
+    """Reasons, by test."""
+
+    diagnoses: dict[str, Diagnosis]
+
+
+class CallsRequest(DiagnoseRequest):
+    """Return the calls that the last test has made."""
+
+    most: int  # how many
+
+
+class ComparedCallReply(TypedDict):
+    """A call of a student's function, its outcome, and the outcome of a right one."""
+
+    name: str
+    args: Encoded
+    kwargs: Encoded
+    value: Encoded
+    error: str | None  # the class of what it has raised
+    differs: bool
+    wanted: Encoded
+    raised: str  # the class of what the right one raises
+    summary: str
+
+
+class CallsReply(TypedDict):
+    """The first calls, and how many there were."""
+
+    calls: list[ComparedCallReply]
+    made: int
