@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 TORCH  := torch==2.13.0
 TEXT   ?=
 UPGRADE ?=
-# Where the Shakespeare text is, for the tests and recipes that measure on it (see training/corpus.py)
+# Where the Shakespeare text is, for the tests and recipes that measure on it (see training/text_source.py)
 export TINYSHAKESPEARE
 
 .PHONY: demo verify test check train lock clean sandbox machines site

@@ -3,8 +3,6 @@
 Source: Sennrich, Haddow & Birch 2016, on the bytes of words as GPT-2 splits them. Two things
 make it quick: each distinct word is counted once, and a merge touches only the words that hold
 the merged pair. Ties between equally frequent pairs go to the pair met first in the text.
-
-This module does not know which text it reads, nor where its ranks are written.
 """
 
 import itertools

@@ -1,21 +1,19 @@
 """Make the trained Transformer print the document's numbers, at no cost to what it writes.
 
 The document shows the first outputs of each part on fixed inputs, so that a class can compare its
-work with the page. Five places are free or nearly free to set:
+work with the page. Some weights are free, or nearly free, to set:
 
-- ids 0 to 4 are control bytes that no text contains: their embeddings, and their rows of the
-  output layer, are the model's to waste. Four linear conditions a row fix the prediction head on
+- Ids 0 to 4 are control bytes that no text contains, so the model does not need their embeddings
+  and their rows of the output layer. In each row, four linear conditions fix the prediction head on
   ones and the whole model on [0, 1, 2]; the change of least norm meets them.
-- the first five rows of layer 0's ``wo`` each move along one direction, which is what the input of
-  ones excites, and by the least that meets the condition.
-- two hidden units of layer 0, the least used ones, are given up for the feed-forward network on
-  ones: they fire there and on no text, so that their outgoing weights are free. (All others may
-  well be silent on ones, an input far from any that a text gives.)
+- Each of the first five rows of layer 0's ``wo`` moves along one direction, the one that an input
+  of ones excites, and by the least that meets the condition.
+- The two least used hidden units of layer 0 are given up for the feed-forward network on ones. They
+  fire there and on no text, so that their outgoing weights are free. (All other units may be silent
+  on ones, which is far from anything that a text gives.)
 
-Conditions are met as printed, with float32 weights, so the last step works on a few coordinates
-that are small enough to have fine steps.
-
-This module does not know how the weights were trained.
+The conditions have to hold for float32 weights and as printed, so the last step works on a few
+coordinates that are small enough to have fine steps.
 """
 
 from collections.abc import Sequence

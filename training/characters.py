@@ -3,8 +3,6 @@
 ``python -m training.characters RNN|GRU [--train PATH --test PATH --out FOLDER]`` trains on the
 course's novel or on a text of your own, and writes Keras' two files. On one thread the RNN takes
 minutes, the GRU about half an hour; either can be interrupted and started again.
-
-This module does not know how a pass over the text is made.
 """
 
 import argparse
@@ -29,8 +27,8 @@ def encode(text: str, vocabulary: list[str]) -> torch.Tensor:
 def train(kind: recurrent.Kind, train_text: str, test_text: str, out: Path) -> float:
     """Train one model, write it to ``out``, and return its perplexity on the test text.
 
-    Nothing is chosen by the test text: the number of passes is fixed beforehand, and what is
-    written is what the last one left.
+    Nothing is chosen by the test text: the number of passes is fixed beforehand, and the model is
+    written as the last pass leaves it.
     """
     vocabulary = sorted(set(train_text + test_text))
     settings = SETTINGS[kind]
@@ -73,13 +71,13 @@ def main() -> None:
     parser.add_argument("--train", type=Path, default=paths.PROBLEM1 / "mystery_train.txt")
     parser.add_argument("--test", type=Path, default=paths.PROBLEM1 / "mystery_test.txt")
     parser.add_argument("--out", type=Path, default=paths.PROBLEM1, help="folder of the two files")
-    given = parser.parse_args()
+    options = parser.parse_args()
     try:
-        texts = [path.read_text(encoding="utf-8") for path in (given.train, given.test)]
+        texts = [path.read_text(encoding="utf-8") for path in (options.train, options.test)]
     except (OSError, UnicodeDecodeError) as error:
         raise SystemExit(f"cannot read the text: {error}") from None
-    reached = train(cast(recurrent.Kind, given.kind), texts[0], texts[1], given.out)
-    print(f"{given.kind}: perplexity {reached:.3f} on the test text; written to {given.out}")
+    reached = train(cast(recurrent.Kind, options.kind), texts[0], texts[1], options.out)
+    print(f"{options.kind}: perplexity {reached:.3f} on the test text; written to {options.out}")
 
 
 if __name__ == "__main__":

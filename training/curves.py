@@ -1,7 +1,4 @@
-"""Draw the loss curves that the recipes recorded: ``python -m training.curves``.
-
-This module does not know how anything was trained.
-"""
+"""Draw the loss curves that the recipes recorded: ``python -m training.curves``."""
 
 import matplotlib as mpl
 
@@ -14,7 +11,7 @@ TARGETS = {"bard": 1.47, "mini": 1.55}
 
 
 def main() -> None:
-    """Write ``docs/training.png``: both Transformers on the left, both recurrent models right."""
+    """Write ``docs/training.png``: the Transformers on the left, the recurrent models right."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for name, colour in (("bard", "C0"), ("mini", "C1")):
         curve = record.read(name)["curve"]

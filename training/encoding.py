@@ -1,9 +1,7 @@
-"""Recipe: the tokenizer of problem 2, 1024 tokens. About a second.
+"""Recipe: the tokenizer of problem 2, 1024 tokens. It takes about a second.
 
 ``python -m training.encoding [--text PATH]`` writes ``bpe1024.tiktoken``. Trained on the whole
-text, it is the document's tokenizer to the last rank, which the tests compare by fingerprint.
-
-This module does not know how pairs are merged.
+text, it is the document's tokenizer to the last rank; tests compare a fingerprint.
 """
 
 import base64

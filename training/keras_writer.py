@@ -1,7 +1,4 @@
-"""Write a recurrent model as Keras 2.9 does: architecture as JSON, weights as HDF5.
-
-This module does not know how the weights were found.
-"""
+"""Write a recurrent model as Keras 2.9 does: architecture as JSON, weights as HDF5."""
 
 import json
 from pathlib import Path
@@ -78,7 +75,7 @@ def layers(kind: str, n_vocab: int) -> list[dict[str, Any]]:
 
 
 def weight_names(layer: dict[str, Any]) -> list[str]:
-    """Return the names of a layer's weights as Keras 2.9 gives them; recurrent ones have cells."""
+    """Return the names of a layer's weights in Keras 2.9; those of recurrent layers name a cell."""
     kind, name = layer["class_name"], layer["config"]["name"]
     if kind == "InputLayer":
         return []

@@ -57,7 +57,7 @@ class Dropout(nn.Module):
         self.anneal(1.0)
 
     def anneal(self, share: float) -> None:
-        """Set the rate to ``share`` of the one at first."""
+        """Set the rate to a share of the initial one."""
         self.threshold = round(self.rate * share * 256)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,13 +78,13 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor, dropout: Dropout | None = 
 
 
 def learning_rate(step: int, s: Settings) -> float:
-    """Return the share of the full rate: up in a straight line, level, down in a straight line."""
+    """Return the share of the full rate: it rises linearly, stays, and falls linearly."""
     left = (s.steps - step) / (s.steps * (1 - s.decay_from))
     return min(1.0, (step + 1) / s.warmup, max(left, 0.0))
 
 
 def averaging(decay: float) -> Any:
-    """Return the moving average for ``AveragedModel``, short at first: to forget the start soon."""
+    """Return the moving average for ``AveragedModel``, short at first to forget the start."""
 
     def update(averaged: list[Tensor], current: list[Tensor], n_averaged: Tensor) -> None:
         n = int(n_averaged)
@@ -153,7 +153,7 @@ class Run:
         Dropout.rng = np.random.Generator(np.random.SFC64(s.seed))
 
     def state(self) -> dict[str, Any]:
-        """Return all that a resumed run needs to go on as if it had never stopped."""
+        """Return all that a resumed run needs to end as an uninterrupted one."""
         return {
             "settings": asdict(self.s),
             "model": self.model.state_dict(),
@@ -212,7 +212,7 @@ class Run:
         return nats_per_character(self.average, self.valid, self.n_characters, self.s.block)
 
     def fit(self, checkpoint: Path) -> nn.Module:
-        """Train to the end, from ``checkpoint`` where there is one; return the averaged model."""
+        """Train to the end, from ``checkpoint`` if it exists, and return the averaged model."""
         if checkpoint.exists():
             state = torch.load(checkpoint, weights_only=False)
             if state["settings"] != asdict(self.s):

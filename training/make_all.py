@@ -1,9 +1,7 @@
 """Make everything in ``data/`` again, in order: ``python -m training.make_all [--text PATH]``.
 
-A step whose record is newer than what it was made from is not skipped: the point is to make it
-all again. A step that was interrupted goes on from its checkpoint.
-
-This module does not know how any step works.
+Nothing is skipped, however new its record is. A step that was interrupted goes on from its
+checkpoint.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Recipe: a GPT-2 small enough to ship: the real architecture, our tokenizer, Shakespeare.
+"""Recipe: a GPT-2 small enough to ship, with the real architecture, our tokenizer, Shakespeare.
 
 Pre-normalised blocks of combined attention and GELU networks, learned positions, the output tied
 to the embedding. Parameter names and layouts are Hugging Face's, so ``transformers`` loads it.
@@ -73,7 +73,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two maps around GELU, four times as wide within; (batch, n, n_embd) to the same."""
+    """Two maps around GELU, four times as wide inside; (batch, n, n_embd) to the same shape."""
 
     def __init__(self, dropout: float):
         super().__init__()

@@ -2,8 +2,6 @@
 
 ``python -m training.novel`` writes ``mystery_train.txt`` and ``mystery_test.txt``. The last pages
 are the test: no model has seen how it ends.
-
-This module does not know who reads the text.
 """
 
 import argparse
@@ -27,26 +25,38 @@ def read(chapters: Path = paths.CHAPTERS) -> str:
 
 
 def preprocess(text: str) -> str:
-    """Lower the case, drop digits, and join lines by spaces."""
+    r"""Return a text in lower case, without digits, its lines joined by spaces.
+
+    Example:
+        >>> preprocess("Chapter 1\nIt was DARK.")
+        'chapter it was dark.'
+    """
     return " ".join(re.sub(r"\d", "", text.lower()).split())
 
 
 def split(text: str, n_test: int = N_TEST) -> tuple[str, str]:
-    """Return what to train on and the last ``n_test`` characters or so, from a sentence's start."""
+    """Return the text to train on and about the last ``n_test`` characters, cut at a sentence."""
     starts = [match.end() for match in re.finditer(r"[.!?]\"? ", text[:-n_test])]
     cut = starts[-1] if starts else len(text) - n_test
     return text[:cut], text[cut:]
 
 
 def longest_repeat(text: str) -> str:
-    """Return the longest passage that occurs twice, possibly overlapping itself."""
+    """Return the longest passage that occurs twice, possibly overlapping itself.
+
+    Where a passage of n characters occurs twice, one of n - 1 does: double n, then bisect.
+
+    Example:
+        >>> longest_repeat("to be or not to be")
+        'to be'
+    """
     low, high, best = 0, 1, ""
-    while found := _repeated(text, high):  # a passage of n twice means one of n - 1 twice:
-        low, high, best = high, 2 * high, found  # double n, then bisect on it
+    while passage := _repeated(text, high):
+        low, high, best = high, 2 * high, passage
     while high - low > 1:
         n = (low + high) // 2
-        if found := _repeated(text, n):
-            low, best = n, found
+        if passage := _repeated(text, n):
+            low, best = n, passage
         else:
             high = n
     return best
@@ -63,7 +73,7 @@ def _repeated(text: str, n: int) -> str | None:
 
 
 def xz_ratio(text: str) -> float:
-    """Return the size under xz, at its hardest setting, as a share of the UTF-8 text."""
+    """Return the size under xz, at its best setting, as a share of the text's own in UTF-8."""
     raw = text.encode()
     return len(lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME)) / len(raw)
 
@@ -87,18 +97,18 @@ def main() -> None:
 
 
 def compare(text: str, others: list[Path]) -> None:
-    """Record how well other novels compress, as much of each as ours has, pre-processed alike."""
+    """Record how well other novels compress, cut to our novel's length and pre-processed alike."""
     ratios = {}
     for path in others:
-        beside = preprocess(path.read_text(encoding="utf-8"))[: len(text)]
-        ratios[path.stem] = round(xz_ratio(beside), 4)
-        print(f"{ratios[path.stem]:.4f} {path.stem}, {len(beside):,} characters")
+        other = preprocess(path.read_text(encoding="utf-8"))[: len(text)]
+        ratios[path.stem] = round(xz_ratio(other), 4)
+        print(f"{ratios[path.stem]:.4f} {path.stem}, {len(other):,} characters")
     print(f"{xz_ratio(text):.4f} ours, {len(text):,} characters")
     record.write("other_novels", xz_ratio=ratios)
 
 
 def make(text: str) -> None:
-    """Split ``text``, write both parts, and record what the data's page says of them."""
+    """Split ``text``, write both parts, and record the figures for ``data/README.md``."""
     train, test = split(text)
     paths.PROBLEM1.mkdir(parents=True, exist_ok=True)
     (paths.PROBLEM1 / "mystery_train.txt").write_text(train, encoding="utf-8")

@@ -20,6 +20,8 @@ def text_argument(description: str | None) -> Path | None:
     """Parse the command line of a recipe: ``--text PATH`` and nothing else."""
     first_line = (description or "").splitlines()[0]
     parser = argparse.ArgumentParser(description=first_line)
-    parser.add_argument("--text", type=Path, help="the Shakespeare text (default: see corpus.py)")
-    given: Path | None = parser.parse_args().text
-    return given
+    parser.add_argument(
+        "--text", type=Path, help="the Shakespeare text (default: see training/text_source.py)"
+    )
+    path: Path | None = parser.parse_args().text
+    return path

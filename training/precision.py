@@ -1,7 +1,7 @@
-"""Which type to multiply matrices in: bfloat16 where the processor is made for it.
+"""The type in which to multiply matrices: bfloat16 if the processor supports it.
 
-Where it is not, bfloat16 is emulated and many times slower than float32 (measured: 40 times), and
-a recipe of minutes would take days. This module does not know what is multiplied.
+On other processors bfloat16 is emulated and much slower than float32 (measured: 40 times), so that
+a recipe of minutes would take days.
 """
 
 import time
@@ -25,7 +25,7 @@ def fast_products(training: bool) -> torch.autocast:
 
 def _seconds(kind: torch.dtype) -> float:
     a, b = (torch.randn(shape).to(kind) for shape in ((64, 512), (512, 1536)))
-    _ = a @ b  # the first product prepares
+    _ = a @ b  # the first product takes longer
     started = time.perf_counter()
     for _ in range(5):
         _ = a @ b

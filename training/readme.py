@@ -1,8 +1,6 @@
 """Write ``data/README.md`` from what the recipes recorded: ``python -m training.readme``.
 
-Figures stand in one place, the records, and a test compares the page with them.
-
-This module does not know how any figure came about.
+Figures are kept in one place, the records, and a test compares the page with them.
 """
 
 from typing import Any
@@ -14,7 +12,12 @@ NAMES = ("tokenizer", "novel", "RNN", "GRU", "bard", "mini")
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as a reader says them."""
+    """Return seconds in words.
+
+    Example:
+        >>> duration(42), duration(600)
+        ('42 s', '10 min')
+    """
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
@@ -37,7 +40,7 @@ hashes and published numbers and names what is wrong.
 
 Licence: MIT, like the rest of the repository. The Transformers and the tokenizer learned from a
 megabyte of Shakespeare, which is in the public domain and is not part of the repository;
-`training/corpus.py` says which file it is and where it can be had.
+`training/text_source.py` says which file it is and where it can be had.
 
 ## `problem1_data/`: a novel, an RNN, a GRU
 
@@ -130,7 +133,7 @@ lists are not compared with anything, only read with care.
 
 
 def _beside(ratios: dict[str, float]) -> str:
-    """Return a table of titles and ratios, from the best compressed on."""
+    """Return a table of titles and ratios, the best compressed first."""
     ordered = sorted(ratios.items(), key=lambda pair: pair[1])
     rows = "\n".join(f"| *{title}* | {ratio:.3f} |" for title, ratio in ordered)
     return f"| text | `xz -9e` |\n|---|---|\n{rows}"

@@ -1,7 +1,4 @@
-"""What a recipe leaves behind beside its result: figures, time taken, machine, loss curve.
-
-This module does not know what was trained.
-"""
+"""What a recipe records of its run: figures, time taken, machine, loss curve."""
 
 import contextlib
 import datetime

@@ -5,8 +5,6 @@ one before left, so that the models learn to use a past longer than a stretch. A
 by heart: dropout of hidden units, of recurrent weights (Merity, Keskar & Socher 2018) and of
 input characters, and the moving average of the weights as the result. The candidate's recurrent
 bias of the GRU does not exist, so that the sum of Keras' two biases is exact.
-
-This module does not know where the text comes from, nor how Keras lays out its files.
 """
 
 import math
@@ -215,7 +213,7 @@ class Run:
         return total
 
     def fit(self, checkpoint: Path) -> Model:
-        """Train to the end, from ``checkpoint`` where there is one; return the averaged model."""
+        """Train to the end, from ``checkpoint`` if it exists, and return the averaged model."""
         if checkpoint.exists():
             state = torch.load(checkpoint, weights_only=False)
             if state["settings"] != asdict(self.s):

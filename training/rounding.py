@@ -1,7 +1,4 @@
-"""Drop the low bits of float32 weights, which cost space and carry nothing.
-
-This module does not know which weights they are.
-"""
+"""Drop the low bits of float32 weights, which take space and carry no information."""
 
 import numpy as np
 
@@ -12,6 +9,10 @@ def keep_bits(values: np.ndarray, bits: int) -> np.ndarray:
     """Return float32 ``values`` rounded to ``bits`` bits of mantissa, to nearest, ties to even.
 
     The error is at most one part in ``2 ** (bits + 1)``.
+
+    Example:
+        >>> keep_bits(np.array([1 / 3]), 4).tolist()
+        [0.328125]
     """
     drop = MANTISSA - bits
     raw = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)

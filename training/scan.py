@@ -4,8 +4,6 @@ Automatic differentiation would add up the gradient of the recurrent matrix once
 out, it is one matrix product at the end, and whatever does not depend on the step behind is
 computed for all steps at once. Shapes: time first, (n_steps, batch, ...). Matrices may be
 multiplied as bfloat16, state and sums stay float32.
-
-This module does not know what the inputs are, nor how a model is trained.
 """
 
 from typing import Any

@@ -3,8 +3,6 @@
 Source: Provilkov, Emelianenko & Voita 2020, "BPE-Dropout". A model that meets "shall" as
 `` shall``, `` sh|all`` and `` s|h|all`` learns spelling and can't memorise a small text by its
 token ids alone. With a drop rate of 0 the segmentation is the tokenizer's own.
-
-This module does not know what the tokens are for.
 """
 
 import itertools
@@ -28,20 +26,20 @@ def merges_of(ranks: dict[bytes, int]) -> Merges:
 def _encode(word: bytes, merges: Merges, drop: float, rng: np.random.Generator | None) -> list[int]:
     ids = list(word)  # ids 0 to 255 are the bytes
     while len(ids) > 1:
-        found = [
+        candidates = [
             (merges[pair], i)
             for i, pair in enumerate(itertools.pairwise(ids))
             if pair in merges and (rng is None or rng.random() >= drop)
         ]
-        if not found:
+        if not candidates:
             break
-        new, i = min(found)
+        new, i = min(candidates)
         ids[i : i + 2] = [new]
     return ids
 
 
 class Segmenter:
-    """Draws segmentations of ``text``: at most ``variants`` different ones of each word."""
+    """Draws segmentations of ``text``: at most ``variants`` different ones for a word."""
 
     def __init__(
         self,

@@ -1,7 +1,4 @@
-"""What the two recipes for Transformers share: the text, its tokens, and the run itself.
-
-This module does not know which architecture it trains.
-"""
+"""What the two recipes for Transformers share: the text, its tokens, and the run itself."""
 
 from collections.abc import Callable
 from pathlib import Path

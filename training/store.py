@@ -1,7 +1,4 @@
-"""Write a Transformer's weights as the course loads them.
-
-This module does not know what the weights are.
-"""
+"""Write a Transformer's weights as the course loads them."""
 
 from pathlib import Path
 

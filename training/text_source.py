@@ -1,10 +1,8 @@
-"""The text the Transformers learn from: about a megabyte of Shakespeare, in the public domain.
+"""The text that the Transformers learn from: a megabyte of Shakespeare, in the public domain.
 
-The text itself is not part of the repository. It is looked for in this order: the path given,
-the environment variable ``TINYSHAKESPEARE``, a cached copy, the network. Whatever the way, its
-SHA-256 must be the one below.
-
-This module does not know how a text is cut into tokens.
+It is not part of the repository, and is looked for in this order: the argument ``--text``, the
+environment variable ``TINYSHAKESPEARE``, a cached copy, the network. Its SHA-256 must be the one
+below.
 """
 
 import hashlib
@@ -22,22 +20,25 @@ TRAIN_SHARE = 0.9
 
 def find(path: str | Path | None = None) -> Path | None:
     """Return where the text already is on this machine, or None."""
-    given = path or os.environ.get("TINYSHAKESPEARE")
-    if given:
-        return Path(given)
+    if named := path or os.environ.get("TINYSHAKESPEARE"):
+        return Path(named)
     return CACHE if CACHE.exists() else None
 
 
 def load(path: str | Path | None = None) -> str:
-    """Return the whole text; raise SystemExit with one line where it can't be had or is another."""
-    found = find(path) or _download()
+    """Return the whole text.
+
+    Raises:
+        SystemExit: it cannot be read, or is another text; the message is one line.
+    """
+    place = find(path) or _download()
     try:
-        raw = found.read_bytes()
+        raw = place.read_bytes()
     except OSError as error:
-        raise SystemExit(f"cannot read the training text {found}: {error.strerror}") from None
+        raise SystemExit(f"cannot read the training text {place}: {error.strerror}") from None
     if hashlib.sha256(raw).hexdigest() != SHA256:
         raise SystemExit(
-            f"{found} is not the expected text (SHA-256 differs); get it from {URL} "
+            f"{place} is not the expected text (SHA-256 differs); get it from {URL} "
             "and pass its path with --text"
         )
     return raw.decode("utf-8")
