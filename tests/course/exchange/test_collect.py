@@ -10,7 +10,7 @@ import pytest
 from nbgrader.utils import parse_utc
 from typer.testing import CliRunner
 
-from autograder.assignment import TurnIn
+from autograder.assignment import Assignment, TurnIn
 from autograder.submission import intake, repair
 from course.cli import main
 from course.directory import CourseError
@@ -491,6 +491,26 @@ def test_an_id_that_is_no_folders_name_is_refused(course, student):
     assert not (course.root / "submitted").exists()
 
 
+def test_an_assignment_that_is_turned_in_as_a_notebook_only_needs_one(course):
+    plain = Collector(course, Assignment(GPT2, "Plain"), "canvas")
+    both = {"gpt2.ipynb": NOTEBOOK, "template.py": TEMPLATE}
+    rows = plain.collect(
+        [IncomingSubmission("jo", both), IncomingSubmission("ada", {"template.py": TEMPLATE})]
+    )
+    assert {row.student: row.outcome for row in rows} == {"jo": "collected", "ada": "refused"}
+    assert lying(course, "jo") == both
+    reason = course.status(GPT2, "ada", False).reason
+    assert reason == "there is no notebook: gpt2.ipynb is expected, and there is template.py"
+
+
+def test_several_notebooks_are_left_to_a_person(course, tmp_path):
+    path = written(tmp_path, [("x_102_1_a.ipynb", NOTEBOOK), ("x_102_2_b.ipynb", NOTEBOOK)])
+    row = from_canvas(course, path)["jo"]
+    assert row.outcome == "collected"
+    assert set(lying(course, "jo")) == {"a.ipynb", "b.ipynb"}
+    assert "there are several: a.ipynb, b.ipynb" in row.remarks[-1]
+
+
 # Gradescope
 
 
@@ -694,6 +714,16 @@ def test_a_text_cannot_leave_its_fence(release):
     cells = assembled(release, b"", b"```\n<script>alert(1)</script>\n````\n")
     assert cells["b-2-4-answer"].splitlines()[2] == "`````text"
     assert cells["b-2-4-answer"].splitlines()[-1] == "`````"
+
+
+def test_a_text_that_cannot_be_placed_is_not_dropped_in_silence(release):
+    answer = next(cell for cell in release.cells if cell.id == "b-2-4-answer")
+    twice = nbformat.from_dict({**release, "cells": [*release.cells, {**answer, "id": "second"}]})
+    files = {"template.py": b"", "2_4.txt": b"ROMEO"}
+    reasons = template_py.assemble(twice, FILES, files).reasons
+    assert reasons[-1] == "2_4.txt was left out: the assignment has 2 written answers, not one"
+    long = template_py.assemble(release, FILES, files | {"2_4.txt": b"x" * 100_001})
+    assert long.reasons[-1] == "2_4.txt has 100001 characters; the first 100000 were taken"
 
 
 def test_without_a_text_the_answer_is_as_it_was_handed_out(release):
