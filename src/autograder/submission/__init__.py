@@ -1,1 +1,1 @@
-"""What was handed in: read, repaired, made harmless."""
+"""From the files that a student handed in to a notebook in its template's shape."""

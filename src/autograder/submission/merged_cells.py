@@ -1,6 +1,7 @@
 """Separate cells that a student merged, and join cells that a student split."""
 
 from copy import deepcopy
+from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
@@ -10,7 +11,14 @@ from autograder.submission.matching import Kind, Matching, SubmittedCell, Templa
 TELLING = 20  # characters of a template cell that do not come together by chance
 PARTS = 8  # cells that a split one is put together from
 
-Found = tuple[int, int, TemplateCell]  # where the template's text begins and ends in a cell
+
+@dataclass(frozen=True)
+class Occurrence:
+    """Where the whole text of a template cell stands in a submitted one."""
+
+    start: int
+    end: int
+    target: TemplateCell
 
 
 # Merged with the template's cells
@@ -26,11 +34,12 @@ def separate_merged(matching: Matching) -> None:
     telling = [t for t in unmatched if not t.is_asked_for and len(bare(t.source)) >= TELLING]
     separated: list[SubmittedCell] = []
     for cell in matching.submitted:
-        found = _found_inside(cell, _searched(cell, telling, places))
-        separated += _pieces(cell, found) if found else [cell]
-        for _, _, target in found:
+        occurrences = _occurrences(cell, _searched(cell, telling, places))
+        separated += _pieces(cell, occurrences) if occurrences else [cell]
+        targets = [occurrence.target for occurrence in occurrences]
+        for target in targets:
             matching.reasons.add(_separated(cell, target), target.name)
-        telling = [t for t in telling if all(t is not target for _, _, target in found)]
+        telling = [target for target in telling if target not in targets]
     matching.submitted = separated
 
 
@@ -54,29 +63,30 @@ def _separated(cell: SubmittedCell, target: TemplateCell) -> str:
     return "separated cells that had been merged"
 
 
-def _found_inside(cell: SubmittedCell, targets: list[TemplateCell]) -> list[Found]:
+def _occurrences(cell: SubmittedCell, targets: list[TemplateCell]) -> list[Occurrence]:
     """Return where whole texts of the template's cells stand in a cell, in order."""
-    text = _lines(cell.source)
+    text, end = _lines(cell.source), 0
     starts = sorted((text.find(_lines(t.source)), t.place, t) for t in targets)
-    found: list[Found] = []
+    occurrences: list[Occurrence] = []
     for start, _, target in starts:
-        end = start + len(_lines(target.source)) - 1  # the last line break begins the next text
-        if start >= (found[-1][1] if found else 0):
-            found.append((start, end, target))
-    return found
+        if start >= end:
+            end = start + len(_lines(target.source)) - 1  # its last line break begins the next text
+            occurrences.append(Occurrence(start, end, target))
+    return occurrences
 
 
 def _lines(source: str) -> str:
     return f"\n{bare(source)}\n"
 
 
-def _pieces(cell: SubmittedCell, found: list[Found]) -> list[SubmittedCell]:
-    """Return a cell cut at the texts that were found in it."""
+def _pieces(cell: SubmittedCell, occurrences: list[Occurrence]) -> list[SubmittedCell]:
+    """Return a cell cut at the template's texts that occur in it."""
     text, end = _lines(cell.source), 0
     pieces: list[SubmittedCell] = []
-    for start, stop, target in found:
-        pieces += [_piece(cell, text[end:start]), SubmittedCell(deepcopy(target.node), target)]
-        end = stop
+    for occurrence in occurrences:
+        target = SubmittedCell(deepcopy(occurrence.target.node), occurrence.target)
+        pieces += [_piece(cell, text[end : occurrence.start]), target]
+        end = occurrence.end
     pieces = [p for p in [*pieces, _piece(cell, text[end:])] if p.source.strip()]
     own = cell.match
     if own and not own.is_locked and all(piece.match is not own for piece in pieces):

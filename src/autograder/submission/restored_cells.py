@@ -127,17 +127,17 @@ def _as_template(node: NotebookNode, target: TemplateCell, reasons: Reasons) -> 
 
 
 def _report_metadata(node: NotebookNode, target: TemplateCell, reasons: Reasons) -> None:
-    theirs, ours = node.metadata.get("nbgrader"), target.node.metadata.get("nbgrader")
-    if ours and not theirs:
+    own, flags = node.metadata.get("nbgrader"), target.node.metadata.get("nbgrader")
+    if flags and not own:
         reasons.add("restored grading metadata that was lost", target.name)
         return
-    if ours and not _agree(theirs, ours):
+    if flags and not _agree(own, flags):
         reasons.add("restored grading metadata that had been changed", target.name)
-    elif theirs and not ours:
+    elif own and not flags:
         reasons.add("removed grading metadata from cells that are not graded", target.name)
     if sorted(node.metadata.get("tags", [])) != sorted(target.node.metadata.get("tags", [])):
         reasons.add("restored tags that had been changed", target.name)
 
 
-def _agree(theirs: object, ours: NotebookNode) -> bool:
-    return isinstance(theirs, dict) and all(theirs.get(f) == ours.get(f) for f in FLAGS)
+def _agree(own: object, flags: NotebookNode) -> bool:
+    return isinstance(own, dict) and all(own.get(name) == flags.get(name) for name in FLAGS)

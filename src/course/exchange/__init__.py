@@ -1,1 +1,1 @@
-"""Submissions come in, marks go out."""
+"""Submissions from Canvas and Gradescope, and marks for Canvas."""

@@ -197,15 +197,15 @@ def factor_of(gradebook: CanvasGradebook, column: int, ours: float, scale: bool)
             f"the file does not say how many points {name!r} has: "
             "export it again, with the row Points Possible"
         )
-    theirs = _number(points)
-    if math.isclose(theirs, ours):
+    canvas = _number(points)
+    if math.isclose(canvas, ours):
         return 1.0
-    if not scale or theirs <= 0:
+    if not scale or canvas <= 0:
         raise CourseError(
-            f"{name!r} has {theirs:g} points in Canvas and {ours:g} here: "
-            f"change it in Canvas and export again{', or use --scale' if theirs > 0 else ''}"
+            f"{name!r} has {canvas:g} points in Canvas and {ours:g} here: "
+            f"change it in Canvas and export again{', or use --scale' if canvas > 0 else ''}"
         )
-    return theirs / ours
+    return canvas / ours
 
 
 def table(cells: Sequence[FilledCell], absent: Sequence[str]) -> str:

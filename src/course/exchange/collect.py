@@ -1,7 +1,7 @@
 """Put what students handed in elsewhere into ``submitted/``, and say for each what was done.
 
-What is there already is replaced only by something later, and is kept aside; where nobody can tell
-which of two is later, what is there stays. What was collected is recorded below
+An earlier submission is replaced by a later one, and kept aside; if nobody can tell which of the
+two is later, the one in ``submitted/`` stays. What was collected is recorded below
 ``.autograder/collected/``, so that the next zip can be compared with it.
 
 This module does not know which system the files come from, nor how anything is graded.
@@ -205,7 +205,9 @@ class Collector:
         try:
             present = intake.read_folder(target)
         except SubmissionRefused as refusal:
-            submission.problems.append(f"what is there cannot be read ({refusal}): move it away")
+            submission.problems.append(
+                f"the one in submitted/ cannot be read ({refusal}): move it away"
+            )
             return self._row(submission, files, Outcome.KEPT)
         if _hashes(present) == _hashes(files):
             return self._write(submission, files, None, Outcome.UNCHANGED)
@@ -215,17 +217,17 @@ class Collector:
         return self._write(submission, files, target, Outcome.REPLACED)
 
     def _why_not(self, submission: IncomingSubmission, present: Mapping[str, bytes]) -> str:
-        """Return why what is there must stay, or "" if it is the older of the two."""
+        """Return why the present one must stay, or "" if it is the older of the two."""
         record = CollectionRecord.read(self._record(submission.student))
         if record and record.source == self.source and record.hashes == _hashes(present):
             is_later = record.order > submission.order
             return "a later one has been collected already" if is_later else ""
         time = _parsed_time(present.get(TIMESTAMP, b""))
         if time is None or submission.time is None:
-            return "something else is there, and nobody knows which is later: use --replace"
+            return "submitted/ holds another one, and which is later is not known: use --replace"
         if time <= submission.time:
             return ""
-        return f"what is there is later: of {time:%Y-%m-%d %H:%M} UTC"
+        return f"the one in submitted/ is later: of {time:%Y-%m-%d %H:%M} UTC"
 
     def _write(
         self,
