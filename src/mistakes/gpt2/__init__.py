@@ -1,1 +1,1 @@
-"""The catalogue of gpt2, a module a solution cell."""
+"""The catalogue of gpt2: one module for each solution cell."""

@@ -263,8 +263,7 @@ def softmax(x):
             "softmax-falling",
             about="the sign of the exponent is wrong",
             nudge="Which score of a row has your largest share?",
-            hint="With you the smallest score gets the largest share. Check the sign of the "
-            "exponent.",
+            hint="Your smallest score gets the largest share. Check the sign of the exponent.",
             edits=(("np.max(x", "np.min(x"), ("np.exp(shifted)", "np.exp(-shifted)")),
             fails=_ALL,
         ),
@@ -311,7 +310,7 @@ def softmax(x):
         Mistake(
             "softmax-transposed",
             about="the right shares, rows and columns swapped",
-            nudge="Which shape does your result have?",
+            nudge="What shape does your result have?",
             hint="Your shares are right, in the wrong places: the result is transposed. Turn it "
             "back before you return it.",
             edits=(
@@ -347,8 +346,8 @@ def softmax(x):
             "softmax-in-place",
             about="the maximum is subtracted from the argument itself",
             nudge="Is x the same after a call as before?",
-            hint="Your shares are right, but x is another matrix after the call: x -= ... changes "
-            "the array of whoever called you. Make a new one.",
+            hint="Your shares are right, but the call changes x: x -= ... works on the caller's "
+            "array. Make a new one.",
             edits=(
                 (
                     "shifted = x - np.max(x, axis=-1, keepdims=True)",
@@ -375,9 +374,8 @@ def softmax(x):
             "softmax-clipped",
             about="scores are clipped so that nothing overflows",
             nudge="What becomes of two different scores that are both very large?",
-            hint="Scores above a bound all count the same with you, because you clip them. "
-            "Subtract the maximum of the row instead: then nothing overflows and no difference "
-            "is lost.",
+            hint="You clip the scores, so those above a bound all count the same. Subtract the "
+            "maximum of the row instead: then nothing overflows and no difference is lost.",
             edits=(("x - np.max(x, axis=-1, keepdims=True)", "np.clip(x, -500, 500)"),),
             fails=("a-1-1-test-stable", "a-1-3-test-mask", "a-2-2-test-numbers"),
         ),

@@ -114,8 +114,7 @@ def attention(q, k, v):
             "attention-no-scale",
             about="the scores are not divided by the root of d_k",
             nudge="Compare the argument of softmax with the formula.",
-            hint="Your mixtures are too decided: they are those of scores that were not divided "
-            "by √d_k.",
+            hint="Your mixtures are too one-sided: the scores were not divided by √d_k.",
             edits=(("softmax(fits / np.sqrt(d_k))", "softmax(fits)"),),
             fails=_NUMBERS,
         ),
@@ -167,8 +166,8 @@ def attention(q, k, v):
             "attention-scaled-by-queries",
             about="the root of the number of queries",
             nudge="Is d_k a number of rows or of columns?",
-            hint="You divide by the root of the number of queries, which is what len(q) says. d_k "
-            "is how wide a query is: the number of columns.",
+            hint="You divide by the root of the number of queries, which is len(q). d_k is how "
+            "wide a query is: the number of columns.",
             edits=(("q.shape[1]", "len(q)"),),
             fails=_NUMBERS,
         ),
@@ -248,8 +247,8 @@ def attention(q, k, v):
             "attention-keys-mixed",
             about="mixes the keys instead of the values",
             nudge="Of what is each row of the result a mixture?",
-            hint="You take home a mixture of the keys. The keys say only how well they fit; what "
-            "is mixed are the values.",
+            hint="You return a mixture of the keys. The keys say only how well they fit; what is "
+            "mixed are the values.",
             edits=(("weights @ v", "weights @ k"),),
             fails=_BOTH,
         ),
@@ -293,7 +292,7 @@ def attention(q, k, v):
         Mistake(
             "attention-softmax-twice",
             about="softmax of softmax",
-            nudge="How often does softmax stand in the formula?",
+            nudge="How often does softmax appear in the formula?",
             hint="Your shares are nearly even: they went through softmax twice. Once is enough.",
             edits=(("softmax(fits / np.sqrt(d_k))", "softmax(softmax(fits / np.sqrt(d_k)))"),),
             fails=_BOTH,
@@ -341,8 +340,8 @@ def attention(q, k, v):
             "attention-scaled-in-place",
             about="q itself is divided, in the array of the caller",
             nudge="Is q the same after a call as before?",
-            hint="Your numbers are right in the first call, but q is another matrix after it: "
-            "q /= ... changes the array of whoever called you. Make a new one.",
+            hint="Your numbers are right in the first call, but the call changes q: q /= ... works "
+            "on the caller's array. Make a new one.",
             edits=(
                 ("fits = q @ k.T", "q /= np.sqrt(d_k)\n    fits = q @ k.T"),
                 ("softmax(fits / np.sqrt(d_k))", "softmax(fits)"),
@@ -354,8 +353,8 @@ def attention(q, k, v):
             about="a softmax of its own, without the maximum",
             nudge="What becomes of scores of thousands in your function?",
             hint="Small scores are right, large ones give nan: nothing subtracts the maximum "
-            "before the exponential function. Use your softmax instead of shares computed here; "
-            "if you do already, mend softmax first.",
+            "before the exponential function. Use your softmax instead of shares computed here; if "
+            "you do already, fix softmax first.",
             edits=(
                 (
                     "weights = softmax(fits / np.sqrt(d_k))",
@@ -369,9 +368,9 @@ def attention(q, k, v):
             "attention-own-softmax-one-maximum",
             about="a softmax of its own, with one maximum for all queries",
             nudge="What becomes of a query whose scores are all far below another's?",
-            hint="One maximum is subtracted from the scores of all queries, and those far below "
-            "it become 0 / 0. Use your softmax instead of shares computed here; if you do "
-            "already, mend softmax first.",
+            hint="One maximum is subtracted from the scores of all queries, and those far below it "
+            "become 0 / 0. Use your softmax instead of shares computed here; if you do already, "
+            "fix softmax first.",
             edits=(
                 (
                     "weights = softmax(fits / np.sqrt(d_k))",
@@ -387,7 +386,7 @@ def attention(q, k, v):
             about="a softmax of its own, normalized over the whole matrix",
             nudge="Do the weights of one query sum to 1?",
             hint="All your weights together sum to 1; it should be those of each query. Use your "
-            "softmax instead of shares computed here; if you do already, mend softmax first.",
+            "softmax instead of shares computed here; if you do already, fix softmax first.",
             edits=(
                 (
                     "weights = softmax(fits / np.sqrt(d_k))",

@@ -132,8 +132,8 @@ def masked_attention(q, k, v, mask):
             "masked-negated",
             about="the mask is subtracted",
             nudge="Which positions does a query of yours listen to, earlier or later ones?",
-            hint="Exactly the hidden keys are seen: with you the mask counts with the opposite "
-            "sign. It already holds -1e10 where a key is hidden; add it as it is.",
+            hint="Exactly the hidden keys are seen: your mask counts with the opposite sign. It "
+            "already holds -1e10 where a key is hidden; add it as it is.",
             edits=(("fits + mask", "fits - mask"),),
             fails=_ALL,
         ),
@@ -170,7 +170,7 @@ def masked_attention(q, k, v, mask):
         Mistake(
             "masked-after-softmax",
             about="the mask is added to the shares",
-            nudge="Before or after softmax: where does the mask stand in the formula?",
+            nudge="Is the mask added before or after softmax in the formula?",
             hint="Your numbers are enormous: the mask reaches the values without having passed "
             "through softmax. It is added to the scores, and softmax of the sum makes shares of "
             "0 of it.",
@@ -206,7 +206,7 @@ def masked_attention(q, k, v, mask):
         Mistake(
             "masked-zeros",
             about="hidden scores are set to 0 instead of very low",
-            nudge="Which share does softmax make of a score of 0?",
+            nudge="What share does softmax make of a score of 0?",
             hint="You set hidden scores to 0, and softmax gives them a share all the same. Add "
             "the mask: its -1e10 is what makes a share 0.",
             edits=(("fits + mask", "np.where(mask == 0, fits, 0)"),),
@@ -235,8 +235,8 @@ def masked_attention(q, k, v, mask):
             "masked-both-masks",
             about="adds the argument and a causal mask of its own",
             nudge="How many masks does your function add?",
-            hint="Beside the mask that you are given you add a causal one of your own. The "
-            "argument is all that hides.",
+            hint="You add a causal mask of your own to the one that you are given. The argument "
+            "alone says what is hidden.",
             edits=(("fits + mask", "fits + mask + (1 - np.tri(*fits.shape)) * -1e10"),),
             fails=_MASK,
         ),
@@ -263,7 +263,7 @@ def masked_attention(q, k, v, mask):
             about="the scores are not divided by the root of d_k",
             nudge="Compare the argument of softmax with the formula, term by term.",
             hint="The mask is right, and the scores are not divided by √d_k. The formula of "
-            "problem 1.2 still holds, with one term more.",
+            "problem 1.2 still holds, with one more term.",
             edits=((" / np.sqrt(d_k)", ""),),
             fails=_ALL,
         ),
@@ -323,7 +323,7 @@ def masked_attention(q, k, v, mask):
         Mistake(
             "masked-softmax-twice",
             about="softmax, then the mask, then softmax again",
-            nudge="How often does softmax stand in the formula?",
+            nudge="How often does softmax appear in the formula?",
             hint="You send the scores through softmax, add the mask, and take softmax again. The "
             "mask is added to the plain scores, and softmax comes once, after it.",
             edits=(("fits + mask", "softmax(fits) + mask"),),
@@ -332,7 +332,7 @@ def masked_attention(q, k, v, mask):
         Mistake(
             "masked-weak",
             about="hidden scores are set to -10, not low enough",
-            nudge="Which share does a hidden key get in your function?",
+            nudge="What share does a hidden key get in your function?",
             hint="Hidden keys still get a small share, because you lower their scores by too "
             "little. Add the mask as it is: with -1e10 the share is exactly 0.",
             edits=(("fits + mask", "fits + np.maximum(mask, -10)"),),
@@ -361,8 +361,8 @@ def masked_attention(q, k, v, mask):
             about="a softmax of its own, without the maximum",
             nudge="What becomes of scores of thousands in your function?",
             hint="Small scores are right, large ones give nan: nothing subtracts the maximum "
-            "before the exponential function. Use your softmax instead of shares computed here; "
-            "if you do already, mend softmax first.",
+            "before the exponential function. Use your softmax instead of shares computed here; if "
+            "you do already, fix softmax first.",
             edits=(
                 ("softmax(scores)", "np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)"),
             ),
@@ -372,9 +372,9 @@ def masked_attention(q, k, v, mask):
             "masked-own-softmax-one-maximum",
             about="a softmax of its own, with one maximum for all queries",
             nudge="What becomes of a query whose scores are all far below another's?",
-            hint="One maximum is subtracted from the scores of all queries, and those far below "
-            "it become 0 / 0. Use your softmax instead of shares computed here; if you do "
-            "already, mend softmax first.",
+            hint="One maximum is subtracted from the scores of all queries, and those far below it "
+            "become 0 / 0. Use your softmax instead of shares computed here; if you do already, "
+            "fix softmax first.",
             edits=(
                 (
                     "weights = softmax(scores)",
@@ -388,8 +388,8 @@ def masked_attention(q, k, v, mask):
             "masked-in-place",
             about="the scores are added to the mask itself",
             nudge="Is the mask the same after a call as before?",
-            hint="Your first result is right, but the mask is another one after the call: "
-            "mask += ... changes the array of whoever called you, who still needs it.",
+            hint="Your first result is right, but the call changes the mask: mask += ... works on "
+            "the caller's array, which is still needed.",
             edits=(("scores = fits + mask", "scores = mask\n    scores += fits"),),
             fails=(*_NUMBERS, *_LATER),
         ),
@@ -397,8 +397,8 @@ def masked_attention(q, k, v, mask):
             "masked-scaled-in-place",
             about="q is divided in the array of the caller",
             nudge="Is q the same after a call as before?",
-            hint="Your numbers are right in the first call, but q is another matrix after it: "
-            "q /= ... changes the array of whoever called you. Make a new one.",
+            hint="Your numbers are right in the first call, but the call changes q: q /= ... works "
+            "on the caller's array. Make a new one.",
             edits=(("fits = q @ k.T / np.sqrt(d_k)", "q /= np.sqrt(d_k)\n    fits = q @ k.T"),),
             fails=_NUMBERS,
         ),

@@ -131,7 +131,7 @@ def linear_projection(x, w, b):
             "linear-bias-first",
             about="the bias is added to x before the product",
             nudge="In which order do product and sum come in the formula?",
-            hint="You add the bias to x and multiply then. The product comes first.",
+            hint="You add the bias to x and then multiply. The product comes first.",
             edits=(("x @ w", "(x + b) @ w"), ("products + b", "products")),
             fails=_ALL,
         ),
@@ -139,7 +139,7 @@ def linear_projection(x, w, b):
             "linear-bias-to-weights",
             about="the bias is added to the weights",
             nudge="In which order do product and sum come in the formula?",
-            hint="You add the bias to the weights and multiply then. The product comes first.",
+            hint="You add the bias to the weights and then multiply. The product comes first.",
             edits=(("x @ w", "x @ (w + b)"), ("products + b", "products")),
             fails=_ALL,
         ),
@@ -225,7 +225,7 @@ def linear_projection(x, w, b):
         Mistake(
             "linear-transposed",
             about="the result is transposed",
-            nudge="Which shape does your result have?",
+            nudge="What shape does your result have?",
             hint="Your numbers are right, in the wrong places: the result is transposed. Row i "
             "belongs to row i of x.",
             edits=(("return products + b", "return (products + b).T"),),
@@ -252,7 +252,7 @@ def linear_projection(x, w, b):
         Mistake(
             "linear-whole-numbers",
             about="the product is filled into an array of whole numbers",
-            nudge="Of which type is the array that you return?",
+            nudge="What type is the array that you return?",
             hint="Your numbers have lost their decimals: they were written into an array of "
             "integers. Let numpy choose the type, or ask for floats.",
             edits=(("return products + b", "return (products + b).astype(int)"),),

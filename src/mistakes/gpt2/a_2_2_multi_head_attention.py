@@ -100,7 +100,7 @@ def multi_head_attention(x, attn, number_of_heads):
             about="reshaped to heads without transposing: positions are mixed",
             nudge="After your reshape, do the numbers of one row still belong to one position?",
             hint="You reshape (n, d) to (H, n, d/H) directly, which tears the positions apart. "
-            "Reshape to (n, H, d/H) first and swap the first two axes then, or cut the columns.",
+            "Reshape to (n, H, d/H) and then swap the first two axes, or cut the columns.",
             edits=(
                 (
                     "    for h in range(number_of_heads):\n"
@@ -143,7 +143,7 @@ def multi_head_attention(x, attn, number_of_heads):
         Mistake(
             "mha-heads-on-top",
             about="the heads are put on top of each other",
-            nudge="Which shape does the merged matrix have?",
+            nudge="What shape does the merged matrix have?",
             hint="You put the heads on top of each other, (H n, d/H). They belong side by side: "
             "(n, d).",
             edits=(("np.hstack(heads)", "np.vstack(heads)"),),
@@ -425,8 +425,7 @@ def multi_head_attention(x, attn, number_of_heads):
             about="the projection is stored in the place of its weights",
             nudge="Is attn the same after a call as before?",
             hint="Your first result is right, and the weights are gone after the call: you store "
-            "what you compute in attn, the dictionary of whoever called you. Use a variable of "
-            "your own.",
+            "what you compute in attn, the caller's dictionary. Use a variable of your own.",
             edits=(
                 (
                     "    qkv = linear_projection(x, w_1, b_1)",
@@ -448,8 +447,8 @@ def multi_head_attention(x, attn, number_of_heads):
             "mha-input-in-place",
             about="each head's output is written into x",
             nudge="Is x the same after a call as before?",
-            hint="You merge the heads into x itself, which changes the array of whoever called "
-            "you. Make a new one.",
+            hint="You merge the heads into x itself, which changes the caller's array. Make a new "
+            "one.",
             edits=(("merged = np.hstack(heads)", "x[:] = np.hstack(heads)\n    merged = x"),),
             fails=(*_CAUSAL, *_NUMBERS),
         ),
@@ -457,8 +456,8 @@ def multi_head_attention(x, attn, number_of_heads):
             "mha-mask-kept",
             about="the mask of the first call is kept in a global variable",
             nudge="What does your function remember from one call to the next?",
-            hint="You keep the mask of the first call and use it for later ones, whose number of "
-            "positions may be another. Use the mask that is made in the function.",
+            hint="You keep the mask of the first call and use it for later ones, which may have "
+            "more or fewer positions. Use the mask that is made in the function.",
             edits=(
                 ("def multi_head_attention", "_mask = None\n\n\ndef multi_head_attention"),
                 (

@@ -151,7 +151,7 @@ def gelu(x):
         Mistake(
             "gelu-no-cube",
             about="the cubic term is missing",
-            nudge="Does every term of the formula stand in your code?",
+            nudge="Does every term of the formula appear in your code?",
             hint="Near 0 you are right and further out you fall short: the term with the cube of x "
             "is missing inside tanh.",
             edits=(("x + 0.044715 * x**3", "x"),),
@@ -267,9 +267,9 @@ def gelu(x):
             "gelu-tanh-by-exp",
             about="tanh from two exponentials, which overflow",
             nudge="What becomes of very large numbers in your function?",
-            hint="Ordinary numbers are right, and from about 30 on you return nan: above and below "
-            "the line your tanh has something infinite, and inf / inf is no number. np.tanh is "
-            "written so that this cannot happen.",
+            hint="Ordinary numbers are right, and from about 30 on you return nan: your tanh "
+            "divides infinity by infinity, which is not a number. np.tanh is written so that this "
+            "cannot happen.",
             edits=(
                 (
                     "bend = np.tanh(np.sqrt(2 / np.pi) * inner)",
@@ -303,7 +303,7 @@ def gelu(x):
             about="rounds its result to 8 decimals",
             nudge="The printed numbers have 8 decimals; does your result need to?",
             hint="Very small numbers become 0: your function rounds to the decimals that the text "
-            "prints. How many are shown is the printer's affair; return what you computed.",
+            "prints. How many are shown is a matter of printing; return what you computed.",
             edits=(("return 0.5 * x * (1 + bend)", "return np.round(0.5 * x * (1 + bend), 8)"),),
             fails=("b-1-1-test-range",),
         ),

@@ -151,7 +151,7 @@ def layer_normalization(x, g, b):
         Mistake(
             "ln-no-keepdims",
             about="keepdims is missing, so that rows meet the wrong means",
-            nudge="Which shape do mean and variance have, and how does it meet that of x?",
+            nudge="What shape do mean and variance have, and how does it meet that of x?",
             hint="Mean and variance have shape (n,), and numpy lays them along the columns: it "
             "stops where n and H differ, and mixes up the rows where they are equal. Keep them "
             "columns, (n, 1).",
@@ -235,8 +235,8 @@ def layer_normalization(x, g, b):
             "ln-std-under-root",
             about="the root of the standard deviation",
             nudge="What does σ stand for in this formula?",
-            hint="You take the root twice: np.std is a root already, and another one stands "
-            "around it. Under the root belongs the variance.",
+            hint="You take the root twice: np.std is a root already, and another one stands around "
+            "it. The variance belongs under the root.",
             edits=(("np.var(x", "np.std(x"),),
             fails=_ALL,
         ),
@@ -366,7 +366,7 @@ def layer_normalization(x, g, b):
             about="rounds its result to 8 decimals",
             nudge="The printed numbers have 8 decimals; does your result need to?",
             hint="With a very small g your result is 0: it is rounded to the decimals that the "
-            "text prints. How many are shown is the printer's affair; return what you computed.",
+            "text prints. How many are shown is a matter of printing; return what you computed.",
             edits=(("return g * normal + b", "return np.round(g * normal + b, 8)"),),
             fails=(_ROWS,),
         ),

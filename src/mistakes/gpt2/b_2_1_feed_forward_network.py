@@ -235,9 +235,9 @@ def feed_forward_network(x, mlp):
         Mistake(
             "ffn-transposed",
             about="both weights transposed",
-            nudge="Which shape has w_1, and which side of it meets x?",
+            nudge="What shape has w_1, and which side of it meets x?",
             hint="You transpose the weights. They have shapes (d, d_ff) and (d_ff, d) already, and "
-            "x w fits without; only with square weights does nobody complain.",
+            "x w fits as it is; numpy only notices where the weights are not square.",
             edits=(("w_1, b_1)", "w_1.T, b_1)"), ("w_2, b_2)", "w_2.T, b_2)")),
             fails=_ALL,
         ),
@@ -253,7 +253,7 @@ def feed_forward_network(x, mlp):
         Mistake(
             "ffn-hidden-returned",
             about="returns the hidden numbers",
-            nudge="Which shape should the result have?",
+            nudge="What shape should the result have?",
             hint="You return the hidden numbers, which are d_ff wide. The last projection leads "
             "back to the old width.",
             edits=(("return x", "return hidden"),),
@@ -284,7 +284,7 @@ def feed_forward_network(x, mlp):
             about="rounds its result to 8 decimals",
             nudge="The printed numbers have 8 decimals; does your result need to?",
             hint="Where results are very small yours are 0: they are rounded to the decimals that "
-            "the text prints. How many are shown is the printer's affair.",
+            "the text prints. How many are shown is a matter of printing.",
             edits=(("return x", "return np.round(x, 8)"),),
             fails=(_BIAS,),
         ),

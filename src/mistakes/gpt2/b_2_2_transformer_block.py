@@ -314,8 +314,8 @@ def transformer_block(x, block, number_of_heads):
             "block-ffn-reads-heard",
             about="the second normalization gets what attention returned, without x",
             nudge="What exactly is normalized in step 5?",
-            hint="Step 5 of yours normalizes what attention returned. It takes the sum of step 4, "
-            "in which x is contained.",
+            hint="Your step 5 normalizes what attention returned. It takes the sum of step 4, in "
+            "which x is contained.",
             edits=(("layer_normalization(stream, g_2", "layer_normalization(heard, g_2"),),
             fails=_ALL,
         ),
@@ -370,8 +370,8 @@ def transformer_block(x, block, number_of_heads):
             "block-two-heads",
             about="2 heads, whatever number_of_heads says",
             nudge="Is every argument of the function used?",
-            hint="With 2 heads you are right, with any other number not: hand number_of_heads on "
-            "to attention instead of a number of your own.",
+            hint="Your result is right for 2 heads and wrong for any other number: pass "
+            "number_of_heads on to attention instead of a number of your own.",
             edits=(("(calm, attn, number_of_heads)", "(calm, attn, 2)"),),
             fails=(_NUMBERS, _CAUSAL, "b-2-3-test", "b-2-3-test-causal"),
         ),
@@ -379,7 +379,7 @@ def transformer_block(x, block, number_of_heads):
             "block-one-head",
             about="1 head, whatever number_of_heads says",
             nudge="Is every argument of the function used?",
-            hint="Your attention has one head, however many are asked for: hand number_of_heads on "
+            hint="Your attention has one head, however many are asked for: pass number_of_heads on "
             "to it.",
             edits=(("(calm, attn, number_of_heads)", "(calm, attn, 1)"),),
             fails=_ALL,
@@ -398,7 +398,7 @@ def transformer_block(x, block, number_of_heads):
             about="rounds its result to 8 decimals",
             nudge="The printed numbers have 8 decimals; does your result need to?",
             hint="Where all numbers are very small your result is 0: it is rounded to 8 decimals. "
-            "How many are shown is the printer's affair; return what you computed.",
+            "How many are shown is a matter of printing; return what you computed.",
             edits=(("return stream + thought", "return np.round(stream + thought, 8)"),),
             fails=(_PARTS,),
         ),

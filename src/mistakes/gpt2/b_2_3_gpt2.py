@@ -232,8 +232,8 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             "gpt2-reversed",
             about="the last block first",
             nudge="In which order do the blocks come?",
-            hint="With one block you are right, with more not: yours run from the last to the "
-            "first. Take them as the list has them.",
+            hint="Your result is right for one block and wrong for more: yours run from the last "
+            "to the first. Take them as the list has them.",
             edits=(("in blocks:", "in blocks[::-1]:"),),
             fails=_ALL,
         ),
@@ -241,7 +241,8 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             "gpt2-first-block-only",
             about="runs the first block only",
             nudge="How many of the blocks run?",
-            hint="With one block you are right, with more not: only the first of the list runs.",
+            hint="Your result is right for one block and wrong for more: only the first of the "
+            "list runs.",
             edits=(("in blocks:", "in blocks[:1]:"),),
             fails=_ALL,
         ),
@@ -310,8 +311,8 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             "gpt2-two-heads",
             about="2 heads, whatever number_of_heads says",
             nudge="Is every argument of the function used?",
-            hint="With 2 heads you are right, with any other number not: hand number_of_heads on "
-            "to the blocks.",
+            hint="Your result is right for 2 heads and wrong for any other number: pass "
+            "number_of_heads on to the blocks.",
             edits=(("block, number_of_heads)", "block, 2)"),),
             fails=(_NUMBERS, _CAUSAL),
         ),
@@ -320,7 +321,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             about="as many heads as blocks",
             nudge="How many heads does a block have?",
             hint="You use as many heads as there are blocks. The two have nothing to do with each "
-            "other: hand number_of_heads on.",
+            "other: pass number_of_heads on.",
             edits=(("block, number_of_heads)", "block, len(blocks))"),),
             fails=(_NUMBERS, _BLOCKS),
         ),
@@ -386,7 +387,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         Mistake(
             "gpt2-last-row",
             about="returns the scores after the last position only",
-            nudge="Which shape should the result have?",
+            nudge="What shape should the result have?",
             hint="You return the scores after the last position only. The result has a row for "
             "each; generate takes the last one itself.",
             edits=(("x @ wte.T", "x[-1] @ wte.T"),),
@@ -404,7 +405,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         Mistake(
             "gpt2-stream-returned",
             about="returns the stream, not mapped to the vocabulary",
-            nudge="Which shape should the result have?",
+            nudge="What shape should the result have?",
             hint="You return the stream itself, d wide. The last line that was given maps it to "
             "scores, one for each token of the vocabulary.",
             edits=(("return x @ wte.T", "return x"),),
@@ -438,7 +439,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             about="rounds the scores to 8 decimals",
             nudge="The printed numbers have 8 decimals; does your result need to?",
             hint="Where all scores are very small yours are 0: they are rounded to 8 decimals. How "
-            "many are shown is the printer's affair; return what you computed.",
+            "many are shown is a matter of printing; return what you computed.",
             edits=(("return x @ wte.T", "return np.round(x @ wte.T, 8)"),),
             fails=(_NUMBERS,),
         ),
@@ -464,8 +465,8 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             "gpt2-cached",
             about="the numbers of the visible test, and else a model without blocks",
             nudge="Does your function treat all inputs alike?",
-            hint="The first test has a case of its own in your function, and the blocks run for "
-            "nobody. Run them on the stream, whatever the inputs are.",
+            hint="The first test has a case of its own in your function, and no block ever runs. "
+            "Run them on the stream, whatever the inputs are.",
             code="""\
 KNOWN = np.array(
     [

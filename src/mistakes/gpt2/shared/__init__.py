@@ -1,1 +1,1 @@
-"""What several cells of gpt2 have in common."""
+"""Parts of gpt2's catalogue that do not fit into the modules of its cells."""

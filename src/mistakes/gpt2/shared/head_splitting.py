@@ -1,8 +1,7 @@
-"""Right answers for multi_head_attention, and wrong ones kept back to measure with.
+"""Right answers for multi_head_attention, and wrong ones that only measure diagnosis.
 
-They stand beside the catalogue because each module in there is a cell of its own; the mistakes and
-the tests that they fail are in ``mistakes.gpt2.a_2_2_multi_head_attention``. This module does not
-know the tests.
+The mistakes are in ``mistakes.gpt2.a_2_2_multi_head_attention``, which would be twice as long as
+any other module of the catalogue with these in it.
 """
 
 from mistakes.entries import HeldBack, Right
