@@ -1,4 +1,4 @@
-"""Gradescope's folders and, as far as this machine can, its container, to try autograders in."""
+"""Gradescope's folders and, as far as this machine allows, its container, to try autograders in."""
 
 import json
 import os
@@ -35,7 +35,7 @@ CAPABILITIES = (
 
 @dataclass
 class Autograder:
-    """An autograder that has been set up below ``root``, and one submission after another in it."""
+    """An autograder that has been set up below ``root``, for one submission after another."""
 
     root: Path
 
@@ -63,7 +63,7 @@ class Autograder:
             path.write_bytes(content)
         about = {
             "id": 1,
-            "users": [{"email": each, "name": each} for each in emails],
+            "users": [{"email": email, "name": email} for email in emails],
             "previous_submissions": [{"results": {"tests": "CANARY-PREVIOUS"}}],
         }
         (self.root / "submission_metadata.json").write_text(json.dumps(about))
@@ -79,17 +79,10 @@ class Autograder:
         read, write = os.pipe()
         os.write(write, program)
         os.close(write)
-        command = [
-            *prefix,
-            "bwrap",
-            *self._mounts(),
-            "--seccomp",
-            str(read),
-            "/autograder/run_autograder",
-        ]
+        sandbox = ["bwrap", *self._options(), "--seccomp", str(read)]
+        command = [*prefix, *sandbox, "/autograder/run_autograder"]
         try:
-            start = [*command, "/autograder/run_autograder"]
-            return self._results(start, {"PATH": "/usr/bin:/bin"}, pass_fds=[read])
+            return self._results(command, {"PATH": "/usr/bin:/bin"}, pass_fds=[read])
         finally:
             os.close(read)
 
@@ -106,23 +99,27 @@ class Autograder:
         self.log = done.stdout + done.stderr
         return json.loads((self.root / "results" / "results.json").read_text("utf-8"))
 
-    def _mounts(self) -> list[str]:
-        folders = [f"--ro-bind-try {each} {each}" for each in ("/usr", "/lib", "/lib64", "/etc")]
-        folders += [
-            f"--symlink usr/{each} /{each}"
-            for each in ("bin", "sbin")
-            if Path(f"/{each}").is_symlink()
+    def _options(self) -> list[str]:
+        """Return bubblewrap's options for a container as Docker makes them."""
+        options = [
+            "--die-with-parent",
+            "--unshare-pid",
+            "--unshare-ipc",
+            "--unshare-net",
+            "--clearenv",
         ]
-        above = sorted({parent for each in python_folders() for parent in each.parents})
-        python = [f"--perms 0755 --dir {each}" for each in above]
-        python += [f"--ro-bind {each} {each}" for each in python_folders()]
-        kept = [f"--cap-add CAP_{each}" for each in CAPABILITIES]
-        words = [
-            "--die-with-parent --unshare-pid --unshare-ipc --unshare-net --clearenv",
-            *folders,
-            "--proc /proc --dev /dev --perms 1777 --tmpfs /tmp",
-            *python,
-            f"--bind {self.root} /autograder --cap-drop ALL",
-            *kept,
-        ]
-        return " ".join(words).split()
+        for name in ("/usr", "/lib", "/lib64", "/etc"):
+            options += ["--ro-bind-try", name, name]
+        for name in ("bin", "sbin"):
+            if Path(f"/{name}").is_symlink():
+                options += ["--symlink", f"usr/{name}", f"/{name}"]
+        options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+        folders = [str(folder) for folder in python_folders()]
+        for name in sorted({str(above) for folder in python_folders() for above in folder.parents}):
+            options += ["--perms", "0755", "--dir", name]
+        for name in folders:
+            options += ["--ro-bind", name, name]
+        options += ["--bind", str(self.root), "/autograder", "--cap-drop", "ALL"]
+        for name in CAPABILITIES:
+            options += ["--cap-add", f"CAP_{name}"]
+        return options
