@@ -23,10 +23,13 @@ endef
 sandbox:
 	$(call need,bwrap,bubblewrap,/nowhere,exit 1)
 
-# The browser and the database server of the tests, which say so and skip without them.
+# The browser and the servers of the tests, which say so and skip without them.
 machines:
 	$(call need,chromium,chromium,/usr/bin/google-chrome,true)
 	$(call need,initdb,postgresql,/usr/lib/postgresql/*/bin/initdb,true)
+ifdef CI  # elsewhere, its package would start a server that listens to the network
+	$(call need,sshd,openssh-server,/usr/sbin/sshd,true)
+endif
 
 # The lock files are complete, hence --no-deps. torch is not in them: its wheel on the registry
 # depends on CUDA or not by platform, so that one is left to pip.
