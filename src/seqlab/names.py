@@ -25,7 +25,9 @@ TIMED = re.compile(r"\A\s*%%(time|timeit|capture|prun)\b.*\n")
 MAGIC = re.compile(r"^([ \t]*)(?:(\w+[ \t]*=[ \t]*)?[%!].*|\S.*\?|\?)$", re.MULTILINE)
 # Code that may define names which cannot be seen in it
 OPAQUE = re.compile(r"import \*|\bexec\(|\bglobals\(\)|^[ \t]*%(%|run|load|pylab)", re.MULTILINE)
-LONGEST = 1_000_000  # characters of a cell that are looked at
+LONGEST = 1_000_000  # characters of a cell, and
+MOST = 5_000  # statements: more is no work of a person, and would take long
+REMEMBERED = 20_000  # characters of a cell whose names are worth their memory
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,6 @@ class _Scope:
     later: frozenset[str]
 
 
-@lru_cache(maxsize=4000)  # the same cells come back for every submission
 def names(source: str) -> Names:
     r"""Return the names of a cell; a cell that is not Python defines and needs nothing.
 
@@ -67,9 +68,14 @@ def names(source: str) -> Names:
         >>> sorted(names("%%time\ncount = count + 1").updated)
         ['count']
     """
+    return _names(source) if len(source) <= REMEMBERED else _names.__wrapped__(source)
+
+
+@lru_cache(maxsize=2000)  # the same cells come back for every submission
+def _names(source: str) -> Names:
     hides = bool(OPAQUE.search(TIMED.sub("", source, count=1)))
     tree = parsed(source)
-    scopes = _scopes(tree.body) if tree else None
+    scopes = _scopes(tree.body) if tree and len(tree.body) <= MOST else None
     if scopes is None:
         return Names(hides=True, is_python=False)
     defined = _union(scope.bound for scope in scopes)

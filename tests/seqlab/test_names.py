@@ -68,7 +68,15 @@ def test_code_that_may_define_more_than_can_be_seen_is_marked(source):
 
 
 @pytest.mark.parametrize(
-    "source", ["def (", "x = \0", "(" * 10_000, "x = " + "-" * 100_000 + "1", "x = 1\n" * 200_000]
+    "source",
+    [
+        "def (",
+        "x = \0",
+        "(" * 10_000,
+        "x = " + "-" * 100_000 + "1",
+        "x = 1\n" * 200_000,
+        "x = 1\n" * 6000,
+    ],
 )
 def test_what_is_no_python_or_far_too_much_names_nothing(source):
     cell = names(source)
