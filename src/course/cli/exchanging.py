@@ -1,0 +1,219 @@
+"""Commands that bring in what was handed in elsewhere, and take marks back there."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from course.cli.common import Of, assignments, students
+from course.cli.options import IDS
+from course.directory import Course, CourseError, unknown
+from course.run import atomic
+
+if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
+    from collections.abc import Callable
+
+    from autograder.submission.zip_reader import ZipReader
+    from course.exchange.canvas_zip import CanvasSubmissions
+    from course.exchange.collect import Collector
+    from course.exchange.gradescope_export import GradescopeSubmissions
+    from course.exchange.roster import Roster
+
+    Read = Callable[[ZipReader, Roster], CanvasSubmissions | GradescopeSubmissions]
+
+collect = typer.Typer(
+    help="Put submissions from Canvas or Gradescope into submitted/.", no_args_is_help=True
+)
+export = typer.Typer(help="Write marks for other systems.", no_args_is_help=True)
+
+Zip = Annotated[Path, typer.Argument(help="the archive as it was downloaded")]
+RosterCsv = Annotated[
+    Path | None, typer.Option("--roster", help="Canvas's gradebook, exported: says who is who")
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id-column", help=f"the roster's student ids: {', '.join(IDS)}"),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would happen, and write nothing")]
+Replace = Annotated[bool, typer.Option("--replace", help="also replace files that may be newer")]
+Notebook = Annotated[
+    bool,
+    typer.Option(help="make a notebook of files that are turned in instead of one (template.py)"),
+]
+
+
+@collect.command("canvas")
+def collect_canvas(
+    archive: Zip,
+    assignment: Of,
+    roster: RosterCsv = None,
+    id_column: IdColumn = None,
+    dry_run: DryRun = False,
+    replace: Replace = False,
+    notebook: Notebook = True,
+) -> None:
+    """Collect from the zip of Canvas's Download Submissions.
+
+    Example: course collect canvas submissions.zip --assignment gpt2
+    """
+    from course.exchange.canvas_zip import CanvasFileNames, CanvasSubmissions
+    from course.exchange.collect import Collector
+    from course.exchange.roster import read_roster
+
+    course = Course.find()
+    settings = course.assignment(assignment)
+    names = CanvasFileNames(config=course.config())
+    _collect(
+        Collector(course, settings, "canvas", dry_run, replace, notebook),
+        archive,
+        read_roster(course, roster, _column(id_column)),
+        lambda opened, known: CanvasSubmissions(opened, known, settings, names),
+    )
+
+
+@collect.command("gradescope")
+def collect_gradescope(
+    archive: Zip,
+    assignment: Of,
+    roster: RosterCsv = None,
+    id_column: IdColumn = None,
+    dry_run: DryRun = False,
+    replace: Replace = False,
+    notebook: Notebook = True,
+) -> None:
+    """Collect from the zip of Gradescope's Export Submissions.
+
+    Example: course collect gradescope export.zip --assignment gpt2
+    """
+    from course.exchange.collect import Collector
+    from course.exchange.gradescope_export import GradescopeSubmissions
+    from course.exchange.roster import read_roster
+
+    course = Course.find()
+    _collect(
+        Collector(course, course.assignment(assignment), "gradescope", dry_run, replace, notebook),
+        archive,
+        read_roster(course, roster, _column(id_column)),
+        GradescopeSubmissions,
+    )
+
+
+def _collect(collector: "Collector", path: Path, roster: "Roster", read: "Read") -> None:
+    from tqdm import tqdm
+
+    from autograder.submission.intake import SubmissionRefused
+    from course.exchange import class_zip
+    from course.exchange.collect import Outcome, table
+
+    try:
+        with class_zip.opened(path) as archive:
+            incoming = read(archive, roster)
+            bar = tqdm(incoming.submissions(), total=len(incoming), unit="")
+            rows = list(collector.collect(bar))
+    except SubmissionRefused as refusal:
+        raise CourseError(f"{path.name} is not taken: {refusal}") from None
+    print(table(rows, collector.dry_run))
+    for name in incoming.unclaimed:
+        print(f"not collected: {name!r} is nobody's")
+    if all(row.outcome is Outcome.REFUSED for row in rows):
+        raise CourseError("nothing was collected: see the reasons above")
+
+
+def _column(name: str | None) -> str | None:
+    if name is not None and name not in IDS:
+        raise CourseError(f"--id-column is one of {', '.join(IDS)}")
+    return name
+
+
+To = Annotated[Path | None, typer.Option(help="another file instead; the first stays as it is")]
+
+
+@export.command("csv")
+def export_csv(
+    to: Annotated[Path, typer.Option(help="the file to write")] = Path("grades.csv"),
+    assignment: Annotated[
+        list[str] | None, typer.Option(help="only these", autocompletion=assignments)
+    ] = None,
+    student: Annotated[
+        list[str] | None, typer.Option(help="only these", autocompletion=students)
+    ] = None,
+) -> None:
+    """Write everybody's marks with a status: a crash is not a zero.
+
+    Example: course export csv --to grades.csv
+    """
+    from course.run.nbgrader_plugin import StatusCsv
+
+    course = Course.find()
+    for name in assignment or ():
+        course.master(name)
+    roster = course.roster()
+    for name in student or ():
+        if name not in roster:
+            raise unknown(f"student {name}", roster, "the gradebook has nobody of this name")
+    with tempfile.TemporaryDirectory(prefix="export-") as scratch, course.gradebook() as gradebook:
+        plugin = StatusCsv(config=course.config())
+        plugin.to, plugin.assignment = str(Path(scratch) / "marks.csv"), assignment or []
+        plugin.student = student or []
+        plugin.export(gradebook)
+        content = Path(plugin.to).read_bytes()
+    _write(to, content)
+    print(f"written to {to}")
+
+
+@export.command("canvas")
+def export_canvas(
+    gradebook: Annotated[Path, typer.Argument(help="Canvas's gradebook, exported as CSV")],
+    assignment: Of,
+    column: Annotated[
+        str | None, typer.Option(help="its column's name, if that is another one")
+    ] = None,
+    to: To = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="also marks that lack points for written answers")
+    ] = False,
+    scale: Annotated[
+        bool, typer.Option("--scale", help="to Canvas's points, where they differ from ours")
+    ] = False,
+) -> None:
+    """Fill an assignment's column of a gradebook that Canvas has exported, to be imported again.
+
+    No other cell of the file changes. Students without a mark keep their cell and are listed.
+
+    Example: course export canvas gradebook.csv --assignment gpt2
+    """
+    from course.exchange import canvas_marks
+    from course.exchange.canvas_gradebook import CanvasGradebook
+    from course.exchange.roster import read_roster
+
+    course = Course.find()
+    course.master(assignment)
+    exported = CanvasGradebook.read(gradebook)
+    marks, points = canvas_marks.read_marks(course, assignment)
+    at = canvas_marks.column_of(exported, assignment, column)
+    factor = canvas_marks.factor_of(exported, at, points, scale)
+    filling = canvas_marks.Filling(exported, at, marks, factor, partial, read_roster(course))
+    cells = filling.fill()
+    print(canvas_marks.table(cells, filling.absent()))
+    if not any(cell.after.strip() for cell in cells):
+        raise CourseError("nobody in the file has a mark: nothing was written")
+    _write(to or gradebook, exported.content())
+    print(f"written to {to or gradebook}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all, and keep who may read it."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+    try:
+        atomic.write_whole(path, content)
+    except OSError as error:
+        raise CourseError(f"{path} could not be written ({error.strerror})") from None
+    path.chmod(mode)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

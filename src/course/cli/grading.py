@@ -1,0 +1,228 @@
+"""Commands that grade, and that change or explain what was graded."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from course.cli.common import Assignment, Student, chosen, handed_in, students, test_cells, tests
+from course.directory import Course, CourseError, unknown
+
+if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
+    from course.run.workers import Scheduler
+
+Workers = Annotated[
+    int, typer.Option(min=1, help="submissions graded at a time; by default one for each core")
+]
+CORES = os.cpu_count() or 1
+NO_SANDBOX = "NO SANDBOX: students' code runs with your rights, and can read and change all of it"
+
+
+def autograde(
+    assignment: Assignment,
+    student: Student = None,
+    workers: Workers = CORES,
+    force: Annotated[
+        bool, typer.Option("--force", help="grade again what has a result already")
+    ] = False,
+    demos: Annotated[
+        bool, typer.Option("--demos", help="also run the cells that only show something")
+    ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="address of a Dask scheduler that lends its workers")
+    ] = None,
+    no_sandbox: Annotated[
+        bool,
+        typer.Option("--no-sandbox", help="run students' code with your own rights: a risk"),
+    ] = False,
+) -> None:
+    """Grade what is in submitted/ and print a table of scores.
+
+    If it is interrupted, the same command goes on where it was.
+
+    Example: course autograde gpt2 --student anna
+    """
+    from course.run.worker_process import LANES, WorkerProcess
+
+    course = Course.find()
+    names = chosen(course, assignment, student)
+    lanes = min(workers, len(names), LANES)
+    started = None if scheduler or not lanes else WorkerProcess(lanes, "course.run.workers")
+    try:  # while that process loads what it needs, this one does
+        from course.release import generate
+        from course.run import batch
+        from course.run.workers import Local
+
+        if not generate.is_registered(course, assignment):
+            generate.register(course, assignment)  # a fresh clone has releases, but no gradebook
+        policy = batch.policy_of(course, sandbox=not no_sandbox, demos=demos)
+        if not policy["sandbox"]:
+            print(NO_SANDBOX)
+        engine: Scheduler = (
+            _cluster(scheduler, course, policy["sandbox"])
+            if scheduler
+            else Local(workers, course.data(), started)
+        )
+        work = batch.Batch(course, assignment, engine, policy, force)
+        try:
+            work.run(names)
+        except KeyboardInterrupt:
+            done = sum(work.counts.values())
+            raise CourseError(
+                f"stopped after {done} of {len(names)}: the same command goes on from there"
+            ) from None
+    finally:
+        if started:
+            started.end()
+    _show(course, assignment, names)
+
+
+def _cluster(address: str, course: Course, sandbox: bool) -> "Scheduler":
+    try:
+        from course.run.cluster import Cluster
+    except ImportError as error:  # Dask is an extra of its own
+        raise CourseError(f"--scheduler needs Dask ({error}): pip install distributed") from None
+    return Cluster(address, course.data(), sandbox)
+
+
+def _show(course: Course, assignment: str, names: list[str]) -> None:
+    """Print the table of scores; where nobody has one, that is an error."""
+    from course.run import scores
+
+    results = scores.NbgraderRunner(course).results(assignment, names)
+    print(scores.table(results))
+    if not any(result.is_graded for result in results):
+        raise CourseError(f"no submission of {assignment} could be graded: see the reasons above")
+
+
+def scores(assignment: Assignment) -> None:
+    """Print the table of scores, with those who handed in nothing.
+
+    Example: course scores gpt2
+    """
+    from course.run import scores
+
+    course = Course.find()
+    names = sorted({*chosen(course, assignment, None), *course.roster()})
+    print(scores.table(scores.NbgraderRunner(course).results(assignment, names)))
+
+
+def lateness(
+    assignment: Assignment,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say whose penalty would change, and write nothing")
+    ] = False,
+) -> None:
+    """Work out every penalty for lateness again, without grading anything again.
+
+    After written answers were marked or an extension was given. The rules are in nbgrader_config.py
+    (c.Lateness).
+
+    Example: course lateness gpt2 --dry-run
+    """
+    from course.run import lateness
+
+    course = Course.find()
+    _expect_gradebook(course, assignment)
+    changed = lateness.refresh(course, assignment, keep=not dry_run)
+    for student, (before, after) in sorted(changed.items()):
+        print(f"{student:24} {before:>6g} -> {after:g} points off")
+    print(f"{len(changed)} penalties {'would change' if dry_run else 'changed'}")
+
+
+def _expect_gradebook(course: Course, assignment: str) -> None:
+    from course.release import generate
+
+    course.master(assignment)
+    if not generate.is_registered(course, assignment):
+        raise CourseError(f"{assignment} has no gradebook yet: run course autograde {assignment}")
+
+
+def replay(
+    student: Annotated[
+        str, typer.Argument(help="as in submitted/STUDENT", autocompletion=students)
+    ],
+    test: Annotated[
+        str, typer.Argument(help="the id of a test cell, e.g. p1-2-test", autocompletion=tests)
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="also write a page with plots, an HTML file")
+    ] = None,
+) -> None:
+    """Show what a test asked of a student's functions, what came back, and what is right.
+
+    The inputs are those that the student's mark was given for. For staff only.
+
+    Example: course replay anna p1-3-test --to replay.html
+    """
+    from course.release import generate
+    from course.report import replay
+
+    course = Course.find()
+    assignment = _assignment_of(course, student, test)
+    if not generate.is_registered(course, assignment):
+        generate.register(course, assignment)
+    calls = replay.replay(course, assignment, student, test)
+    print(replay.text(calls))
+    if to:
+        replay.write(calls, f"{student}: {test}", to)
+        print(f"\nwritten to {to}")
+
+
+def _assignment_of(course: Course, student: str, test: str) -> str:
+    """Return the assignment that has the test and that the student has handed in."""
+    if student not in course.students():
+        otherwise = "submitted/ has nobody of this name"
+        raise unknown(f"student {student}", course.students(), otherwise)
+    of_test = {name: a for a in handed_in(course, student) for name in test_cells(course, a)}
+    if test not in of_test:
+        otherwise = f"what {student} has handed in has {', '.join(of_test) or 'no tests'}"
+        raise unknown(f"test {test}", list(of_test), otherwise)
+    return of_test[test]
+
+
+def regrade(
+    assignment: Assignment,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say who would change, and write nothing")
+    ] = False,
+    student: Student = None,
+    workers: Workers = CORES,
+) -> None:
+    """Grade again what has changed since it was graded, and say whose marks change and why.
+
+    After a change of a test, of the catalogue or of the grader, first with --dry-run. Marks that a
+    person gave stay.
+
+    Example: course regrade gpt2 --dry-run
+    """
+    from course.report import regrade
+    from course.run import batch
+    from course.run.workers import Local
+
+    course = Course.find()
+    names = chosen(course, assignment, student)
+    _expect_gradebook(course, assignment)
+    engine = Local(workers, course.data())
+    rehearsal = regrade.Rehearsal(course, assignment)
+    policy = batch.policy_of(course)
+    batch.Batch(course, assignment, engine, policy, recorder=lambda *_: rehearsal).run(names)
+    print(regrade.table(rehearsal.changed, len(names)))
+    if not dry_run:  # from the results that were kept: nothing is computed twice
+        batch.Batch(course, assignment, engine, policy).run(names)
+
+
+def audit(assignment: Assignment, student: Student = None) -> None:
+    """Print every change of every mark: when, from what to what, by whom.
+
+    Example: course audit gpt2 --student anna
+    """
+    from course.report import audit, regrade
+
+    course = Course.find()
+    course.master(assignment)
+    lines = audit.read(course.root, assignment, student)
+    if not lines:
+        raise CourseError(f"no mark of {student or 'anybody'} in {assignment} was ever changed")
+    print(regrade.trail(lines))

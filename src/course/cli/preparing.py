@@ -1,0 +1,234 @@
+"""Commands for the time before a term: a new assignment, its release, its tests tested."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from course.cli.common import Assignment
+from course.cli.options import VISIBILITIES
+from course.directory import Course, CourseError
+
+if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
+    from course.test_quality.mutation import Trials, Variant
+
+
+def doctor() -> None:
+    """Say what this machine can do: sandbox, memory, cores, Python, gradebook.
+
+    Example: course doctor
+    """
+    from course import doctor
+
+    findings = doctor.examine(Course.find())
+    print(doctor.table(findings))
+    if any(finding.verdict == "missing" for finding in findings):
+        raise CourseError("something that grading needs is missing: see above")
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="of the folder and of the notebook")],
+    title: Annotated[
+        str, typer.Option(help="the notebook's first heading; the name if left out")
+    ] = "",
+) -> None:
+    """Make a small assignment that works, to be turned into one's own.
+
+    Example: course new intro --title "Sequences, by hand"
+    """
+    from course.release import new_assignment
+
+    folder = new_assignment.create(Course.find(), name, title)
+    files = ", ".join(sorted(path.name for path in folder.iterdir()))
+    print(f"written to {folder}: {files}")
+    print(f"next: course release {name}; docs/adapting.md says how to go on")
+
+
+def release(
+    assignment: Assignment,
+    check: Annotated[
+        bool, typer.Option("--check", help="only say whether release/ is up to date")
+    ] = False,
+) -> None:
+    """Make the student version with nbgrader, unless a gate refuses it.
+
+    Example: course release gpt2
+    """
+    from course.release import generate, student_zip
+
+    course = Course.find()
+    if check:
+        _expect_current(course, assignment)
+        print(f"release/{assignment} is up to date")
+        return
+    print(f"written to {generate.release(course, assignment)}")
+    print(f"what students get: {student_zip.write(course, assignment)}")
+
+
+def _expect_current(course: Course, assignment: str) -> None:
+    from course.release import generate
+
+    course.master(assignment)
+    if generate.is_stale(course, assignment):
+        raise CourseError(
+            f"release/{assignment} is not what its master gives: run course release {assignment}"
+        )
+
+
+def solutions(assignment: Assignment) -> None:
+    """Run the master and write it with its outputs, for staff.
+
+    Example: course solutions gpt2
+    """
+    from course.release import solutions
+
+    print(f"written to {solutions.solve(Course.find(), assignment)}")
+
+
+def gradescope(
+    assignment: Assignment,
+    hidden: Annotated[
+        str, typer.Option(help=f"who sees hidden tests: {', '.join(VISIBILITIES)}")
+    ] = VISIBILITIES[0],
+    memory: Annotated[
+        int | None,
+        typer.Option(help="megabytes that the container has; assignment.toml's by default"),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="the file; dist/ASSIGNMENT-autograder.zip by default")
+    ] = None,
+) -> None:
+    """Make the zip that Gradescope builds an autograder from.
+
+    It holds the hidden tests: upload it in Gradescope's form and give it to nobody else.
+
+    Example: course gradescope gpt2 --hidden after_due_date
+    """
+    from course.gradescope import autograder_zip
+
+    course = Course.find()
+    settings = course.assignment(assignment)
+    _expect_current(course, assignment)
+    path = to or course.root / "dist" / f"{assignment}-autograder.zip"
+    autograder_zip.build(course, assignment, hidden, path, memory or settings.gradescope.megabytes)
+    print(f"written to {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def rotate(
+    seed: Annotated[int, typer.Option(help="of the hidden inputs, e.g. the year")],
+    corpus: Annotated[
+        Path | None, typer.Option(help="a text of your own to train the RNN and the GRU on")
+    ] = None,
+    passes: Annotated[
+        int | None, typer.Option(min=1, help="over the text; few, to try things out")
+    ] = None,
+) -> None:
+    """Prepare another term: other hidden inputs and, with a text of your own, other models.
+
+    With a seed alone, tests draw other hidden inputs from now on; marks that were given stay until
+    course regrade. With a text, the RNN and the GRU are trained on it, the data is verified, every
+    master is run and every release rebuilt.
+
+    Example: course rotate --seed 2027
+    """
+    from course.release import rotate
+
+    rotate.rotate(Course.find(), seed, corpus, passes)
+    print("models, data and releases are new" if corpus else "hidden inputs are new from now on")
+
+
+def mutation(
+    assignment: Assignment,
+    only: Annotated[
+        str | None, typer.Option(help="variants whose name or cell contains this")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+    picture: Annotated[Path | None, typer.Option(help="also draw the matrix, to a PNG")] = None,
+    held_back: Annotated[
+        bool,
+        typer.Option("--held-back", help="measure diagnosis, on wrong answers it never saw"),
+    ] = False,
+    diagnose: Annotated[
+        bool, typer.Option("--diagnose", help="also look for the reason of each failure")
+    ] = False,
+    draws: Annotated[
+        int,
+        typer.Option(min=0, help="instead: draw this many hidden inputs for each, without kernels"),
+    ] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="variants tried at a time")] = (
+        os.cpu_count() or 1
+    ),
+) -> None:
+    """Try the catalogue of mistakes on the tests, and say which tests notice what.
+
+    Exits with 1 if a mistake passes a test that it must fail, if a right answer fails any, or if a
+    test notices nothing.
+
+    Example: course mutation gpt2 --only softmax
+    """
+    from tqdm import tqdm
+
+    from course.run import batch
+    from course.test_quality import accuracy, matrix, mutation
+
+    course = Course.find()
+    policy = batch.policy_of(course)
+    if not (held_back or diagnose):
+        policy["diagnosis_seconds"] = 0.0
+    trials = mutation.Trials(course, assignment, policy)
+    chosen = _variants(trials, held_back, only)
+    if draws:
+        _draw(trials, chosen, draws, workers)
+        return
+    bar = tqdm(trials.run(chosen, workers), total=len(chosen), desc=assignment, unit="")
+    outcomes = list(bar)
+    if held_back:
+        print(accuracy.table(accuracy.accuracy(trials, outcomes)))
+        return
+    kills = mutation.matrix(trials, outcomes, chosen)
+    print(json.dumps(kills.as_json(), indent=1) if as_json else matrix.table(kills))
+    if picture:
+        matrix.draw(kills, picture)
+    complaints = kills.complaints()
+    if only is not None:  # tests of other cells had nothing to notice
+        complaints = [line for line in complaints if not line.endswith("no mistake fails it")]
+    if complaints:
+        if not as_json:
+            print(*complaints, sep="\n")
+        raise CourseError(f"{len(complaints)} things are not as the catalogue says: see above")
+
+
+def _variants(trials: "Trials", held_back: bool, only: str | None) -> "list[Variant]":
+    """Return the catalogue's variants, or those that the command line asks for."""
+    from course.test_quality import catalogue_gate, mutation
+    from mistakes import EditError
+
+    if not trials.catalogue:
+        raise CourseError(f"{catalogue_gate.untested(trials.assignment)} (see docs/mistakes.md)")
+    try:
+        variants = mutation.variants(trials.catalogue, held_back)
+    except EditError as error:
+        raise CourseError(f"the catalogue does not fit its own right answers: {error}") from None
+    chosen = [v for v in variants if only is None or only in v.name or only in v.cell]
+    if not chosen:
+        where = f"{trials.assignment}'s catalogue"
+        raise CourseError(f"no entry of {where} has {only!r} in its name or cell")
+    return chosen
+
+
+def _draw(trials: "Trials", chosen: "list[Variant]", draws: int, workers: int) -> None:
+    """Try variants with many hidden inputs, and print whether a mark depends on them."""
+    from tqdm import tqdm
+
+    from course.run import status_files
+    from course.test_quality import seeds
+
+    kept = trials.course.root / status_files.FOLDER / "draws" / f"{trials.assignment}.jsonl"
+    results = seeds.run(trials, chosen, draws, workers, kept)
+    bar = tqdm(results, total=len(chosen), desc=trials.assignment, unit="")
+    pairs = [pair for of_variant in bar for pair in of_variant]
+    print(seeds.table(pairs))
+    if loose := sum(not pair.is_settled for pair in pairs):
+        raise CourseError(f"{loose} marks depend on what is drawn: see above")

@@ -1,0 +1,51 @@
+"""Commands that write pages: feedback for students, a report for staff."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course.cli.common import Assignment, Student, chosen
+from course.directory import Course, CourseError
+
+
+def feedback(assignment: Assignment, student: Student = None) -> None:
+    """Write a page of feedback for every graded submission.
+
+    Example: course feedback gpt2
+    """
+    from tqdm import tqdm
+
+    from course.feedback import write
+    from course.run import scores
+
+    course = Course.find()
+    names = chosen(course, assignment, student)
+    with tqdm(total=len(names), desc=assignment, unit="page") as bar:
+        missing = scores.NbgraderRunner(course).pages(assignment, names, lambda _: bar.update())
+    lines = [f"no feedback for {name}: {why}" for name, why in missing.items()]
+    print(*lines, f"feedback is in {course.root / 'feedback'}", sep="\n")
+    if refused := sum(why != write.NOT_GRADED.format(assignment) for why in missing.values()):
+        raise CourseError(f"{refused} pages could not be written: see above")
+    if len(missing) == len(names):
+        raise CourseError(f"no feedback was written: run course autograde {assignment} first")
+
+
+def report(
+    assignment: Assignment,
+    to: Annotated[Path | None, typer.Option(help="default: reports/ASSIGNMENT.html")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="show long lists whole, and more pairs")
+    ] = False,
+) -> None:
+    """Write a page about a class: scores, tests, mistakes, times, lateness, similarity.
+
+    For staff only: it holds names, marks and code.
+
+    Example: course report gpt2
+    """
+    from course.report import class_report
+
+    course = Course.find()
+    course.master(assignment)
+    print(f"written to {class_report.write(course, assignment, to, everything)}")
