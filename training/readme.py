@@ -34,25 +34,33 @@ def page() -> str:
     lower = 100 * (1 - gru["perplexity"] / rnn["perplexity"])
     return f"""# What the notebooks load
 
-Everything here was made for this course by the recipes in `training/`, which `make train` runs
-again from the text. Nothing is downloaded when a notebook runs. `python -m seqlab verify` checks
-hashes and published numbers and names what is wrong.
+The recipes in `training/` made everything here, and `make train` makes it again. Nothing is
+downloaded when a notebook runs. `python -m seqlab verify` checks hashes and numbers, and names what
+is wrong.
+
+The two assignments exist as **hand-outs** of a university course, with printed numbers. The data
+here takes the place of theirs, and gives the same numbers.
 
 Licence: MIT, like the rest of the repository. The Transformers and the tokenizer learned from a
-megabyte of Shakespeare, which is in the public domain and is not part of the repository;
-`training/text_source.py` says which file it is and where it can be had.
+megabyte of Shakespeare, which is in the public domain and not part of the repository.
+`training/text_source.py` says which file it is and where to get it.
 
 ## `problem1_data/`: a novel, an RNN, a GRU
 
 **`mystery_train.txt`, `mystery_test.txt`**: *The Last Galley*, a detective novel in the manner of
 the golden age, written for this course with its own characters and plot; its chapters are in
-`training/the_last_galley/`. It takes the place of the copyrighted book that the document names.
-Pre-processed as the document says: lower case, no digits, no line breaks, {novel["n_symbols"]}
-different symbols. {novel["n_train"]:,} characters to train on, and the last {novel["n_test"]:,},
-which no model has seen, to test on. The longest passage that occurs twice has
-{len(novel["longest_repeat"])} characters. `xz -9e` brings it to {novel["xz_ratio"]:.3f} of its
-size. As much of Jane Austen's six novels and of Shakespeare's plays, pre-processed alike
-(`python -m training.novel --compare TEXT` takes any text):
+`training/the_last_galley/`. It takes the place of a copyrighted book.
+
+- Prepared as the hand-out says: lower case, no digits, no line breaks, {
+        novel["n_symbols"]
+    } different
+  symbols.
+- {novel["n_train"]:,} characters to train on, and the last {novel["n_test"]:,}, which no model has
+  seen, to test on.
+- The longest passage that occurs twice has {len(novel["longest_repeat"])} characters.
+- `xz -9e` compresses it to {novel["xz_ratio"]:.3f} of its size. Below are the same amount of Jane
+  Austen's six novels and of Shakespeare's plays, prepared in the same way.
+  `python -m training.novel --compare TEXT` takes any text.
 
 {
         _beside(
@@ -64,25 +72,25 @@ size. As much of Jane Austen's six novels and of Shakespeare's plays, pre-proces
 **`RNN_model.json`, `.h5`**: one-hot → SimpleRNN 128 → SimpleRNN 64 → softmax. **`GRU_model.json`,
 `.h5`**: one-hot → GRU 512 (`reset_after=True`, gates in the order z, r, h) → softmax. Architecture
 and weights are laid out as Keras 2.9 writes them; `seqlab.load_keras_model` reads them with h5py
-alone, and Keras itself loads them too. The candidate's recurrent bias of the GRU is zero, so that
-the document's sum of the two biases is exact.
+alone, and Keras itself loads them too. In the GRU the candidate's recurrent bias is zero, so that
+it is exact to add the two biases, as the hand-out does.
 
 | on the test pages | RNN | GRU |
 |---|---|---|
 | perplexity per character | {rnn["perplexity"]:.3f} | {gru["perplexity"]:.3f} |
 
-The GRU's is {lower:.0f} % lower. Nothing was chosen by the test pages: the number of passes was
-fixed beforehand.
+The GRU's is {lower:.0f} % lower. The test pages decided nothing: the number of passes was fixed
+beforehand.
 
 ## `problem2_model_parameters/`: the Bard
 
 **`bpe1024.tiktoken`**: byte-pair encoding with 1024 tokens, in tiktoken's text format. Trained on
-the whole Shakespeare text with ties going to the pair met first, it is the document's tokenizer:
-every rank agrees with the published fingerprint.
+the whole Shakespeare text, where ties go to the pair that occurs first, it is the hand-out's
+tokenizer: every rank agrees with the published fingerprint.
 
-**`model_weights_D512L4H8.h5`**: the document's Transformer, float32, under the parameter names of
-the released checkpoint, trained on the first 90 % of the text. On the last 10 %, cut into blocks
-of 128 tokens that share no context, every token but the first predicted once:
+**`model_weights_D512L4H8.h5`**: the hand-out's Transformer, float32, under the parameter names of
+the released checkpoint, trained on the first 90 % of the text. The last 10 % was cut into blocks of
+128 tokens that share no context, and every token but the first predicted once:
 
 | nats per character | |
 |---|---|
@@ -90,21 +98,25 @@ of 128 tokens that share no context, every token but the first predicted once:
 | mantissas rounded to {bard["bits_of_mantissa"]} bits | {losses["rounded"]:.4f} |
 | calibrated, as shipped | {losses["calibrated"]:.4f} |
 
-**These weights are calibrated to print the document's numbers.** The original weights are not
-ours to ship, and training anew gives other numbers than the page shows. So that a class can
-compare its work with the printed document, and so that the same notebook works with the original
-weights, a last step sets what is free: the embeddings and output rows of ids 0 to 4 (control
-bytes that occur in no text), a direction in five rows of layer 0's `wo`, and two hidden units of
-layer 0 that fire on no text. `training/calibrate.py` says how; the table above says what it cost.
-Every number that the document prints holds to its last digit.
+**These weights are calibrated to print the hand-out's numbers.** The original weights may not be
+shipped here, and weights that are trained again give other numbers. A last step therefore changes
+what no text depends on:
+
+- the embeddings and output rows of ids 0 to 4, control bytes that occur in no text,
+- a direction in five rows of layer 0's `wo`,
+- two hidden units of layer 0 that are active on no text.
+
+So a class can compare its work with the hand-out, and the same notebook works with the original
+weights. Every printed number holds to its last digit. `training/calibrate.py` says how, and the
+table above what it cost.
 
 ## `gpt2/mini/`: a GPT-2 that fits in a repository
 
 **`config.json`, `model.safetensors`**: GPT-2's architecture with 4 blocks of width 256, 4 heads, a
 context of 256 and the tokenizer above, under Hugging Face's names. Trained on the same 90 %, it
 reaches {mini["nats_per_character"]:.4f} nats per character on the rest, measured in the same way
-with blocks of 256. `python -m seqlab fetch 124M` (`355M`, `774M`, `1558M`) puts OpenAI's own
-checkpoints beside it.
+with blocks of 256. `python -m seqlab fetch 124M` (`355M`, `774M`, `1558M`) adds OpenAI's own
+checkpoints.
 
 ## What it took
 
@@ -127,8 +139,8 @@ The same list is in `SHA256SUMS`, for `sha256sum -c`; loaders compare it too.
 Set `COURSE_DATA` to another folder. It may hold the three folders above or their files side by
 side, under the names above or those of the original course: `Agatha_Christie_train.txt`,
 `Agatha_Christie_test.txt`, `model_weights_D512L4H8.npy`, `bpe1024_enc_full.pkl`. Pickles are read
-by a reader that builds arrays and a tokenizer and calls nothing else. Files that no `SHA256SUMS`
-lists are not compared with anything, only read with care.
+by a reader that builds arrays and a tokenizer, and runs nothing else. Files that no `SHA256SUMS`
+lists are not compared with any hash.
 """
 
 
