@@ -8,6 +8,7 @@ the grader's, each with a text in it that must never come up in what the student
 This module does not know how an attack works, nor what stops it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -31,9 +32,10 @@ from nbformat.v4 import new_code_cell
 from nbgrader import utils
 
 from autograder import job
-from autograder.execution import outputs, sandbox
-from autograder.execution.client import descendants
-from autograder.execution.pool import KernelPool, shared_pool
+from autograder.execution import outputs
+from autograder.execution.client import ForkServer, KernelClient, descendants, is_alive
+from autograder.execution.pool import KernelPool, sandbox, shared_pool
+from autograder.execution.sandbox import Sandbox
 from course.directory import CONFIG, Course
 from course.release import generate
 from course.run import batch
@@ -104,19 +106,14 @@ class Ground:
         return result
 
     def processes(self) -> set[int]:
-        """Return what runs on behalf of students: below the fork server, or as one of its users."""
-        fork_server = self.pool.students._process
-        found = set(descendants(fork_server.pid)) if fork_server else set()
-        uid = sandbox.FIRST_UID + os.getpid() % sandbox.N_UIDS
-        for status in Path("/proc").glob("[0-9]*/status"):
-            try:
-                text = status.read_text()
-                command = status.with_name("cmdline").read_bytes()
-            except OSError:
-                continue
-            if f"\nUid:\t{uid}\t" in text or self.mark.encode() in command:
-                found.add(int(status.parent.name))
-        return {pid for pid in found if not is_over(pid)}
+        """Return what runs on behalf of students: below the fork server, or with the mark."""
+        fork_server = self.pool.students.process_id
+        pids = set(descendants(fork_server)) if fork_server else set()
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended
+                if self.mark.encode() in path.read_bytes():
+                    pids.add(int(path.parent.name))
+        return set(filter(is_alive, pids))
 
     def host(self) -> dict[str, str]:
         """Return everything that no submission may change, by a hash."""
@@ -125,13 +122,6 @@ class Ground:
             if path.is_file() and not path.is_relative_to(self.course.root / "data"):
                 seen[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
         return seen | {str(path): "" for path in Path("/tmp").iterdir() if path.name == "late"}
-
-
-def is_over(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return True
 
 
 def part_of(whole: job.Assignment, parts: tuple[str, ...]) -> job.Assignment:
@@ -245,13 +235,13 @@ HONEST = {
 @pytest.fixture(scope="module")
 def deserved(ground):
     """What honest runs of the two bases get, which is what the class of examples gets."""
-    found = {name: ground.grade(student)["scores"] for name, student in HONEST.items()}
+    honest = {name: ground.grade(student)["scores"] for name, student in HONEST.items()}
     known = {"hurry": "wrong-hurry", "plain": "perfect"}
-    for name, got in found.items():
-        assert got == {cell: EXPECTED[known[name]]["scores"][cell] for cell in got}
-    assert 0 in found["hurry"].values()
-    assert 0 not in found["plain"].values()
-    return found
+    for name, scored in honest.items():
+        assert scored == {cell: EXPECTED[known[name]]["scores"][cell] for cell in scored}
+    assert 0 in honest["hurry"].values()
+    assert 0 not in honest["plain"].values()
+    return honest
 
 
 def test_there_are_many_adversaries_and_each_is_somebody_else():
@@ -298,12 +288,34 @@ def test_an_adversary_gets_what_its_code_deserves_and_nothing_else(ground, deser
     assert all(next_one["scores"][c] == deserved["plain"][c] for c in next_one["scores"])
 
 
-def in_one_process(ground: Ground, adversary: Adversary) -> dict[str, float]:
-    """Return the scores where tests run beside what they test, as stock nbgrader has it."""
+class OpenSandbox(Sandbox):
+    """A sandbox that shows our packages, since the tests run in there."""
+
+    def covered(self) -> list[Path]:
+        return []
+
+    def check(self) -> None:
+        """Let it be."""
+
+
+@pytest.fixture
+def one_process(ground: Ground) -> Iterator[ForkServer[KernelClient]]:
+    """What forks kernels in which tests run beside what they test, as stock nbgrader has it."""
+    usual = sandbox(ROOT / "data", ground.policy["disk"])
+    readable = (*usual.readable, ROOT / "src" / "hidden_tests")
+    open_sandbox = OpenSandbox(readable, usual.environment, usual.disk, usual.fonts)
+    fork_server = ForkServer(ground.pool.students.settings, KernelClient, open_sandbox)
+    yield fork_server
+    fork_server.close()
+
+
+def scored_in(
+    fork_server: ForkServer[KernelClient], ground: Ground, adversary: Adversary
+) -> dict[str, float]:
+    """Return the scores where all cells run in one kernel."""
     notebook = nbformat.reads(ground.assignment.template, as_version=4)
     fill(notebook, adversary, ground.names)
     job.restore(notebook, {cell["name"]: cell for cell in ground.assignment.cells})
-    fork_server = ground.pool.students
     kernel = fork_server.kernel()
     try:
         for cell in notebook.cells:
@@ -314,12 +326,12 @@ def in_one_process(ground: Ground, adversary: Adversary) -> dict[str, float]:
     return scores(notebook)
 
 
-def test_the_attacks_are_real(ground, deserved):
-    assert in_one_process(ground, HONEST["hurry"]) == deserved["hurry"]
+def test_the_attacks_are_real(ground, deserved, one_process):
+    assert scored_in(one_process, ground, HONEST["hurry"]) == deserved["hurry"]
     due, forged = sum(deserved["hurry"].values()), {}
     for adversary in ADVERSARIES:
         if adversary.forges:
-            forged[adversary.name] = sum(in_one_process(ground, adversary).values()) - due
+            forged[adversary.name] = sum(scored_in(one_process, ground, adversary).values()) - due
     assert len([points for points in forged.values() if points > 0]) >= 10
     assert [name for name, points in forged.items() if points <= 0] == []
 

@@ -105,7 +105,7 @@ ALL = (
         forges=True,
         first="import re\n"
         "def blank(lines):\n"
-        "    return [re.sub(r'expect_\\w+\\(', '(lambda *a, **k: None)(', line)"
+        "    return [re.sub(r'(checks\\.)?expect_\\w+\\(', '(lambda *a, **k: None)(', line)"
         " if 'import' not in line else line for line in lines]\n"
         "get_ipython().input_transformers_post.append(blank)",
     ),
