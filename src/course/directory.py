@@ -137,24 +137,17 @@ class Course:
 
         return data_dir().resolve()
 
-    def data_paths(self, settings: Assignment) -> dict[str, Path]:
-        """Return the data files that an assignment names, by their paths below ``data/``.
+    def shipped(self, name: str) -> Path:
+        """Return a file that comes with the course, or else with the repository that this is.
 
         Raises:
-            CourseError: one of them is not there.
+            CourseError: it is in neither.
         """
-        paths: dict[str, Path] = {}
-        for entry in settings.data:
-            place = self.data() / entry
-            files = [place] if place.is_file() else sorted(place.rglob("*"))
-            kept = [path for path in files if path.is_file() and path.name[:1] != "."]
-            if not kept:
-                raise CourseError(
-                    f"source/{settings.name}/{settings_file.FILE} names the data {entry!r}, and "
-                    f"there is no {place}"
-                )
-            paths |= {path.relative_to(self.data()).as_posix(): path for path in kept}
-        return paths
+        home = Path(__file__).resolve().parents[2]
+        for root in (self.root, home):
+            if (root / name).is_file():
+                return root / name
+        raise CourseError(f"{name} is neither in {self.root} nor in {home}: copy it to the first")
 
     def status(self, assignment: str, student: str, in_gradebook: bool) -> Status:
         """Return what is known of a submission: its status, or why it has none yet."""

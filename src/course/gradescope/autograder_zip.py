@@ -28,6 +28,7 @@ from course.cli.options import VISIBILITIES
 from course.directory import Course, CourseError
 from course.gradescope import grade
 from course.release import generate
+from course.release.student_zip import data_paths
 from course.run import atomic, batch, secret
 from course.run.publish import assignment_in
 
@@ -91,15 +92,15 @@ def _files(
         for package in packages:
             yield from _tree(Path(package.__file__ or "").parent, f"{folder}/{package.__name__}")
     settings = course.assignment(assignment)
-    for name in settings.data:
-        yield from _tree(course.data() / name, f"open/data/{name}")
+    for name, path in data_paths(course.data(), settings.data).items():
+        yield f"open/data/{name}", _read(path)
     yield "open/data/SHA256SUMS", _read(course.data() / "SHA256SUMS")
     with course.gradebook() as gradebook:
         common = assignment_in(gradebook, course, assignment)
     yield "closed/assignment.json", _json(grade.packed(common))
     yield f"closed/{FILE}", settings.text.encode()
     yield "closed/settings.json", _json(container)
-    yield "requirements.txt", _read(course.root / "requirements" / "staff.txt")
+    yield "requirements.txt", _read(course.shipped("requirements/staff.txt"))
     yield from ((name, _read(Path(__file__).parent / "container" / name)) for name in SCRIPTS)
 
 
@@ -118,10 +119,7 @@ def _settings(course: Course, assignment: str, visibility: str, megabytes: int) 
 
 
 def _tree(place: Path, name: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a folder, or one file, under another name."""
-    if not place.is_dir():
-        yield name, _read(place)
-        return
+    """Yield the files of a folder under another name."""
     for path in sorted(place.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             yield f"{name}/{path.relative_to(place).as_posix()}", path.read_bytes()

@@ -21,6 +21,7 @@ from autograder.cells import grade_id, is_graded
 from course.directory import CONFIG, Course, CourseError
 from course.feedback.problems import headings
 from course.release import leaks, solutions
+from course.release.student_zip import data_paths
 from course.run.scores import CellScore, NbgraderRunner
 from course.test_quality import catalogue_gate
 
@@ -136,7 +137,7 @@ def failing(draft: Draft) -> Iterator[str]:
 
 def _named_data(draft: Draft, folder: Path) -> Path:
     """Fill a folder with links to the data that the assignment names, and to nothing else."""
-    for name, path in draft.course.data_paths(draft.settings).items():
+    for name, path in data_paths(draft.course.data(), draft.settings.data).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(path)
     return folder

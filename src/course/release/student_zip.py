@@ -22,7 +22,7 @@ from course.release import leaks
 from seqlab import data_files, notebooks, verify
 
 LICENCE = "LICENSE"
-REQUIREMENTS = Path("requirements") / "student.txt"
+REQUIREMENTS = "requirements/student.txt"
 PACKED = (".py", ".css", ".toml", ".typed")  # of seqlab
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 LONGEST = 180  # characters of a path: Windows has 260, and students have deep folders
@@ -116,8 +116,8 @@ def contents(course: Course, name: str) -> dict[str, bytes]:
         f"{name}.ipynb": released,
         f"seqlab/{notebooks.RELEASED}/{name}.ipynb": released,
         "README.md": _readme(assignment, notebook).encode(),
-        "requirements.txt": _beside(course, REQUIREMENTS).read_bytes(),
-        LICENCE: _beside(course, Path(LICENCE)).read_bytes(),
+        "requirements.txt": course.shipped(REQUIREMENTS).read_bytes(),
+        LICENCE: course.shipped(LICENCE).read_bytes(),
         **data(course.data(), assignment.data),
         **_seqlab(),
     }
@@ -131,24 +131,28 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(about, content)
 
 
-def _beside(course: Course, name: Path) -> Path:
-    """Return a file of the course, or of the repository that seqlab is imported from."""
-    home = Path(seqlab.__file__).resolve().parents[2]
-    for root in (course.root, home):
-        if (root / name).is_file():
-            return root / name
-    raise CourseError(f"{name} is neither in {course.root} nor in {home}: get it from the course")
-
-
 def data(root: Path, chosen: Iterable[str]) -> dict[str, bytes]:
     """Return the files of some of the data, with a list of their hashes.
+
+    Raises:
+        CourseError: one of them is missing, or was changed.
+    """
+    paths = data_paths(root, chosen)
+    sums = data_files.read_sums(root)
+    listing = "".join(f"{sums[name]}  {name}\n" for name in paths if name in sums)
+    files = {f"data/{name}": _checked(path) for name, path in paths.items()}
+    return {**files, f"data/{data_files.SUMS}": listing.encode()}
+
+
+def data_paths(root: Path, chosen: Iterable[str]) -> dict[str, Path]:
+    """Return the paths of some of the data, by their names below ``data/``.
 
     Args:
         root: the data folder
         chosen: files and folders below it, e.g. ``("gpt2/mini",)``
 
     Raises:
-        CourseError: one of them is missing, or a file was changed.
+        CourseError: one of them is missing.
     """
     paths: set[Path] = set()
     for entry in chosen:
@@ -156,11 +160,7 @@ def data(root: Path, chosen: Iterable[str]) -> dict[str, bytes]:
         if not new:
             raise CourseError(f"there is no {root / entry}, and assignment.toml asks for it")
         paths.update(new)
-    names = {path.relative_to(root).as_posix(): path for path in sorted(paths)}
-    sums = data_files.read_sums(root)
-    listing = "".join(f"{sums[name]}  {name}\n" for name in names if name in sums)
-    files = {f"data/{name}": _checked(path) for name, path in names.items()}
-    return {**files, f"data/{data_files.SUMS}": listing.encode()}
+    return {path.relative_to(root).as_posix(): path for path in sorted(paths)}
 
 
 def _is_in(path: Path, place: Path) -> bool:
