@@ -73,13 +73,31 @@ def small_master():
     )
 
 
+def make_course(root):
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    (root / "data").mkdir()
+    write(root, small_master())
+    return Course(root)
+
+
 @pytest.fixture
 def course(tmp_path):
     """A course of one small assignment."""
-    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-    (tmp_path / "data").mkdir()
-    write(tmp_path, small_master())
-    return Course(tmp_path)
+    return make_course(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def released_once(tmp_path_factory):
+    """The course with its assignment released, which takes a while."""
+    course = make_course(tmp_path_factory.mktemp("released"))
+    generate.release(course, "pairs", say=lambda _: None)
+    return course
+
+
+@pytest.fixture
+def released(released_once, tmp_path):
+    """A copy of it."""
+    return Course(shutil.copytree(released_once.root, tmp_path, dirs_exist_ok=True))
 
 
 def write(root, master):
@@ -89,22 +107,20 @@ def write(root, master):
     (folder / "assignment.toml").write_text(SETTINGS)
 
 
-def test_a_good_master_is_released_without_its_secrets(course):
-    folder = generate.release(course, "pairs", say=lambda _: None)
-    text = (folder / "pairs.ipynb").read_text()
+def test_a_good_master_is_released_without_its_secrets(released):
+    text = (released.root / "release" / "pairs" / "pairs.ipynb").read_text()
     assert "# your code here" in text
     assert "Your answer here" in text
     for secret in ("x + x", "-6", "BEGIN", "make a pair"):
         assert secret not in text
-    assert not generate.is_stale(course, "pairs")
+    assert not generate.is_stale(released, "pairs")
 
 
-def test_a_release_that_is_older_than_its_master_is_stale(course):
-    generate.release(course, "pairs", say=lambda _: None)
+def test_a_release_that_is_older_than_its_master_is_stale(released):
     master = small_master()
     master.cells[0].source += " or two"
-    write(course.root, master)
-    assert generate.is_stale(course, "pairs")
+    write(released.root, master)
+    assert generate.is_stale(released, "pairs")
 
 
 def change_points(master):
@@ -154,15 +170,15 @@ def fail_in_a_demonstration(master):
         (fail_in_a_demonstration, "cell demo of pairs failed: ZeroDivisionError"),
     ],
 )
-def test_each_gate_refuses_and_writes_nothing(course, spoil, complaint):
-    before = generate.release(course, "pairs", say=lambda _: None) / "pairs.ipynb"
-    content = before.read_bytes()
+def test_each_gate_refuses_and_writes_nothing(released, spoil, complaint):
+    notebook = released.root / "release" / "pairs" / "pairs.ipynb"
+    content = notebook.read_bytes()
     master = small_master()
     spoil(master)
-    write(course.root, master)
+    write(released.root, master)
     with pytest.raises(CourseError, match=complaint):
-        generate.release(course, "pairs", say=lambda _: None)
-    assert before.read_bytes() == content
+        generate.release(released, "pairs", say=lambda _: None)
+    assert notebook.read_bytes() == content
 
 
 def test_solutions_hold_the_outputs_as_notebook_and_page(course):
@@ -212,24 +228,22 @@ def test_an_unknown_assignment_is_an_error():
     assert str(caught.value) == "no assignment assignment6; did you mean assignment5?"
 
 
-def test_a_released_assignment_can_be_graded_in_the_course_itself(course):
-    assert not generate.is_registered(course, "pairs")
-    generate.release(course, "pairs", say=lambda _: None)
-    assert generate.is_registered(course, "pairs")
-    shutil.copytree(course.root / "source" / "pairs", course.root / "submitted" / "ann" / "pairs")
-    result = NbgraderRunner(course).grade("pairs", "ann")
+def test_a_released_assignment_can_be_graded_in_the_course_itself(released):
+    assert generate.is_registered(released, "pairs")
+    root = released.root
+    shutil.copytree(root / "source" / "pairs", root / "submitted" / "ann" / "pairs")
+    result = NbgraderRunner(released).grade("pairs", "ann")
     assert (result.score, result.needs_manual) == (3, 2)
     assert result.status == "repaired"  # the master's tests are longer than the release's
 
 
-def test_a_fresh_clone_has_releases_and_no_gradebook_and_can_grade(course):
-    generate.release(course, "pairs", say=lambda _: None)
-    (course.root / "gradebook.db").unlink()
-    assert not generate.is_registered(course, "pairs")
-    generate.register(course, "pairs")
-    assert generate.is_registered(course, "pairs")
-    assert {path.name for path in (course.root / "release").iterdir()} == {"pairs"}
-    assert not (course.root / generate.REGISTERING).exists()
+def test_a_fresh_clone_has_releases_and_no_gradebook_and_can_grade(released):
+    (released.root / "gradebook.db").unlink()
+    assert not generate.is_registered(released, "pairs")
+    generate.register(released, "pairs")
+    assert generate.is_registered(released, "pairs")
+    assert {path.name for path in (released.root / "release").iterdir()} == {"pairs"}
+    assert not (released.root / generate.REGISTERING).exists()
 
 
 def test_feedback_on_what_was_not_graded_is_an_error_and_not_silence(course):
@@ -256,13 +270,12 @@ def test_an_honest_warning_costs_nothing(course):
     assert NbgraderRunner(course).grade("pairs", "ann").score == 0  # what the setting is for
 
 
-def test_cells_that_come_and_go_after_somebody_has_handed_in_are_refused_with_the_reason(course):
-    generate.release(course, "pairs", say=lambda _: None)
-    with course.gradebook() as gradebook:
+def test_cells_that_come_and_go_after_somebody_has_handed_in_are_refused_with_the_reason(released):
+    with released.gradebook() as gradebook:
         gradebook.update_or_create_student("ann")
         gradebook.add_submission("pairs", "ann")
-    master = nbformat.read(course.master("pairs"), as_version=4)
+    master = nbformat.read(released.master("pairs"), as_version=4)
     master.cells.append(graded("test", "double-again", "assert double(1) == 2", points=1))
-    nbformat.write(master, course.master("pairs"))
+    nbformat.write(master, released.master("pairs"))
     with pytest.raises(CourseError, match=r"Cannot add or remove cells .* there are submissions"):
-        generate.register(course, "pairs")
+        generate.register(released, "pairs")
