@@ -154,14 +154,20 @@ def _statements(cell: str) -> Iterator[_Statement]:
 def _may_have_given(statement: _Statement, name: str, value: Any) -> bool:
     """Return whether a name can have its value from a statement, e.g. from one of ``try``."""
     node = statement.node
-    if isinstance(value, ModuleType):
-        return name in statement.names.imported
+    if isinstance(node, ast.Import):
+        modules = (a.name if a.asname else name for a in node.names if name == _bound_by(a))
+        return any(sys.modules.get(module) is value for module in modules)
     if isinstance(node, ast.ImportFrom):
         module = sys.modules.get(node.module or "")
-        origins = (alias.name for alias in node.names if name == (alias.asname or alias.name))
+        origins = (a.name for a in node.names if name == _bound_by(a))
         return any(getattr(module, origin, statement) is value for origin in origins)
     is_constant = isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-    return not (is_constant and callable(value))
+    return not (isinstance(value, ModuleType) or (is_constant and callable(value)))
+
+
+def _bound_by(alias: ast.alias) -> str:
+    """Return the name that an import binds: a in ``import a.b``, c in ``import a.b as c``."""
+    return alias.asname or alias.name.partition(".")[0]
 
 
 def _leaves(nodes: Iterable[ast.AST]) -> Iterator[ast.stmt]:
@@ -250,7 +256,7 @@ class _File:
 def _imports(name: str, value: Any, notebook: _Notebook, statement: _Statement | None) -> set[str]:
     """Return the lines that import what a name stands for; none where it was not imported."""
     if statement and name in statement.names.imported:
-        return _written_imports(name, notebook)
+        return _written_imports(name, notebook, statement)
     if statement:
         return set()
     for module in notebook.starred():
@@ -259,14 +265,15 @@ def _imports(name: str, value: Any, notebook: _Notebook, statement: _Statement |
     return set() if notebook.is_own(value) else _guessed_import(name, value)
 
 
-def _written_imports(name: str, notebook: _Notebook) -> set[str]:
-    """Return the last import of a name; of a package, those of its other modules as well.
+def _written_imports(name: str, notebook: _Notebook, statement: _Statement) -> set[str]:
+    """Return a statement's import of a name; of a package, those of its other modules as well.
 
     ``import scipy.linalg`` and ``import scipy.special`` bind one name, and both are needed.
     """
+    *_, line = _import_lines(statement.node, name)
     lines = [line for s in notebook.binding(name) for line in _import_lines(s.node, name)]
     plain = {line for line in lines if " as " not in line and line.startswith("import")}
-    return plain if lines[-1] in plain else {lines[-1]}
+    return plain if line in plain else {line}
 
 
 def _import_lines(node: ast.stmt, name: str) -> Iterator[str]:
@@ -274,7 +281,7 @@ def _import_lines(node: ast.stmt, name: str) -> Iterator[str]:
     if isinstance(node, ast.Import | ast.ImportFrom):
         origin = isinstance(node, ast.ImportFrom) and f"from {'.' * node.level}{node.module or ''} "
         for alias in node.names:
-            if name == (alias.asname or alias.name.partition(".")[0]):
+            if name == _bound_by(alias):
                 yield f"{origin or ''}import {ast.unparse(alias)}"
 
 

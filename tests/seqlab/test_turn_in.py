@@ -142,6 +142,14 @@ def test_a_function_comes_with_all_that_it_needs(written, cells, expected, histo
             ],
             3,
         ),
+        (
+            [
+                "try:\n    import math as m\nexcept ImportError:\n    import cmath as m",
+                "def f(x): return m.floor(x)",
+            ],
+            3,
+        ),
+        (["import os.path as p", "def f(x): return p.basename('a/3')"], "3"),
         (["def f(x): return 1", "f = 5", "def f(x): return 3"], 3),
         (["import xml.dom", "import xml.sax", "def f(x): return xml.sax.__name__"], "xml.sax"),
     ],
