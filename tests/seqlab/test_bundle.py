@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from seqlab import bundle, html_page, mathml
 from seqlab.__main__ import main
 from tests.conftest import ROOT
-from tests.seqlab.test_check import found, handed_out, marked, saved, written
+from tests.seqlab.test_check import handed_out, line_with, marked, saved, written
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # jupyter's own
 BROWSER = next(html_page.browsers(), "")
@@ -29,10 +29,10 @@ SOLVED = {
 }
 
 
-def told(path, **options):
+def bundled(path, **options):
     """Bundle a notebook; return the status and the lines."""
-    said = []
-    return bundle.bundle(path, say=said.append, **options), said
+    lines = []
+    return bundle.bundle(path, say=lines.append, **options), lines
 
 
 def executed(notebook):
@@ -68,18 +68,18 @@ def fake_browser(monkeypatch):
 
 def test_a_finished_notebook_becomes_itself_and_a_pdf(tmp_path, fake_browser):
     path = saved(tmp_path, executed(written(SOLVED)))
-    status, lines = told(path)
-    made = path.parent / "turn-in"
+    status, lines = bundled(path)
+    folder = path.parent / "turn-in"
     assert (status, lines[-1]) == (0, "nothing is missing")
-    assert sorted(p.name for p in made.iterdir()) == ["toy.ipynb", "toy.pdf"]
-    assert (made / "toy.ipynb").read_bytes() == path.read_bytes()
-    assert found(lines, "toy.pdf: 7 pages, for Gradescope")
+    assert sorted(p.name for p in folder.iterdir()) == ["toy.ipynb", "toy.pdf"]
+    assert (folder / "toy.ipynb").read_bytes() == path.read_bytes()
+    assert line_with(lines, "toy.pdf: 7 pages, for Gradescope")
 
 
 def test_a_renamed_notebook_gets_its_name_back(tmp_path, fake_browser):
     path = saved(tmp_path, executed(written(SOLVED)))
     copy = path.rename(path.with_name("toy (1)-final.ipynb"))
-    assert told(copy, to=tmp_path / "out")[0] == 0
+    assert bundled(copy, to=tmp_path / "out")[0] == 0
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"toy.ipynb", "toy.pdf"}
 
 
@@ -87,20 +87,20 @@ def test_what_is_missing_is_said_and_the_files_are_made(tmp_path, fake_browser):
     path = saved(
         tmp_path, executed(written({**SOLVED, "why": "*Your answer here.*"}, drop=["half"]))
     )
-    status, lines = told(path)
+    status, lines = bundled(path)
     assert status == 1
-    assert found(lines, "missing", "not answered yet")
-    assert found(lines, "wrong", "the cell for your work is gone from Problem 2: Halves")
+    assert line_with(lines, "missing", "not answered yet")
+    assert line_with(lines, "wrong", "the cell for your work is gone from Problem 2: Halves")
     assert (path.parent / "turn-in" / "toy.pdf").is_file()
 
 
 def test_without_a_browser_there_is_a_page_and_how_to_print_it(tmp_path, no_browser):
     path = saved(tmp_path, executed(written(SOLVED)))
-    status, lines = told(path)
-    made = path.parent / "turn-in"
+    status, lines = bundled(path)
+    folder = path.parent / "turn-in"
     assert status == 1
-    assert found(lines, "missing", "toy.pdf", "Ctrl-P", str(made / "toy.html"))
-    assert (made / "toy.html").is_file()
+    assert line_with(lines, "missing", "toy.pdf", "Ctrl-P", str(folder / "toy.html"))
+    assert (folder / "toy.html").is_file()
 
 
 def test_without_a_browser_latex_sets_the_notebook(tmp_path, no_browser, monkeypatch):
@@ -111,7 +111,7 @@ def test_without_a_browser_latex_sets_the_notebook(tmp_path, no_browser, monkeyp
     monkeypatch.setattr(html_page.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(html_page, "PDFExporter", Latex)
     path = saved(tmp_path, executed(written(SOLVED)))
-    assert told(path)[0] == 0
+    assert bundled(path)[0] == 0
     assert (path.parent / "turn-in" / "toy.pdf").read_bytes() == b"%PDF-1.5 by LaTeX"
 
 
@@ -119,17 +119,17 @@ def test_a_browser_that_fails_leaves_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr(html_page, "browsers", lambda: iter(["/bin/false", "/no/such/browser"]))
     monkeypatch.setattr(html_page.shutil, "which", lambda name: None)
     path = saved(tmp_path, executed(written(SOLVED)))
-    assert told(path)[0] == 1
-    made = path.parent / "turn-in"
-    assert sorted(p.name for p in made.iterdir()) == ["toy.html", "toy.ipynb"]
+    assert bundled(path)[0] == 1
+    folder = path.parent / "turn-in"
+    assert sorted(p.name for p in folder.iterdir()) == ["toy.html", "toy.ipynb"]
 
 
 def test_a_notebook_that_was_not_run_is_run_and_keeps_its_file(tmp_path, fake_browser):
     path = saved(tmp_path, written(SOLVED))
     before = path.read_bytes()
-    status, lines = told(path)
+    status, lines = bundled(path)
     assert status == 0
-    assert found(lines, "note", "a new run")
+    assert line_with(lines, "note", "a new run")
     assert path.read_bytes() == before
     made = nbformat.read(path.parent / "turn-in" / "toy.ipynb", as_version=4)
     (demo,) = [cell for cell in made.cells if cell.id == "demo"]
@@ -139,17 +139,17 @@ def test_a_notebook_that_was_not_run_is_run_and_keeps_its_file(tmp_path, fake_br
 def test_cells_that_ran_out_of_order_are_noted(tmp_path, fake_browser):
     notebook = executed(written(SOLVED))
     notebook.cells[1].execution_count = 99
-    status, lines = told(saved(tmp_path, notebook))
+    status, lines = bundled(saved(tmp_path, notebook))
     assert status == 0
-    assert found(lines, "note", "not run in order")
+    assert line_with(lines, "note", "not run in order")
 
 
 def test_a_cell_that_ends_with_an_error_is_told(tmp_path, fake_browser):
     notebook = executed(written(SOLVED))
     notebook.cells[3].outputs = [new_output("error", ename="KeyError", evalue="'x'")]
-    status, lines = told(saved(tmp_path, notebook))
+    status, lines = bundled(saved(tmp_path, notebook))
     assert status == 1
-    assert found(lines, "fails", "cell 4", "ends with KeyError")
+    assert line_with(lines, "fails", "cell 4", "ends with KeyError")
 
 
 # What the page holds
@@ -409,9 +409,9 @@ def test_a_call_that_only_running_it_would_tell_is_recognised(tmp_path, call):
 
 def test_a_call_that_cannot_be_read_is_told_with_what_to_write(tmp_path):
     call = "write_functions(['double'], globals(), input())"
-    status, lines = told(saved(tmp_path, written(SOLVED, own=[("demo", call)])))
+    status, lines = bundled(saved(tmp_path, written(SOLVED, own=[("demo", call)])))
     assert status == 1
-    assert found(lines, "wrong", "as texts, as in write_functions")
+    assert line_with(lines, "wrong", "as texts, as in write_functions")
 
 
 @pytest.mark.parametrize(
@@ -460,13 +460,13 @@ def test_the_gpt2_notebook_asks_for_ten_functions():
 
 def test_functions_and_examples_are_written_under_their_exact_names(tmp_path):
     path = asked(tmp_path, OWN)
-    status, lines = told(path)
-    made = path.parent / "turn-in"
+    status, lines = bundled(path)
+    folder = path.parent / "turn-in"
     assert (status, lines[-1]) == (0, "nothing is missing")
-    assert sorted(p.name for p in made.iterdir()) == ["2_4.txt", "template.py"]
-    assert found(lines, "template.py: all 2 functions")
-    assert found(lines, "2_4.txt: 3 examples, made afresh by its cell")
-    assert (made / "2_4.txt").read_text().startswith("xxxxxx\n\n----")
+    assert sorted(p.name for p in folder.iterdir()) == ["2_4.txt", "template.py"]
+    assert line_with(lines, "template.py: all 2 functions")
+    assert line_with(lines, "2_4.txt: 3 examples, made afresh by its cell")
+    assert (folder / "2_4.txt").read_text().startswith("xxxxxx\n\n----")
     alone = subprocess.run(
         [
             sys.executable,
@@ -474,7 +474,7 @@ def test_functions_and_examples_are_written_under_their_exact_names(tmp_path):
             "-c",
             "import runpy; f = runpy.run_path('template.py'); print(f['double'](4), f['half'](4))",
         ],
-        cwd=made,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=True,
@@ -487,10 +487,10 @@ def test_examples_that_lie_beside_the_notebook_are_taken_as_they_are(tmp_path):
     path = asked(tmp_path, OWN)
     mine = "one by hand\n----\ntwo\n----\nthree\n"
     (path.parent / "2_4.txt").write_text(mine)
-    status, lines = told(path)
+    status, lines = bundled(path)
     assert status == 0
     assert (path.parent / "turn-in" / "2_4.txt").read_text() == mine
-    assert found(lines, "2_4.txt: 3 examples, as it lies beside toy.ipynb")
+    assert line_with(lines, "2_4.txt: 3 examples, as it lies beside toy.ipynb")
 
 
 def test_examples_that_differ_from_what_was_printed_are_noted(tmp_path):
@@ -500,55 +500,55 @@ def test_examples_that_differ_from_what_was_printed_are_noted(tmp_path):
     own.outputs = [new_output("stream", text="newer ones\n")]
     nbformat.write(notebook, path)
     (path.parent / "2_4.txt").write_text("a\n----\nb\n----\nc\n")
-    status, lines = told(path)
+    status, lines = bundled(path)
     assert status == 0
-    assert found(lines, "note", "2_4.txt is not what", "printed")
+    assert line_with(lines, "note", "2_4.txt is not what", "printed")
 
 
 def test_too_few_examples_and_given_beginnings_are_missing(tmp_path):
     path = asked(tmp_path, SOLVED)
     (path.parent / "2_4.txt").write_text("only one\n")
-    status, lines = told(path)
+    status, lines = bundled(path)
     assert status == 1
-    assert found(lines, "missing", "2_4.txt: 2 more examples")
-    assert found(lines, "missing", "still the beginnings that came with it")
+    assert line_with(lines, "missing", "2_4.txt: 2 more examples")
+    assert line_with(lines, "missing", "still the beginnings that came with it")
 
 
 def test_a_function_that_is_not_defined_is_missing_from_the_file(tmp_path):
     path = asked(tmp_path, {**OWN, "half": "hlaf = 1"})
-    status, lines = told(path)
+    status, lines = bundled(path)
     assert status == 1
-    assert found(lines, "template.py: 1 of 2 functions, without half")
-    assert found(lines, "missing", "half is not defined yet")
+    assert line_with(lines, "template.py: 1 of 2 functions, without half")
+    assert line_with(lines, "missing", "half is not defined yet")
 
 
 def test_a_function_that_needs_what_cannot_be_copied_is_told(tmp_path):
     path = asked(
         tmp_path, {**OWN, "half": "table = [object()]\n\n\ndef half(x):\n    return table[x]"}
     )
-    status, lines = told(path)
+    status, lines = bundled(path)
     assert status == 1
-    assert found(lines, "missing", "half uses table, which cannot be copied")
+    assert line_with(lines, "missing", "half uses table, which cannot be copied")
 
 
 def test_examples_that_their_cell_cannot_make_are_missing_with_the_reason(tmp_path):
     path = asked(tmp_path, {**OWN, "double": "def double(x):\n    raise ValueError('no')"})
-    status, lines = told(path)
+    status, lines = bundled(path)
     assert status == 1
-    assert found(lines, "missing", "2_4.txt", "ValueError: no")
+    assert line_with(lines, "missing", "2_4.txt", "ValueError: no")
     assert not (path.parent / "turn-in" / "2_4.txt").exists()
 
 
 def test_a_stub_in_the_file_is_missing(tmp_path):
-    status, lines = told(asked(tmp_path, {**OWN, "half": asking().cells[7].source}))
+    status, lines = bundled(asked(tmp_path, {**OWN, "half": asking().cells[7].source}))
     assert status == 1
-    assert found(lines, "missing", "def half", "still as it was handed out")
+    assert line_with(lines, "missing", "def half", "still as it was handed out")
 
 
 def test_json_of_the_notebook_is_untouched(tmp_path):
     path = asked(tmp_path, OWN)
     before = json.loads(path.read_text())
-    told(path, to=tmp_path / "out")
+    bundled(path, to=tmp_path / "out")
     assert json.loads(path.read_text()) == before
 
 

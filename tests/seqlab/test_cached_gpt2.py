@@ -38,8 +38,8 @@ def test_greedy_text_is_that_of_the_notebooks_generate(functions):
     encoder = seqlab.get_encoder("mini")
     ids = encoder.encode_ordinary(text)
     expected = gpt2_speed.uncached(functions, params, hparams["n_head"], ids, 24)
-    found = cached_gpt2.generate(text, 24, functions=functions)
-    assert "".join(found) == encoder.decode(expected)
+    continuation = cached_gpt2.generate(text, 24, functions=functions)
+    assert "".join(continuation) == encoder.decode(expected)
 
 
 def test_what_is_drawn_repeats_with_its_seed_and_varies_without(functions):
@@ -55,8 +55,8 @@ def test_the_students_functions_are_the_ones_that_run(functions):
     hparams, params = seqlab.get_params("mini")
     other = {**functions, "feed_forward_network": lambda x, mlp: np.zeros_like(x)}
     scores = [
-        cached_gpt2.CachedGPT2(params, hparams["n_head"], hparams["n_ctx"], each).read([5, 6, 7])
-        for each in (functions, other)
+        cached_gpt2.CachedGPT2(params, hparams["n_head"], hparams["n_ctx"], own).read([5, 6, 7])
+        for own in (functions, other)
     ]
     assert np.abs(scores[0] - scores[1]).max() > 0.1
 
@@ -83,6 +83,6 @@ def test_reading_nothing_or_too_much_is_refused(functions, mini):
 
 
 def test_the_speed_benchmark_runs_on_a_small_model_and_all_ways_agree(tmp_path):
-    found = gpt2_speed.speed("small", 6, tmp_path)
-    assert found["same tokens"]
-    assert found["fast: tokens a second"] > 0
+    figures = gpt2_speed.speed("small", 6, tmp_path)
+    assert figures["same tokens"]
+    assert figures["fast: tokens a second"] > 0

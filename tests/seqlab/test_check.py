@@ -89,13 +89,13 @@ def saved(root, notebook, with_original=True):
     return root / "mine" / "toy.ipynb"
 
 
-def told(path, **options):
-    """Check a notebook; return the status and the lines."""
-    said = []
-    return check.check(path, say=said.append, **options), said
+def checked(path, **options):
+    """Check a notebook; return the status and the printed lines."""
+    lines = []
+    return check.check(path, say=lines.append, **options), lines
 
 
-def found(lines, *words):
+def line_with(lines, *words):
     """Return the one line that has all the words."""
     (line,) = [line for line in lines if all(word in line for word in words)]
     return line
@@ -130,7 +130,7 @@ def messy(tmp_path_factory):
     (path.parent / "notes.txt").write_text("beside")
     (path.parent / "mine.py").write_text("")
     before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in path.parent.iterdir()}
-    status, lines = told(path, seconds=2)
+    status, lines = checked(path, seconds=2)
     after = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in path.parent.iterdir()}
     return status, lines, before, after, secret
 
@@ -145,44 +145,44 @@ def test_no_file_beside_the_notebook_changes(messy):
 
 
 def test_a_name_that_no_cell_defines_is_named_where_it_is_used(messy):
-    assert "which no cell defines" in found(messy[1], "wrong", "def double", "`helper`")
+    assert "which no cell defines" in line_with(messy[1], "wrong", "def double", "`helper`")
 
 
 def test_a_name_that_is_defined_further_down_is_told_with_its_cell(messy):
-    line = found(messy[1], "wrong", "print(late)", "`late`")
+    line = line_with(messy[1], "wrong", "print(late)", "`late`")
     assert "defined only further down, in cell 16" in line
 
 
 def test_a_name_that_only_a_demonstration_defines_is_told(messy):
-    line = found(messy[1], "wrong", "print(shown + 1)", "`shown`")
+    line = line_with(messy[1], "wrong", "print(shown + 1)", "`shown`")
     assert "grading does not run it" in line
 
 
 def test_a_locked_cell_runs_as_it_was_handed_out_and_its_change_is_told(messy):
-    assert found(messy[1], "note", "locked and was changed")
-    assert found(messy[1], "fails", "test in cell 11", "NameError: name 'helper'")
+    assert line_with(messy[1], "note", "locked and was changed")
+    assert line_with(messy[1], "fails", "test in cell 11", "NameError: name 'helper'")
 
 
 def test_a_cell_that_takes_too_long_is_stopped_and_told(messy):
-    assert found(messy[1], "fails", "while True", "stopped after 2 s")
+    assert line_with(messy[1], "fails", "while True", "stopped after 2 s")
 
 
 def test_a_file_of_this_machine_is_told_once(messy):
     _, lines, _, _, secret = messy
-    assert found(lines, str(secret.resolve()), "grading does not have")
+    assert line_with(lines, str(secret.resolve()), "grading does not have")
 
 
 def test_a_path_that_only_stands_in_the_code_is_told(messy):
-    assert found(messy[1], "/home/me/weights.npy", "a place on this machine")
+    assert line_with(messy[1], "/home/me/weights.npy", "a place on this machine")
 
 
 def test_files_and_modules_beside_the_notebook_are_noted(messy):
-    assert found(messy[1], "note", "reads notes.txt", "hand it in")
-    assert found(messy[1], "note", "mine.py is imported")
+    assert line_with(messy[1], "note", "reads notes.txt", "hand it in")
+    assert line_with(messy[1], "note", "mine.py is imported")
 
 
 def test_a_file_that_is_missing_fails_with_a_reason(messy):
-    assert found(messy[1], "fails", "gone.txt", "grading, too, has only what you hand in")
+    assert line_with(messy[1], "fails", "gone.txt", "grading, too, has only what you hand in")
 
 
 def test_a_file_that_the_notebook_makes_itself_is_its_own(messy):
@@ -190,26 +190,26 @@ def test_a_file_that_the_notebook_makes_itself_is_its_own(messy):
 
 
 def test_input_is_told_even_where_it_is_not_reached(messy):
-    assert found(messy[1], "wrong", "input()")
+    assert line_with(messy[1], "wrong", "input()")
 
 
 def test_a_deleted_test_is_told_with_its_problem_and_points(messy):
-    assert "(1 point) from Problem 2: Halves" in found(messy[1], "wrong", "a test is gone")
+    assert "(1 point) from Problem 2: Halves" in line_with(messy[1], "wrong", "a test is gone")
 
 
 def test_a_copied_cell_is_told_with_both_places(messy):
-    assert found(messy[1], "wrong", "cells 10 and 21 are copies of one another")
+    assert line_with(messy[1], "wrong", "cells 10 and 21 are copies of one another")
 
 
 def test_unwritten_work_is_missing(messy):
-    assert found(messy[1], "missing", "def half", "still as it was handed out")
-    assert found(messy[1], "missing", "not answered yet")
+    assert line_with(messy[1], "missing", "def half", "still as it was handed out")
+    assert line_with(messy[1], "missing", "not answered yet")
 
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory):
     """A finished notebook."""
-    return told(saved(tmp_path_factory.mktemp("ready"), written(SOLVED)))
+    return checked(saved(tmp_path_factory.mktemp("ready"), written(SOLVED)))
 
 
 def test_a_finished_notebook_is_ready(ready):
@@ -220,26 +220,28 @@ def test_a_finished_notebook_is_ready(ready):
 
 def test_hidden_tests_are_announced_with_the_points_of_each_problem(ready):
     _, lines = ready
-    assert "2 of 2 tests pass (5 points*)" in found(lines, "Problem 1: Two of a kind")
-    assert "1 of 1 test passes (1 point*), written (2 points)" in found(lines, "Problem 2: Halves")
-    assert found(lines, "* These 6 points hang on hidden tests")
+    assert "2 of 2 tests pass (5 points*)" in line_with(lines, "Problem 1: Two of a kind")
+    assert "1 of 1 test passes (1 point*), written (2 points)" in line_with(
+        lines, "Problem 2: Halves"
+    )
+    assert line_with(lines, "* These 6 points hang on hidden tests")
 
 
 def test_the_blank_notebook_says_what_waits_and_repeats_no_failure(tmp_path):
-    status, lines = told(saved(tmp_path, handed_out(), with_original=False))
+    status, lines = checked(saved(tmp_path, handed_out(), with_original=False))
     assert status == 1
-    assert found(lines, "missing", "def double", "1 test waits for it")  # double(0) == 0 passes
-    assert found(lines, "missing", "cell 10: not answered yet")
+    assert line_with(lines, "missing", "def double", "1 test waits for it")  # double(0) == 0 passes
+    assert line_with(lines, "missing", "cell 10: not answered yet")
     assert not [line for line in lines if "fails" in line]
-    assert found(lines, "note", "is not beside it")
+    assert line_with(lines, "note", "is not beside it")
 
 
 def test_a_test_that_fails_is_one_line_in_its_own_words(tmp_path):
     wrong = {**SOLVED, "double": "def double(x):\n    return 3 * x", "half": "half = len"}
-    status, lines = told(saved(tmp_path, written(wrong)))
+    status, lines = checked(saved(tmp_path, written(wrong)))
     assert status == 1
-    assert found(lines, "fails", "test in cell 4: double(2) is 4")
-    assert found(lines, "fails", "test in cell 9: TypeError: object of type 'int' has no len()")
+    assert line_with(lines, "fails", "test in cell 4: double(2) is 4")
+    assert line_with(lines, "fails", "test in cell 9: TypeError: object of type 'int' has no len()")
 
 
 def test_one_of_two_functions_is_missed_by_name(tmp_path):
@@ -260,19 +262,19 @@ def test_dots_that_are_overwritten_are_no_gap(tmp_path):
 
 def test_a_kernel_that_dies_leaves_the_rest_unrun(tmp_path):
     notebook = written(SOLVED, own=[("double-test", "import os\nos._exit(3)")])
-    status, lines = told(saved(tmp_path, notebook))
+    status, lines = checked(saved(tmp_path, notebook))
     assert status == 1
-    assert found(lines, "wrong", "the kernel died", "3 tests could not run")
+    assert line_with(lines, "wrong", "the kernel died", "3 tests could not run")
 
 
 def test_demonstrations_run_when_asked_for(tmp_path):
     broken = written(SOLVED)
     broken.cells[5] = marked("locked", "demo", "1 / 0", tags=["demo"])
     path = saved(tmp_path, broken, with_original=False)
-    assert told(path)[0] == 0
-    status, lines = told(path, demos=True)
+    assert checked(path)[0] == 0
+    status, lines = checked(path, demos=True)
     assert status == 1
-    assert found(lines, "fails", "1 / 0", "ZeroDivisionError")
+    assert line_with(lines, "fails", "1 / 0", "ZeroDivisionError")
 
 
 # The command line, and files that are no notebooks

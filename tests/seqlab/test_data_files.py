@@ -97,17 +97,17 @@ def test_swapped_weights_are_an_error(data):
 
 
 def test_verify_passes_on_the_shipped_data():
-    said = []
-    assert verify.verify(said.append)
-    assert len(said) == len(verify.CHECKS)
+    lines = []
+    assert verify.verify(lines.append)
+    assert len(lines) == len(verify.CHECKS)
 
 
 def test_verify_names_what_is_wrong_and_goes_on(data):
     path = data / "problem1_data" / "mystery_test.txt"
     path.write_text(path.read_text() + " the butler did it.")
-    said = []
-    assert not verify.verify(said.append)
-    wrong = [line for line in said if line.startswith("WRONG")]
+    lines = []
+    assert not verify.verify(lines.append)
+    wrong = [line for line in lines if line.startswith("WRONG")]
     assert len(wrong) == 3
     assert all("mystery_test.txt" in line for line in wrong)
 

@@ -41,8 +41,8 @@ pytestmark = [
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_the_fast_path_writes_the_documents_text(prompt):
-    found = "".join(cached_gpt2.generate(prompt, 40, "124M", functions=gpt2_speed.solution()))
-    assert " ".join(found.split()) == PROMPTS[prompt]
+    text = "".join(cached_gpt2.generate(prompt, 40, "124M", functions=gpt2_speed.solution()))
+    assert " ".join(text.split()) == PROMPTS[prompt]
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)

@@ -156,8 +156,8 @@ def test_transformers_loads_mini_and_gives_the_same_logits():
     folder = data_files.group_dir("gpt2") / "mini"
     model = transformers.GPT2LMHeadModel.from_pretrained(folder, dtype="float32")
     ids = seqlab.load_tokenizer().encode("To be, or not to be, that is the question:\n" * 6)[:256]
-    found = gpt2_logits(ids, *seqlab.get_params("mini"))
-    assert np.abs(found - transformers_logits(model, ids)).max() < 1e-4
+    ours = gpt2_logits(ids, *seqlab.get_params("mini"))
+    assert np.abs(ours - transformers_logits(model, ids)).max() < 1e-4
 
 
 @pytest.mark.slow
@@ -176,8 +176,8 @@ def test_a_checkpoint_of_the_true_124m_shape_is_read_as_transformers_reads_it(tm
     hparams, params = seqlab.get_params("124M", tmp_path)
     assert hparams == {"n_vocab": 50257, "n_ctx": 1024, "n_embd": 768, "n_head": 12, "n_layer": 12}
     ids = np.random.default_rng(0).integers(0, 50257, 20).tolist()
-    found = gpt2_logits(ids, hparams, params)
-    assert np.abs(found - transformers_logits(model, ids)).max() < 1e-4
+    ours = gpt2_logits(ids, hparams, params)
+    assert np.abs(ours - transformers_logits(model, ids)).max() < 1e-4
 
 
 def test_gpt2s_own_vocabulary_is_read_from_the_fetched_files(tmp_path):

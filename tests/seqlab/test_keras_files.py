@@ -116,10 +116,10 @@ def test_real_keras_gives_the_same_probabilities(kind, ids):
     model = tf_keras.models.model_from_json((folder / f"{kind}_model.json").read_text())
     model.load_weights(str(folder / f"{kind}_model.h5"))
     some = ids[:400]
-    found = model(np.eye(44, dtype=np.float32)[some][None], training=False).numpy()[0]
+    ours = model(np.eye(44, dtype=np.float32)[some][None], training=False).numpy()[0]
     oracle = oracles.rnn_probabilities if kind == "RNN" else oracles.gru_probabilities
     expected = oracle(seqlab.load_keras_model(kind).get_weights(), some)
-    assert np.abs(found - expected).max() < 1e-5
+    assert np.abs(ours - expected).max() < 1e-5
 
 
 def small_model(keras, n_vocab=7):
@@ -151,6 +151,6 @@ def test_files_that_keras_wrote_are_read(package, name, tmp_path):
     (tmp_path / "a.json").write_text(model.to_json())
     (model.save if name == "whole.h5" else model.save_weights)(str(tmp_path / name))
     read = keras_files.read_keras_model(tmp_path / "a.json", tmp_path / name)
-    for found, expected in zip(read.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for ours, expected in zip(read.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, expected)
     assert [layer.sequences for layer in read.layers] == [True, True, False, False]

@@ -36,10 +36,10 @@ SCORES = np.array([2.0, 1.0, 0.0, -1.0, 0.5])
 def shown(monkeypatch):
     """What is displayed, instead of displaying it."""
     plt.close("all")  # whatever ran before: only figures of this test count
-    found = []
-    monkeypatch.setattr(play, "display", lambda what, **options: found.append((what, options)))
+    displayed = []
+    monkeypatch.setattr(play, "display", lambda what, **options: displayed.append((what, options)))
     mpl.use("agg")
-    yield found
+    yield displayed
     assert plt.get_fignums() == []  # nothing is left for a notebook to draw again
 
 
@@ -48,9 +48,9 @@ def kernel(monkeypatch):
     """As in a notebook: a shell with a kernel."""
     pytest.importorskip("ipywidgets")
     monkeypatch.setattr(play, "_has_kernel", lambda: True)
-    made, view = [], play._view
-    monkeypatch.setattr(play, "_view", lambda widget: made.append(widget) or view(widget))
-    return made
+    widgets, view = [], play._view
+    monkeypatch.setattr(play, "_view", lambda widget: widgets.append(widget) or view(widget))
+    return widgets
 
 
 @pytest.fixture
@@ -69,9 +69,9 @@ def still(shown):
     return figure
 
 
-def widget(shown, made):
+def widget(shown, widgets):
     """Return the widget that was displayed, and what else goes along."""
-    ((bundle, options),), (box,) = shown, made
+    ((bundle, options),), (box,) = shown, widgets
     assert options == {"raw": True}
     assert bundle[play.VIEW]["model_id"] == box.model_id
     return box, bundle
