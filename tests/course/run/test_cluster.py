@@ -134,26 +134,20 @@ def two_workers(tmp_path_factory):
 # A class
 
 
-@pytest.fixture(scope="module")
-def empty_course(tmp_path_factory):
-    """A course in which nobody has handed in."""
-    return classroom.make_course(tmp_path_factory.mktemp("class") / "course")
-
-
 @pytest.fixture
-def course(empty_course, tmp_path):
+def course(tmp_path):
     """A course in which ten have handed in."""
-    return handed_in(empty_course, tmp_path, CLASS)
+    return handed_in(tmp_path, CLASS)
 
 
 @pytest.fixture
-def course_of_two(empty_course, tmp_path):
+def course_of_two(tmp_path):
     """A course in which two have handed in."""
-    return handed_in(empty_course, tmp_path, PAIR)
+    return handed_in(tmp_path, PAIR)
 
 
-def handed_in(empty_course, folder, names):
-    course = classroom.copied(empty_course, folder / "course")
+def handed_in(folder, names):
+    course = classroom.make_course(folder / "course")
     for name in names:
         hand_in(course, name, example(name))
     return course
@@ -244,6 +238,7 @@ def test_a_job_that_the_autograder_fails_over_is_a_reason(two_workers):
     assert done.reason.startswith("the grader failed: JSONDecodeError")
 
 
+@pytest.mark.apart
 def test_a_job_that_kills_workers_is_a_reason_and_the_others_have_results(tmp_path):
     (tmp_path / "deadly.py").write_text(DEADLY)
     once = tmp_path / "once"
@@ -330,6 +325,7 @@ def running(text):
     return pids
 
 
+@pytest.mark.apart
 def test_several_machines_grade_as_the_page_says(course_of_two, nodes, tmp_path):
     port = str(free_port())
     script = documented("Several machines")
@@ -386,6 +382,7 @@ def certificate(tmp_path):
     return make
 
 
+@pytest.mark.apart
 def test_with_tls_marks_are_the_same_and_nobody_gets_in_without_the_certificate(
     course_of_two, certificate, tmp_path
 ):
@@ -423,8 +420,8 @@ def autograded(course, address, **environment):
 # What is wrong is one line
 
 
-def test_an_address_without_a_scheduler_is_one_line(empty_course, tmp_path, monkeypatch, capsys):
-    course = handed_in(empty_course, tmp_path, ["blank"])
+def test_an_address_without_a_scheduler_is_one_line(tmp_path, monkeypatch, capsys):
+    course = handed_in(tmp_path, ["blank"])
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     monkeypatch.setattr(Course, "find", lambda: course)
     address = "tcp://127.0.0.1:9"
