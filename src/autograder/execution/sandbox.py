@@ -115,8 +115,8 @@ class Sandbox:
         """
         places = [str(course / name) for course in self.courses for name in SECRET]
         question = json.dumps([HIDDEN, places])
-        found: list[str] = json.loads(self._output([sys.executable, "-c", PROBE, question]))
-        return found
+        visible: list[str] = json.loads(self._output([sys.executable, "-c", PROBE, question]))
+        return visible
 
     def covered(self) -> list[Path]:
         """Return the copies of our packages that students would see if nothing lay over them."""
