@@ -28,17 +28,7 @@ c.ClearMarkScheme.enforce_metadata = False
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = r"(?s).*"
 
-# Submissions are mended where they are damaged, and executed in two kernels: a student's cells in a
-# sandbox, the tests outside it (docs/security.md). Limits: see autograder/policy.py.
-c.Autograde.exporter_class = "course.run.nbgrader_plugin.Mending"
-c.Autograde.autograde_preprocessors = [
-    "course.run.nbgrader_plugin.Examine",
-    "nbgrader.preprocessors.IgnorePattern",
-    "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
+# How a submission is graded; all settings: autograder/policy.py.
 c.Policy.cell_seconds = 180
 c.Policy.call_seconds = 60
 
@@ -55,6 +45,11 @@ c.ExportApp.plugin_class = "course.run.nbgrader_plugin.StatusCsv"
 
 from course.formgrader import marking  # noqa: E402
 from course.report import audit  # noqa: E402
+from course.run import nbgrader_plugin  # noqa: E402
+
+# `nbgrader autograde` and formgrader's button grade as `course autograde` does: in two kernels, a
+# student's cells in a sandbox, the tests outside it (docs/security.md).
+nbgrader_plugin.install()
 
 # Formgrader's pages show what students wrote and run nothing of it. Beside a written answer stands
 # the master's mark scheme, for staff alone (docs/ta.md).

@@ -28,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,11 @@ import mistakes
 from autograder import job
 from autograder.cells import is_demo, is_graded
 from autograder.execution.client import descendants
+from autograder.result import Result
 from course.directory import CONFIG, Course
 from course.release import generate
 from course.run import batch, quiet
-from course.run.publish import assignment_in
+from course.run.publish import release_of
 from course.run.workers import Local
 from examples import build
 from examples.roster import CLASS
@@ -272,8 +274,8 @@ def executed(course: Course, assignment: str) -> Iterator[list[str]]:
 def long_run(course: Course, n: int) -> dict[str, Any]:
     """Grade many submissions in one go and watch what the graders hold on to."""
     with course.gradebook() as gradebook:
-        common = assignment_in(gradebook, course, "gpt2")
-    policy = batch.policy_of(course) | {"cell_seconds": 5.0, "memory": 1_000_000_000}
+        release = release_of(gradebook, course, "gpt2")
+    policy = replace(batch.policy_of(course, "gpt2"), cell_seconds=5.0, memory=1_000_000_000)
     honest = sorted((course.root / "class").glob("*/gpt2/gpt2.ipynb"))
     workers = os.cpu_count() or 1
 
@@ -282,7 +284,8 @@ def long_run(course: Course, n: int) -> dict[str, Any]:
             hostile = [HOSTILE[i // 50 % len(HOSTILE)]] if i % 50 == 25 else []
             path = course.root / "long.ipynb"
             distinct(honest[i % len(honest)], path, 10_000 + i, *hostile, wrong=mistaken(i))
-            packed = job.pack(common, {"gpt2.ipynb": path.read_bytes()}, policy, {})
+            files = {"gpt2.ipynb": path.read_bytes()}
+            packed = job.Job.of(release, files, policy, {}, ROOT / "data").pack()
             yield job.key(packed), packed
 
     samples: list[dict[str, float]] = []
@@ -292,7 +295,7 @@ def long_run(course: Course, n: int) -> dict[str, Any]:
     with closing(scheduler.run(jobs())) as results, tqdm(total=n, desc="long run") as bar:  # type: ignore[type-var]
         for i, done in enumerate(results):
             ends.append(time.perf_counter() - started)
-            word = job.read_result(done.result)["status"] if done.result else "failed"
+            word = Result.read(done.result).word if done.result else "failed"
             statuses[word] = statuses.get(word, 0) + 1
             bar.update()
             if i % max(n // 10, 1) == max(n // 20, 0):

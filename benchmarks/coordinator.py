@@ -26,7 +26,7 @@ from course.directory import CONFIG, Course
 from course.release import generate
 from course.run import batch, quiet, workers
 from course.run.cache import Store
-from course.run.publish import assignment_in
+from course.run.publish import release_of
 from examples import build
 from examples.roster import CLASS
 
@@ -87,7 +87,7 @@ def _timed(course: Course, names: list[str]) -> dict[str, float]:
 
 
 def _run(course: Course, names: list[str], scheduler: workers.Scheduler) -> None:
-    policy = batch.policy_of(course)
+    policy = batch.policy_of(course, GPT2)
     found = batch.Batch(course, GPT2, scheduler, policy, show=False).run(names)
     failed = [each.reason for each in found.values() if each.word == "failed"]
     if failed:
@@ -96,10 +96,11 @@ def _run(course: Course, names: list[str], scheduler: workers.Scheduler) -> None
 
 def _bundle_bytes(course: Course, names: list[str]) -> int:
     with course.gradebook() as gradebook:
-        common = assignment_in(gradebook, course, GPT2)
-    policy = batch.policy_of(course)
+        release = release_of(gradebook, course, GPT2)
+    policy, data = batch.policy_of(course, GPT2), course.data()
     folders = [course.root / "submitted" / name / GPT2 for name in names]
-    sizes = [len(job.pack(common, intake.read_folder(folder), policy, {})) for folder in folders]
+    files = [intake.read_folder(folder) for folder in folders]
+    sizes = [len(job.Job.of(release, each, policy, {}, data).pack()) for each in files]
     return sum(sizes) // len(sizes)
 
 

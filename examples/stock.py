@@ -7,9 +7,11 @@ module does not know who asks.
 from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
+from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from course import nbgrader_internals
 from course.directory import Course
 from course.run.scores import NbgraderRunner
 
@@ -29,7 +31,7 @@ PREPROCESSORS = [
 def config(course: Course, demos: bool = False) -> Config:
     """Return the course's configuration with nbgrader's own reading and executing."""
     plain = course.config()
-    del plain.Autograde["exporter_class"]
+    nbgrader_internals.replace_autograde(Autograde)  # the course's configuration has put its own
     plain.Autograde.autograde_preprocessors = PREPROCESSORS
     plain.NotebookClient.skip_cells_with_tag = "" if demos else "demo"
     plain.ExecutePreprocessor.timeout = 180  # seconds a cell

@@ -1,21 +1,22 @@
-"""Grading as a function: the bytes of a bundle in, the bytes of a result out.
+"""Grading as a function: the bytes of a job in, the bytes of a result out.
 
-A bundle holds all that decides a result: the submission, the assignment, the policy and what the
-environment is. Whose submission it is is not in there, but for what hidden inputs are drawn with;
-equal bundles have equal keys and equal results, on whatever machine.
+A job holds all that decides a result: the submission, the assignment, the policy, and hashes of
+code, catalogue, data and versions. Whose submission it is is not in there, apart from what hidden
+inputs are drawn with. Equal jobs have equal keys and equal results, on whatever machine.
 
-This module does not know where bundles come from, nor what becomes of results.
+    packed = Job.of(release, {"intro.ipynb": raw}, Policy(), {}, data).pack()
+    result = Result.read(grade(packed, data))
+
+Every way to grade comes through here. This module does not know where jobs come from, nor what
+becomes of results.
 """
 
-import base64
 import hashlib
-import importlib.metadata
 import json
-import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,219 +25,249 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import IgnorePattern, LimitOutput
 from traitlets.config import Config
 
-import autograder
-import minikernel
-import mistakes
-import seqlab
-from autograder import status
+from autograder import fingerprint, status
+from autograder.checked_json import made, to_bytes, to_text, typed, versioned
 from autograder.execution.pool import shared_pool
+from autograder.policy import Policy
+from autograder.result import Result
+from autograder.status import Status
 from autograder.submission import repair, sanitize
 
-VERSION = 1  # of the format of bundles and results
-LIBRARIES = (
-    "numpy",
-    "ipython",
-    "matplotlib",
-    "seaborn",
-    "tiktoken",
-    "h5py",
-    "nbformat",
-    "nbgrader",
-)
+VERSION = 2  # of the format
+Settings = Mapping[str, Mapping[str, object]]  # of nbgrader's preprocessors, by their names
 
 
 @dataclass(frozen=True)
-class Assignment:
+class CellRecord:
+    """What nbgrader's gradebook has of a cell of the master."""
+
+    name: str
+    cell_type: str
+    source: str
+    locked: bool
+    checksum: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
     """What all submissions of an assignment have in common.
 
     Attributes:
         notebook: the name of its notebook, without ending
         template: the student version, as JSON
-        cells: what nbgrader's gradebook has of each cell: name, cell_type, source, locked, checksum
+        cells: what the gradebook has of the master's cells
         files: what lies beside the master and goes to every student
+        settings: the text of assignment.toml
+        catalogue: the text of mistakes.py, if the assignment has a catalogue of its own
     """
 
     notebook: str
     template: str
-    cells: tuple[Mapping[str, Any], ...]
-    files: Mapping[str, bytes]
+    cells: tuple[CellRecord, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    settings: str = ""
+    catalogue: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the release as JSON takes it."""
+        cells = [asdict(cell) for cell in self.cells]
+        return {**vars(self), "cells": cells, "files": to_text(self.files)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Release":
+        """Return the release that ``to_json`` gave these values of.
+
+        Raises:
+            ValueError: they are of no release.
+        """
+        cells = tuple(made(CellRecord, cell) for cell in typed(values, "cells", list))
+        files = to_bytes(typed(values, "files", dict))
+        return made(cls, {**values, "cells": cells, "files": files})
 
 
-def pack(
-    assignment: Assignment,
-    submitted: Mapping[str, bytes],
-    policy: Mapping[str, Any],
-    preprocessors: Mapping[str, Any],
-    draws: bytes = b"",
-) -> bytes:
-    """Return the bundle of a submission.
+@dataclass(frozen=True)
+class Job:
+    """One submission to grade.
 
-    Args:
-        assignment: what it is a submission of
+    Attributes:
+        release: of the assignment
         submitted: the submission's files
-        policy: see autograder.policy
+        policy: limits and the like
         preprocessors: nbgrader's settings of IgnorePattern and LimitOutput
         draws: what tests draw their hidden inputs with (see course.run.secret)
+        code, catalogue, data, environment: see autograder.fingerprint
     """
-    everything = {
-        "version": VERSION,
-        "grader": fingerprint(),
-        "environment": environment(),
-        "notebook": assignment.notebook,
-        "template": assignment.template,
-        "cells": [dict(cell) for cell in assignment.cells],
-        "provided": _text(assignment.files),
-        "submitted": _text(submitted),
-        "policy": dict(policy),
-        "preprocessors": {name: dict(part) for name, part in preprocessors.items()},
-        "draws": draws.hex(),
-    }
-    return json.dumps(everything, sort_keys=True).encode()
+
+    release: Release
+    submitted: Mapping[str, bytes]
+    policy: Policy
+    preprocessors: Settings
+    draws: bytes
+    code: str
+    catalogue: str
+    data: str
+    environment: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        release: Release,
+        submitted: Mapping[str, bytes],
+        policy: Policy,
+        preprocessors: Settings,
+        data: Path,
+        draws: bytes = b"",
+    ) -> "Job":
+        """Return a job for the code that is installed here, and the data in a folder."""
+        return cls(
+            release,
+            submitted,
+            policy,
+            {name: dict(settings) for name, settings in preprocessors.items()},
+            draws,
+            fingerprint.code(),
+            fingerprint.catalogue(release.notebook),
+            fingerprint.data(data),
+            fingerprint.environment(),
+        )
+
+    def pack(self) -> bytes:
+        """Return the job as bytes; equal jobs give equal bytes."""
+        return json.dumps(self._values, sort_keys=True).encode()
+
+    @classmethod
+    def read(cls, packed: bytes) -> "Job":
+        """Return the job that ``pack`` gave these bytes of.
+
+        Raises:
+            ValueError: they are of no job, or of one of another version.
+        """
+        values = versioned(packed, "job", VERSION)
+        return made(
+            cls,
+            {
+                **values,
+                "release": Release.from_json(typed(values, "release", dict)),
+                "submitted": to_bytes(typed(values, "submitted", dict)),
+                "policy": Policy.from_json(typed(values, "policy", dict)),
+                "draws": bytes.fromhex(typed(values, "draws", str)),
+            },
+        )
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Return a short hash of each part, to tell later which of them has changed."""
+        values = self._values
+        groups = {
+            "submitted": ("submitted",),
+            "assignment": ("release", "catalogue"),
+            "data": ("data",),
+            "grader": ("code",),
+            "environment": ("environment",),
+            "draws": ("draws",),
+        }
+        hashes = {part: _short([values[name] for name in names]) for part, names in groups.items()}
+        return hashes | {"policy": policy_part(self.policy, self.preprocessors)}
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        return {
+            **{name: getattr(self, name) for name in self.__dataclass_fields__},
+            "version": VERSION,
+            "release": self.release.to_json(),
+            "submitted": to_text(self.submitted),
+            "policy": self.policy.to_json(),
+            "draws": self.draws.hex(),
+        }
 
 
-def key(bundle: bytes) -> str:
-    """Return the name under which a bundle's result is kept."""
-    return hashlib.sha256(bundle).hexdigest()
+def policy_part(policy: Policy, preprocessors: Settings) -> str:
+    """Return the hash that a job's parts have of its policy."""
+    return _short([policy.to_json(), preprocessors])
 
 
-def grade(bundle: bytes, data: Path | None = None) -> bytes:
-    """Return the result of a bundle: a status, reasons, and the notebook with its outputs.
+def _short(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def key(packed: bytes) -> str:
+    """Return the name under which a job's result is kept."""
+    return hashlib.sha256(packed).hexdigest()
+
+
+def grade(packed: bytes, data: Path | None = None) -> bytes:
+    """Return the result of a job.
+
+    Args:
+        packed: the job
+        data: the folder that notebooks load data from; by default the one that seqlab finds
 
     Raises:
-        SandboxError, ForkServerError: this machine cannot grade; that is no result.
+        SandboxError, ForkServerError, ProvidedCellError: it cannot be graded here; that says
+            nothing about the submission.
     """
-    given = json.loads(bundle)
-    started = time.perf_counter()
+    started, job = time.perf_counter(), Job.read(packed)
     try:
-        notebook, template, files, found = prepared(given)
+        result = _graded(job, prepared(job), data)
     except repair.Unreadable as error:
-        return _result(given, "unreadable", [str(error)], None, {}, started)
-    at_work, draws = shared_pool(given["policy"], data), bytes.fromhex(given["draws"])
-    report = at_work.grade(notebook, files, template, draws)
-    config = Config(given["preprocessors"])
-    for preprocessor in (IgnorePattern(config=config), LimitOutput(config=config)):
-        if preprocessor.enabled:
-            notebook, _ = preprocessor.preprocess(notebook, {})
-    words = report.statuses | ({"repaired"} if found else set())
-    reasons = [*found, *report.reasons]
-    return _result(given, status.gravest(words), reasons, notebook, report.seconds, started)
+        result = Result("unreadable", (str(error),))
+    total = round(time.perf_counter() - started, 3)
+    return replace(result, total=total, parts=job.parts).pack()
 
 
-def prepared(
-    given: dict[str, Any],
-) -> tuple[NotebookNode, NotebookNode, dict[str, bytes], list[str]]:
-    """Return what is graded: the notebook, the release, the files beside it, what was mended.
+@dataclass(frozen=True)
+class Prepared:
+    """What is executed of a submission: its notebook, mended, and the files beside it."""
+
+    notebook: NotebookNode
+    template: NotebookNode
+    files: Mapping[str, bytes]
+    reasons: tuple[str, ...]  # what was mended
+
+
+def prepared(job: Job) -> Prepared:
+    """Return a submission in the assignment's shape, with the master's tests.
 
     Raises:
         Unreadable: there is no notebook in it.
     """
-    notebook, found = _mended(given)
-    template = nbformat.reads(given["template"], as_version=4)
+    template = nbformat.reads(job.release.template, as_version=4)
+    expected = f"{job.release.notebook}.ipynb"
+    repaired = repair.repair_submission(job.submitted, expected, template)
+    notebook = repaired.notebook
     sanitize.harmless(notebook, {cell.id for cell in template.cells})
-    restore(notebook, {cell["name"]: cell for cell in given["cells"]})
-    files = _bytes(given["submitted"]) | _bytes(given["provided"])
+    restore(notebook, job.release.cells)
+    files = {**job.submitted, **job.release.files}
     files = {name: part for name, part in files.items() if not name.endswith(".ipynb")}
-    return notebook, template, files, found
+    return Prepared(notebook, template, files, repaired.reasons)
 
 
-def read_result(raw: bytes) -> dict[str, Any]:
-    """Return what a result says.
-
-    Raises:
-        ValueError: it was cut short or damaged.
-    """
-    head, _, body = raw.partition(b"\n")
-    if hashlib.sha256(body).hexdigest().encode() != head:
-        raise ValueError("a result that was cut short")
-    result: dict[str, Any] = json.loads(body)
-    return result
-
-
-def parts(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return a short hash of each part of a bundle, to tell later which of them has changed."""
-    groups = {
-        "submitted": ("submitted",),
-        "assignment": ("template", "cells", "provided"),
-        "policy": ("policy", "preprocessors"),
-        "grader": ("grader",),
-        "environment": ("environment",),
-        "draws": ("draws",),
-    }
-    return {
-        name: hashlib.sha256(
-            json.dumps([given[key] for key in keys], sort_keys=True).encode()
-        ).hexdigest()[:12]
-        for name, keys in groups.items()
-    }
-
-
-def restore(notebook: NotebookNode, cells: Mapping[str, Mapping[str, Any]]) -> None:
+def restore(notebook: NotebookNode, cells: tuple[CellRecord, ...]) -> None:
     """Give every cell that nbgrader knows what the gradebook has of it, as OverwriteCells does."""
+    records = {record.name: record for record in cells}
     for cell in notebook.cells:
-        known = cells.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
-        if known is None:
+        record = records.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        if record is None:
             continue
-        cell.metadata.nbgrader["checksum"] = known["checksum"]
-        if known["locked"]:
-            cell.source = known["source"]
+        cell.metadata.nbgrader["checksum"] = record.checksum
+        if record.locked:
+            cell.source = record.source
 
 
-def _mended(given: dict[str, Any]) -> tuple[NotebookNode, list[str]]:
-    """Return the submission's notebook in the assignment's shape, and what had to be mended."""
-    template = nbformat.reads(given["template"], as_version=4)
-    expected = f"{given['notebook']}.ipynb"
-    repaired = repair.repair_submission(_bytes(given["submitted"]), expected, template)
-    return repaired.notebook, list(repaired.reasons)
+def finished(notebook: NotebookNode, word: str, reasons: tuple[str, ...], **more: Any) -> Result:
+    """Return the result of a graded notebook, which says itself what became of it."""
+    status.mark(notebook, Status(word, reasons))
+    return Result(word, reasons, nbformat.writes(notebook, version=nbformat.NO_CONVERT), **more)
 
 
-def _result(
-    given: dict[str, Any],
-    word: str,
-    reasons: list[str],
-    notebook: NotebookNode | None,
-    seconds: Mapping[str, float],
-    started: float,
-) -> bytes:
-    if notebook is not None:
-        status.mark(notebook, status.Status(word, tuple(reasons)))
-    body = json.dumps(
-        {
-            "version": given["version"],
-            "parts": parts(given),
-            "status": word,
-            "reasons": reasons,
-            "notebook": notebook and nbformat.writes(notebook, version=nbformat.NO_CONVERT),
-            "seconds": dict(seconds),
-            "total": round(time.perf_counter() - started, 3),
-        }
-    ).encode()
-    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
-
-
-@cache
-def fingerprint() -> str:
-    """Return a hash of the code that grades, of what students import, and of the catalogue."""
-    digest = hashlib.sha256()
-    for package in (minikernel, seqlab, autograder):
-        for path in sorted(Path(package.__file__ or "").parent.glob("*.py")):
-            digest.update(path.name.encode() + path.read_bytes())
-    for path in sorted(Path(mistakes.__file__ or "").parent.rglob("*.py")):  # they make diagnoses
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-@cache
-def environment() -> dict[str, str]:
-    """Return the versions that can change a result."""
-    found = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        found[name] = importlib.metadata.version(name)
-    return found
-
-
-def _text(files: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: base64.b64encode(content).decode() for name, content in files.items()}
-
-
-def _bytes(files: Mapping[str, str]) -> dict[str, bytes]:
-    return {name: base64.b64decode(content) for name, content in files.items()}
+def _graded(job: Job, work: Prepared, data: Path | None) -> Result:
+    pool = shared_pool(job.policy, data)
+    catalogue = job.release.catalogue
+    report = pool.grade(work.notebook, work.files, work.template, job.draws, catalogue)
+    notebook, config = work.notebook, Config(job.preprocessors)
+    for preprocessor in (IgnorePattern(config=config), LimitOutput(config=config)):
+        if preprocessor.enabled:
+            notebook, _ = preprocessor.preprocess(notebook, {})
+    words = report.statuses | ({"repaired"} if work.reasons else set())
+    reasons = (*work.reasons, *report.reasons)
+    return finished(notebook, status.gravest(words), reasons, seconds=report.seconds)

@@ -1,68 +1,69 @@
-"""How strictly and with what a submission is graded, as nbgrader's configuration says.
+"""How strictly a submission is graded: limits, what kernels have loaded, sandbox or not.
 
-The settings are traits, so ``c.Policy.cell_seconds = 60`` in ``nbgrader_config.py`` works for
-``nbgrader autograde``, formgrader and ``course`` alike. Elsewhere, on other machines too, a policy
-is what ``settings`` returns: plain values.
-
-This module does not know how anything is graded.
+``c.Policy.cell_seconds = 60`` in ``nbgrader_config.py`` sets one of them, for every way to grade.
 """
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from traitlets import Bool, Float, Int, Unicode
-from traitlets.config import Configurable
-
-PRELOAD = """
-import io
-
-import h5py, matplotlib.pyplot, numpy, pandas, seaborn, tiktoken, tqdm
-import seqlab
-from seqlab import checks, plots, plots_gpt2, turn_in
-
-shared = {"transformer": seqlab.load_transformer_weights()}
-for kind in ("RNN", "GRU"):
-    shared[kind] = seqlab.load_keras_model(kind).get_weights()
-shared["mini"] = seqlab.get_params("mini")[1]
-seqlab.load_corpus(), seqlab.load_tokenizer()
-
-# The first picture with text in it takes longest.
-seaborn.heatmap(numpy.eye(3)).figure.savefig(io.BytesIO(), bbox_inches="tight")
-matplotlib.pyplot.close("all")
-"""
+from autograder.assignment import did_you_mean
 
 
-class Policy(Configurable):
-    """Limits, what kernels have loaded before they start, and whether there is a sandbox."""
+@dataclass(frozen=True)
+class Policy:
+    """What a submission may take, and what it is graded with.
 
-    cell_seconds = Float(180.0, help="how long a student's cell may run").tag(config=True)
-    call_seconds = Float(60.0, help="how long a test may wait for a student's function").tag(
-        config=True
-    )
-    test_seconds = Float(300.0, help="how long a test cell may run in all").tag(config=True)
-    total_seconds = Float(1800.0, help="how long a submission may take in all").tag(config=True)
-    restarts = Int(5, help="how often a student's lost process is made again").tag(config=True)
-    memory = Int(3_000_000_000, help="bytes that the student's processes may hold together").tag(
-        config=True
-    )
-    processes = Int(64, help="processes and threads of a student's kernel").tag(config=True)
-    disk = Int(200_000_000, help="bytes that each writable folder of a kernel may hold").tag(
-        config=True
-    )
-    answer_bytes = Int(128_000_000, help="bytes of arrays in one answer").tag(config=True)
-    diagnosis_seconds = Float(
-        4.0, help="how long to look for the reason when a test fails; 0: not at all"
-    ).tag(config=True)
-    draws = Bool(True, help="draw hidden inputs for each student, from the course's secret").tag(
-        config=True
-    )
-    sandbox = Bool(True, help="run students' code in a sandbox, or not at all").tag(config=True)
-    demos = Bool(False, help="also run the cells tagged demo").tag(config=True)
-    preload = Unicode(
-        PRELOAD,
-        help="Python that both kernels' fork servers run once; arrays in its dictionary `shared` "
-        "are handed to tests and students without being sent",
-    ).tag(config=True)
+    Example:
+        >>> Policy.from_json({"cell_seconds": 60}).cell_seconds
+        60.0
+    """
 
-    def settings(self) -> dict[str, Any]:
-        """Return every setting as a plain value."""
-        return {name: getattr(self, name) for name in sorted(self.trait_names(config=True))}
+    cell_seconds: float = 180.0  # how long a student's cell may run
+    call_seconds: float = 60.0  # how long a test may wait for a student's function
+    test_seconds: float = 300.0  # how long a test cell may run in all
+    total_seconds: float = 1800.0  # how long a submission may take in all
+    restarts: int = 5  # how often a student's lost kernel is made again
+    memory: int = 3_000_000_000  # bytes that the student's processes may hold together
+    processes: int = 64  # processes and threads of a student's kernel
+    disk: int = 200_000_000  # bytes that each writable folder of a kernel may hold
+    answer_bytes: int = 128_000_000  # bytes of arrays in one answer
+    diagnosis_seconds: float = 4.0  # how long to look for the reason of each failed test; 0: not
+    draws: bool = True  # draw hidden inputs for each student, from the course's secret
+    sandbox: bool = True  # run students' code in a sandbox, or not at all
+    demos: bool = False  # also run the cells tagged demo
+    # Python that both kernels' fork servers run once; arrays in its dictionary `shared` are handed
+    # to tests and students without being sent. By default what assignment.toml names.
+    preload: str = ""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = _checked(field.name, getattr(self, field.name), type(field.default))
+            object.__setattr__(self, field.name, value)
+
+    def to_json(self) -> dict[str, float | bool | str]:
+        """Return every setting by its name."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Policy":
+        """Return a policy of settings by name; those that are missing have their defaults.
+
+        Raises:
+            ValueError: there is no such setting, or its value is of another type.
+        """
+        names = [field.name for field in fields(cls)]
+        for name in values.keys() - {*names}:
+            raise ValueError(f"Policy has no {name}{did_you_mean(name, names)}")
+        return cls(**values)
+
+
+def _checked(name: str, value: object, kind: type) -> object:
+    """Return a setting's value; a whole number of seconds is one, too."""
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(f"Policy.{name} is {value!r}, and {kind.__name__} is expected")
+    if isinstance(value, int | float) and not value >= 0:
+        raise ValueError(f"Policy.{name} is {value!r}, and 0 or more is expected")
+    return value

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from autograder.checked_json import made, typed
 
 # From the gravest to the best; a submission has the gravest of what happened to it.
 STATUSES = (
@@ -59,9 +61,9 @@ class Status:
             ValueError: it is none.
         """
         values = json.loads(text)
-        if not isinstance(values, dict) or values.keys() != {field.name for field in fields(cls)}:
-            raise ValueError("not a status: it lacks fields, or has others")
-        status = cls(**{**values, "reasons": tuple(values["reasons"])})
+        if not isinstance(values, dict):
+            raise ValueError("not a status: no object")
+        status = made(cls, {**values, "reasons": tuple(typed(values, "reasons", list))})
         if status.word not in STATUSES or not all(isinstance(r, str) for r in status.reasons):
             raise ValueError(f"not a status: {status.word!r} is not one of {', '.join(STATUSES)}")
         return status

@@ -54,9 +54,15 @@ def _put_environment_on_path() -> None:
 
 @dataclass(frozen=True)
 class Course:
-    """A course directory: ``source/``, ``submitted/`` and the others below ``root``."""
+    """A course directory: ``source/``, ``submitted/`` and the others below ``root``.
+
+    Attributes:
+        root: the folder
+        db_url: another gradebook than the one that the configuration names
+    """
 
     root: Path
+    db_url: str = ""
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Course":
@@ -167,7 +173,9 @@ class Course:
         at = root or self.root
         config.CourseDirectory.root = str(at)
         # The course's may be another database, PostgreSQL for instance; a copy has one of its own.
-        if root not in (None, self.root) or "db_url" not in config.CourseDirectory:
+        if self.db_url:
+            config.CourseDirectory.db_url = self.db_url
+        elif root not in (None, self.root) or "db_url" not in config.CourseDirectory:
             config.CourseDirectory.db_url = f"sqlite:///{at / 'gradebook.db'}?timeout=60"
         return config
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from autograder.execution import sandbox
 from autograder.execution.client import ForkServerError, KernelError
 from autograder.execution.pool import KernelPool
+from autograder.policy import Policy
 from course.directory import Course
 from course.run import batch
 from seqlab.errors import DataError
@@ -49,8 +50,8 @@ def _examine(course: Course) -> Iterator[DoctorFinding]:
         system if linux else f"{system}: no sandbox; grade on Linux",
     )
     yield DoctorFinding("cores", "fine", f"{os.cpu_count()}, so many submissions at a time")
-    policy = batch.policy_of(course)
-    yield _memory(policy["memory"])
+    policy = batch.configured(course)
+    yield _memory(policy.memory)
     who = "root: kernels run as users that own nothing" if os.geteuid() == 0 else "an ordinary user"
     yield DoctorFinding("user", "fine", who)
     try:
@@ -91,7 +92,7 @@ def _memory(limit: int) -> DoctorFinding:
     )
 
 
-def _sandbox(policy: dict[str, object], data: Path) -> Iterator[DoctorFinding]:
+def _sandbox(policy: Policy, data: Path) -> Iterator[DoctorFinding]:
     try:
         here = sandbox.Sandbox(())
         here.check()

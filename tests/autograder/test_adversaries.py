@@ -36,10 +36,12 @@ from autograder.execution import outputs
 from autograder.execution.client import ForkServer, KernelClient, descendants, is_alive
 from autograder.execution.pool import KernelPool, sandbox, shared_pool
 from autograder.execution.sandbox import Sandbox
+from autograder.policy import Policy
+from autograder.result import Result
 from course.directory import CONFIG, Course
 from course.release import generate
 from course.run import batch
-from course.run.publish import assignment_in
+from course.run.publish import release_of
 from course.run.scores import NbgraderRunner
 from course.run.workers import Local
 from tests.autograder.adversaries import ADVERSARIES, Adversary
@@ -83,9 +85,9 @@ class Ground:
 
     folder: Path
     course: Course
-    assignment: job.Assignment  # a part of gpt2
-    whole: job.Assignment
-    policy: dict[str, Any]
+    assignment: job.Release  # a part of gpt2
+    whole: job.Release
+    policy: Policy
     names: dict[str, str]  # what the attacks' placeholders stand for
     mark: str
 
@@ -99,11 +101,16 @@ class Ground:
         notebook = nbformat.reads(assignment.template, as_version=4)
         fill(notebook, adversary, self.names)
         files = {f"{assignment.notebook}.ipynb": nbformat.writes(notebook).encode()}
-        packed = job.pack(assignment, {**files, **adversary.files}, self.policy, {})
-        result = job.read_result(job.grade(packed, ROOT / "data"))
-        result["notebook"] = nbformat.reads(result["notebook"], as_version=4)
-        result["scores"] = scores(result["notebook"])
-        return result
+        data, files = ROOT / "data", {**files, **adversary.files}
+        packed = job.Job.of(assignment, files, self.policy, {}, data).pack()
+        result = Result.read(job.grade(packed, data))
+        notebook = nbformat.reads(result.notebook, as_version=4)
+        return {
+            "status": result.word,
+            "reasons": list(result.reasons),
+            "notebook": notebook,
+            "scores": scores(notebook),
+        }
 
     def processes(self) -> set[int]:
         """Return what runs on behalf of students: below the fork server, or with the mark."""
@@ -124,12 +131,12 @@ class Ground:
         return seen | {str(path): "" for path in Path("/tmp").iterdir() if path.name == "late"}
 
 
-def part_of(whole: job.Assignment, parts: tuple[str, ...]) -> job.Assignment:
+def part_of(whole: job.Release, parts: tuple[str, ...]) -> job.Release:
     """Return an assignment with some of its cells."""
     notebook = nbformat.reads(whole.template, as_version=4)
     notebook.cells = [c for c in notebook.cells if c.cell_type == "code" and c.id.startswith(parts)]
     notebook.cells = [c for c in notebook.cells if "demo" not in c.metadata.get("tags", [])]
-    cells = tuple(cell for cell in whole.cells if cell["name"].startswith(parts))
+    cells = tuple(cell for cell in whole.cells if cell.name.startswith(parts))
     return replace(whole, template=nbformat.writes(notebook), cells=cells)
 
 
@@ -194,7 +201,7 @@ def ground() -> Iterator[Ground]:
         (root / path).resolve().write_text(next(canaries))
     with course.gradebook() as gradebook:
         gradebook.add_student("anna", first_name=next(canaries))
-        whole = assignment_in(gradebook, course, "gpt2")
+        whole = release_of(gradebook, course, "gpt2")
     mark = f"adversary-{secrets.token_hex(6)}"
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -220,7 +227,7 @@ def ground() -> Iterator[Ground]:
             "@SOCKET@": str(folder / "socket"),
             "@PORT@": str(server.getsockname()[1]),
         }
-        policy = batch.policy_of(course) | LIMITS
+        policy = replace(batch.policy_of(course, "gpt2"), **LIMITS)
         yield Ground(folder, course, part_of(whole, PARTS), whole, policy, names, mark)
         shared_pool(policy, ROOT / "data").close()
     shutil.rmtree(folder, ignore_errors=True)
@@ -315,7 +322,7 @@ def scored_in(
     """Return the scores where all cells run in one kernel."""
     notebook = nbformat.reads(ground.assignment.template, as_version=4)
     fill(notebook, adversary, ground.names)
-    job.restore(notebook, {cell["name"]: cell for cell in ground.assignment.cells})
+    job.restore(notebook, ground.assignment.cells)
     kernel = fork_server.kernel()
     try:
         for cell in notebook.cells:

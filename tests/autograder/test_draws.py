@@ -1,14 +1,16 @@
 """Hidden inputs are each student's own, the same whenever they are asked for, and nobody else's."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from autograder.job import Job
 from course.directory import Course
 from course.run import batch, secret, workers
 from seqlab import draws
-from tests.support.classroom import GPT2, examined, make_course
+from tests.support.classroom import GPT2, examined, hand_in, make_course
 
 DRAWN = "from seqlab.draws import generator\nprint(generator(7).integers(10**9, size=3).tolist())"
 FIRST = np.random.default_rng(7).integers(10**9, size=3).tolist()
@@ -22,7 +24,7 @@ def no_key():
 
 @pytest.fixture(scope="module")
 def policy():
-    return batch.policy_of(Course.find()) | {"preload": "shared = {}"}
+    return replace(batch.policy_of(Course.find(), GPT2), preload="shared = {}")
 
 
 def test_without_a_key_a_seed_gives_what_numpy_gives(no_key):
@@ -66,9 +68,11 @@ def test_a_test_draws_with_the_students_key_and_the_students_code_cannot(policy)
 
 def test_a_batch_gives_each_student_a_key_unless_it_is_told_not_to(tmp_path):
     course = make_course(tmp_path / "course")
-    work = batch.Batch(course, GPT2, workers.Local(1, course.data()), batch.policy_of(course))
-    found = [json.loads(work._bundle(name, {}))["draws"] for name in ("ann", "zoe", "ann")]
+    work = batch.Batch(course, GPT2, workers.Local(1, course.data()), batch.policy_of(course, GPT2))
+    for name in ("ann", "zoe"):
+        hand_in(course, name, b"{}")
+    found = [Job.read(work.packed(name)).draws for name in ("ann", "zoe", "ann")]
     assert found[0] == found[2] != found[1]
-    assert found[0] == secret.key(course.root, GPT2, "ann").hex()
-    work.policy["draws"] = False
-    assert json.loads(work._bundle("ann", {}))["draws"] == ""
+    assert found[0] == secret.key(course.root, GPT2, "ann")
+    work.policy = replace(work.policy, draws=False)
+    assert Job.read(work.packed("ann")).draws == b""

@@ -40,13 +40,8 @@ pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bub
 @pytest.fixture(scope="module")
 def pool():
     """Fork servers with little in them, so that they start fast, and small limits."""
-    settings = Policy().settings() | {
-        "preload": SMALL,
-        "memory": 600_000_000,
-        "disk": 20_000_000,
-        "processes": 32,
-    }
-    made = KernelPool(settings, ROOT / "data")
+    policy = Policy(preload=SMALL, memory=600_000_000, disk=20_000_000, processes=32)
+    made = KernelPool(policy, ROOT / "data")
     yield made
     made.close()
 
@@ -322,7 +317,7 @@ import os
 from pathlib import Path
 from autograder.execution.pool import KernelPool
 from autograder.policy import Policy
-pool = KernelPool(Policy().settings() | {{"preload": {SMALL!r}}}, Path({str(ROOT / "data")!r}))
+pool = KernelPool(Policy(preload={SMALL!r}), Path({str(ROOT / "data")!r}))
 kernel = pool.students.kernel()
 source = "import os; print(os.getuid(), os.getpid(), os.listdir('/home'))"
 shown = kernel.run(source, 20).reply["outputs"][0]["text"]

@@ -123,7 +123,7 @@ def feedback(tmp_path_factory):
     folder.mkdir(parents=True)
     (folder / "gpt2.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     scheduler = workers.Local(1, ROOT / "data")
-    batch.Batch(course, "gpt2", scheduler, batch.policy_of(course), show=False).run([NAME])
+    batch.Batch(course, "gpt2", scheduler, batch.policy_of(course, "gpt2"), show=False).run([NAME])
     return NbgraderRunner(course).feedback("gpt2", NAME) / "gpt2.html"
 
 

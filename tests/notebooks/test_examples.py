@@ -131,7 +131,7 @@ def examined(course):
     """Everybody's result, graded by the autograder, two at a time."""
     found = {}
     for assignment, names in EXPECTED.items():
-        policy = batch.policy_of(course)
+        policy = batch.policy_of(course, assignment)
         scheduler = workers.Local(2, ROOT / "data")
         batch.Batch(course, assignment, scheduler, policy, show=False).run(list(names))
         grader = NbgraderRunner(course)

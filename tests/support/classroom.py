@@ -1,11 +1,11 @@
 """A small course to grade in, who hands in what there, and schedulers that count."""
 
-import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,11 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbgrader.plugins import BasePlugin
 
-from autograder import job, status
+from autograder import job
+from autograder.cells import is_test
+from autograder.policy import Policy
+from autograder.result import Result
+from autograder.status import Status
 from autograder.submission import repair
 from course.directory import CONFIG, Course
 from course.release import generate
@@ -47,8 +51,16 @@ def _make_course(root: Path) -> None:
 
 def copied(course: Course, to: Path) -> Course:
     """Return a copy of a course with everything in it."""
-    shutil.copytree(course.root, to, symlinks=True)
+    shutil.copytree(course.root, to, symlinks=True, copy_function=copy_file)
     return Course(to)
+
+
+def copy_file(source: str, target: str) -> None:
+    """Copy a file, or a pipe, as a student may hand one in."""
+    if Path(source).is_fifo():
+        os.mkfifo(target)
+    else:
+        shutil.copy2(source, target)
 
 
 def configure(course: Course, lines: str) -> None:
@@ -76,6 +88,14 @@ def changed(raw: bytes, cells: dict[str, str], scratch: str = "") -> bytes:
     return nbformat.writes(notebook).encode()
 
 
+def without_metadata(raw: bytes) -> bytes:
+    """Return a notebook as an editor leaves it that drops what it does not know."""
+    notebook = nbformat.reads(raw.decode(), as_version=4)
+    for cell in notebook.cells:
+        cell.metadata = nbformat.NotebookNode()
+    return nbformat.writes(notebook).encode()
+
+
 def hand_in(course: Course, student: str, raw: bytes, name: str = "gpt2.ipynb") -> Path:
     """Put a file into a student's folder; return the folder."""
     path = course.root / "submitted" / student / GPT2 / name
@@ -84,11 +104,50 @@ def hand_in(course: Course, student: str, raw: bytes, name: str = "gpt2.ipynb") 
     return path.parent
 
 
+BROKEN = {
+    "cut-short": example("blank")[:5000],
+    "no-json": b"my solution is attached",
+    "html": b"<!DOCTYPE html><html><body>Sign in to download gpt2.ipynb</body></html>",
+    "pdf": b"%PDF-1.7 ...",
+    "empty": b"",
+}
+MENDED = {
+    "bom": b"\xef\xbb\xbf" + example("half-done"),
+    "wrong-name": example("half-done"),
+    "old-format": re.sub(rb'"nbformat_minor": 5', b'"nbformat_minor": 2', example("half-done")),
+    "no-metadata": without_metadata(example("half-done")),
+}
+NO_CELLS = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
+def hand_in_damaged(course: Course) -> None:
+    """Hand in every kind of damage: unreadable notebooks, several, none, renamed ones, links."""
+    for name, raw in BROKEN.items():
+        hand_in(course, name, raw)
+    for name, raw in MENDED.items():
+        hand_in(course, name, raw, "Solution (2).ipynb" if name == "wrong-name" else "gpt2.ipynb")
+    hand_in(course, "no-cells", NO_CELLS)
+    hand_in(course, "two", example("blank"), "gpt2-a.ipynb")
+    hand_in(course, "two", example("blank"), "gpt2-b.ipynb")
+    hand_in(course, "none", b"I had no time", "note.txt")
+    submitted = course.root / "submitted"
+    (submitted / "nothing-at-all" / GPT2).mkdir(parents=True)
+    folder = hand_in(course, "link", example("half-done"))
+    (folder / "secret.txt").symlink_to("/etc/passwd")
+    folder = hand_in(course, "link-for-notebook", b"x", "note.txt")
+    (folder / "gpt2.ipynb").symlink_to(course.root / "source" / GPT2 / "gpt2.ipynb")
+    os.mkfifo(hand_in(course, "fifo", example("half-done")) / "pipe")
+    (submitted / "folder" / GPT2 / "gpt2.ipynb").mkdir(parents=True)
+    hand_in(course, "linked-to", example("half-done"))
+    (submitted / "linked").mkdir()
+    (submitted / "linked" / GPT2).symlink_to("../linked-to/gpt2")
+
+
 def grade(
     course: Course, scheduler: workers.Scheduler, force: bool = False, **policy: Any
-) -> dict[str, status.Status]:
+) -> dict[str, Status]:
     """Grade all who have handed in."""
-    settings = batch.policy_of(course) | policy
+    settings = replace(batch.policy_of(course, GPT2), **policy)
     work = batch.Batch(course, GPT2, scheduler, settings, force, show=False)
     return work.run(course.students(GPT2))
 
@@ -122,19 +181,23 @@ class Fake:
 @cache
 def pretended(packed: bytes) -> bytes:
     """Return a result without running anything; tests pass and fail as their checksums will."""
-    given = json.loads(packed)
+    given = job.Job.read(packed)
     try:
-        notebook, found = job._mended(given)
+        ready = job.prepared(given)
     except repair.Unreadable as error:
-        return job._result(given, "unreadable", [str(error)], None, {}, 0.0)
-    job.restore(notebook, {cell["name"]: cell for cell in given["cells"]})
-    flags = {cell.id: cell.metadata.get("nbgrader", {}) for cell in notebook.cells}
-    written = "".join(c.source for c in notebook.cells if not flags[c.id].get("locked"))
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and flags[cell.id].get("grade"):
-            fails = zlib.crc32((written + cell.id).encode()) % 3 == 0
-            cell.outputs = [new_output("error", ename="E", evalue="no")] if fails else []
-    return job._result(given, "repaired" if found else "graded", found, notebook, {}, 0.0)
+        return Result("unreadable", (str(error),), parts=given.parts).pack()
+    cells = ready.notebook.cells
+    written = "".join(c.source for c in cells if not c.metadata.get("nbgrader", {}).get("locked"))
+    for cell in filter(is_test, cells):
+        fails = zlib.crc32((written + cell.id).encode()) % 3 == 0
+        cell.outputs = [new_output("error", ename="E", evalue="no")] if fails else []
+    word = "repaired" if ready.reasons else "graded"
+    return finished(given, ready.notebook, word, *ready.reasons)
+
+
+def finished(given: job.Job, notebook: nbformat.NotebookNode, word: str, *reasons: str) -> bytes:
+    """Return the result of a job whose notebook has its outputs."""
+    return job.finished(notebook, word, reasons, parts=given.parts).pack()
 
 
 def compute_or_die(key: str, packed: bytes, data: Path) -> workers.Done:
@@ -217,10 +280,10 @@ class ByTheHour(BasePlugin):
 def examined(
     solution: str,
     *tests: str,
-    policy: dict[str, Any],
+    policy: Policy,
     free: tuple[str, ...] = (),
     draws: bytes = b"",
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[Result, list[str]]:
     """Return the result of a small notebook, and what each test has shown.
 
     Args:
@@ -241,15 +304,15 @@ def examined(
         "language_info": {"name": "python"},
     }
     template = new_notebook(cells=cells, metadata=meta)
-    assignment = job.Assignment("toy", nbformat.writes(template), (), {})
+    release = job.Release("toy", nbformat.writes(template))
     mine = nbformat.from_dict(template)
     mine.cells[0].source = solution
     mine.cells[1:1] = [new_code_cell(source, id=f"own{i}") for i, source in enumerate(free)]
     submitted = {"toy.ipynb": nbformat.writes(mine).encode()}
-    packed = job.pack(assignment, submitted, policy, {}, draws)
-    result = job.read_result(job.grade(packed, ROOT / "data"))
-    notebook = nbformat.reads(result["notebook"], as_version=4)
-    shown = [said(cell) for cell in notebook.cells if cell.id.startswith("t")]
+    data = ROOT / "data"
+    packed = job.Job.of(release, submitted, policy, {}, data, draws).pack()
+    result = Result.read(job.grade(packed, data))
+    shown = [said(cell) for cell in result.cells if cell.id.startswith("t")]
     return result, shown
 
 

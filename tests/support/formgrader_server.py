@@ -26,7 +26,7 @@ from typing import Any
 from nbgrader.api import Gradebook
 from PIL import Image
 
-from autograder import job, status
+from autograder.status import Status
 from course.directory import Course
 from course.run import batch, status_files, workers
 from course.run.cache import Store
@@ -123,11 +123,11 @@ class School:
 
     def _grade(self) -> None:
         """Let the autograder grade a few, and publish what it found for those like them."""
-        few, policy = self.names[: len(FEW)], batch.policy_of(self.course)
+        few, policy = self.names[: len(FEW)], batch.policy_of(self.course, GPT2)
         scheduler = workers.Local(1, ROOT / "data")
         found = batch.Batch(self.course, GPT2, scheduler, policy, show=False).run(few)
         kept = [Store.of(self.course.root).get(found[name].key) for name in few]
-        results = [job.read_result(raw) for raw in kept if raw]
+        results = [result for result in kept if result]
         with Publisher(self.course, GPT2) as recorder:
             for number in range(len(FEW), len(self.names) - 1):
                 name = self.names[number]
@@ -272,7 +272,7 @@ class Assistant:
         return float(self.row(row).locator(f"td.{kind}").inner_text().split("/")[0])
 
 
-def examined(course: Course, student: str) -> status.Status | None:
+def examined(course: Course, student: str) -> Status | None:
     """Return what the autograder has left of a submission."""
     return status_files.read(course.root, GPT2, student)
 

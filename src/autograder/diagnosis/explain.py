@@ -321,7 +321,13 @@ def _line(error: ErrorDescription) -> str:
     return f" in line {numbers[-1]} of its cell" if numbers else ""
 
 
-def catalogue_of(cells: Sequence[str]) -> Iterator[mistakes.Cell]:
-    """Yield the catalogue's entries for solution cells, by their ids."""
-    for assignment in mistakes.assignments():
-        yield from (cell for cell in mistakes.catalogue(assignment) if cell.id in cells)
+def catalogue_of(cells: Sequence[str], text: str = "") -> list[mistakes.Cell]:
+    """Return the catalogue's entries for solution cells, by their ids.
+
+    Args:
+        cells: the ids
+        text: of the assignment's own mistakes.py; by default the catalogues of this repository
+    """
+    names = [""] if text else mistakes.assignments()
+    known = [cell for name in names for cell in mistakes.catalogue(name, text)]
+    return [cell for cell in known if cell.id in cells]

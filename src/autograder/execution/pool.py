@@ -5,7 +5,6 @@ seconds, a kernel a fraction of one. This module does not know where notebooks c
 """
 
 import atexit
-import json
 import os
 import shutil
 import signal
@@ -30,34 +29,34 @@ from autograder.execution.client import (
     descendants,
     kill,
 )
+from autograder.execution.report import SessionReport
 from autograder.execution.sandbox import Sandbox, courses_around
+from autograder.policy import Policy
 from minikernel.settings import KernelSettings
 from seqlab import data_files as seqlab_files
-
-LIMITS = tuple(session.SessionLimits.__dataclass_fields__)
 
 
 class KernelPool:
     """Fork servers, ready to grade: one for test kernels, and one for students in each thread."""
 
-    def __init__(self, settings: Mapping[str, Any], data: Path):
-        self.settings = dict(settings)
+    def __init__(self, policy: Policy, data: Path):
+        self.policy = policy
         self._scratch = tempfile.TemporaryDirectory(prefix="autograder-")
-        self._sandbox = sandbox(data, settings["disk"]) if settings["sandbox"] else None
+        self._sandbox = sandbox(data, policy.disk) if policy.sandbox else None
         self._student = KernelSettings(
             kernel="minikernel.server:KernelServer",
-            preload=settings["preload"],
+            preload=policy.preload,
             home=self._folder("student"),
-            disk=settings["disk"],
+            disk=policy.disk,
             limited=True,
-            memory=settings["memory"],
-            processes=settings["processes"],
+            memory=policy.memory,
+            processes=policy.processes,
         )
         test_kernel = KernelSettings(
             kernel="autograder.execution.test_kernel:TestKernel",
-            preload=settings["preload"],
+            preload=policy.preload,
             home=self._folder("tests"),
-            disk=settings["disk"],
+            disk=policy.disk,
         )
         self._variables = {"COURSE_DATA": str(data)}
         self._of_thread = threading.local()
@@ -82,25 +81,28 @@ class KernelPool:
         self,
         notebook: NotebookNode,
         files: Mapping[str, bytes],
-        handed_out: NotebookNode,
+        released: NotebookNode,
         key: bytes = b"",
-    ) -> session.SessionReport:
+        catalogue: str = "",
+    ) -> SessionReport:
         """Fill in a notebook's outputs; see ``session.Session``.
 
         Raises:
             SandboxError: there must be a sandbox, and this machine has none.
             ForkServerError: no kernel can be made.
         """
-        sources = {cell.id: cell.source for cell in handed_out.cells}
-        return self._session(files, handed_out, key).run(notebook, sources, self.settings["demos"])
+        sources = {cell.id: cell.source for cell in released.cells}
+        work = self._session(files, released, key, catalogue)
+        return work.run(notebook, sources, self.policy.demos)
 
     def replay(
         self,
         notebook: NotebookNode,
         files: Mapping[str, bytes],
-        handed_out: NotebookNode,
+        released: NotebookNode,
         key: bytes,
         test: str,
+        catalogue: str = "",
     ) -> dict[str, Any]:
         """Return what a test asks of a student's functions; see ``session.Session.replay``.
 
@@ -108,17 +110,18 @@ class KernelPool:
             SandboxError, ForkServerError: as in ``grade``.
             KernelError: a kernel was lost on the way.
         """
-        sources = {cell.id: cell.source for cell in handed_out.cells}
-        return self._session(files, handed_out, key).replay(notebook, sources, test)
+        sources = {cell.id: cell.source for cell in released.cells}
+        return self._session(files, released, key, catalogue).replay(notebook, sources, test)
 
     def _session(
-        self, files: Mapping[str, bytes], handed_out: NotebookNode, key: bytes
+        self, files: Mapping[str, bytes], released: NotebookNode, key: bytes, catalogue: str
     ) -> session.Session:
-        limits = session.SessionLimits(**{name: self.settings[name] for name in LIMITS})
-        defined = session.names_to_define(handed_out)
+        defined = session.names_to_define(released)
         self.students.begin()  # both at once: each takes seconds
         self.test_kernels.begin()
-        return session.Session(self.students, self.test_kernels, limits, files, defined, key)
+        return session.Session(
+            self.students, self.test_kernels, self.policy, files, defined, key, catalogue
+        )
 
     @property
     def folder(self) -> str:
@@ -155,16 +158,16 @@ def sandbox(data: Path, disk: int) -> Sandbox:
     )
 
 
-def shared_pool(settings: Mapping[str, Any], data: Path | None = None) -> KernelPool:
+def shared_pool(policy: Policy, data: Path | None = None) -> KernelPool:
     """Return this process's pool for a policy, made when it is first asked for."""
     where = (data or seqlab_files.data_dir()).resolve()
     with _LOCK:  # of several threads the first one makes it
-        return _made_for(json.dumps(dict(settings), sort_keys=True), where, os.getpid())
+        return _made_for(policy, where, os.getpid())
 
 
 @cache
-def _made_for(settings: str, data: Path, process: int) -> KernelPool:
-    pool = KernelPool(json.loads(settings), data)
+def _made_for(policy: Policy, data: Path, process: int) -> KernelPool:
+    pool = KernelPool(policy, data)
     atexit.register(pool.close)
     _made.append(pool)
     return pool

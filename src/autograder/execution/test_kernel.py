@@ -9,7 +9,7 @@ import builtins
 import contextlib
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from autograder.diagnosis import explain
@@ -111,12 +111,13 @@ class TestKernel(KernelServer):
         mark, since no test follows.
         """
         with self.shell.recording():
-            diagnoses = self._diagnoses(request["cells"], request["patience"])
+            diagnoses = self._diagnoses(request)
         self.shell.recorded()
         return test_requests.DiagnoseReply(diagnoses=diagnoses), []
 
-    def _diagnoses(self, ids: Sequence[str], patience: float) -> dict[str, Diagnosis]:
-        cells = list(explain.catalogue_of(ids))
+    def _diagnoses(self, request: test_requests.DiagnoseRequest) -> dict[str, Diagnosis]:
+        cells = explain.catalogue_of(request["cells"], request["catalogue"])
+        patience = request["patience"]
         functions = self._functions({name for cell in cells for name in cell.functions})
         diagnoses: dict[str, Diagnosis] = {}
         explainers: dict[str, explain.Explainer] = {}
@@ -144,7 +145,7 @@ class TestKernel(KernelServer):
 
     def _calls(self, request: test_requests.CallsRequest, _: list[Array]) -> Reply:
         """Return what the last test has asked of the student's functions, and what was right."""
-        cells = list(explain.catalogue_of(request["cells"]))
+        cells = explain.catalogue_of(request["cells"], request["catalogue"])
         deadline = time.monotonic() + request["patience"]
         explainer = explain.Explainer(cells, dict(self.shell.user_ns), {}, deadline)
         calls = list(self.student.calls) if self.student else []

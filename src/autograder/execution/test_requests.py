@@ -45,6 +45,7 @@ class DiagnoseRequest(TypedDict):
 
     cells: list[str]  # solution cells of the notebook
     patience: float  # seconds for each test
+    catalogue: str  # the text of the assignment's own mistakes.py; often nothing
 
 
 class DiagnoseReply(TypedDict):

@@ -56,11 +56,11 @@ def autograde(
 
         if not generate.is_registered(course, assignment):
             generate.register(course, assignment)  # a fresh clone has releases, but no gradebook
-        policy = batch.policy_of(course, sandbox=not no_sandbox, demos=demos)
-        if not policy["sandbox"]:
+        policy = batch.policy_of(course, assignment, sandbox=not no_sandbox, demos=demos)
+        if not policy.sandbox:
             print(NO_SANDBOX)
         engine: Scheduler = (
-            _cluster(scheduler, course, policy["sandbox"])
+            _cluster(scheduler, course, policy.sandbox)
             if scheduler
             else Local(workers, course.data(), started)
         )
@@ -206,7 +206,7 @@ def regrade(
     _expect_gradebook(course, assignment)
     engine = Local(workers, course.data())
     rehearsal = regrade.Rehearsal(course, assignment)
-    policy = batch.policy_of(course)
+    policy = batch.policy_of(course, assignment)
     batch.Batch(course, assignment, engine, policy, recorder=lambda *_: rehearsal).run(names)
     print(regrade.table(rehearsal.changed, len(names)))
     if not dry_run:  # from the results that were kept: nothing is computed twice

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -174,9 +175,9 @@ def mutation(
     from course.test_quality import accuracy, matrix, mutation
 
     course = Course.find()
-    policy = batch.policy_of(course)
+    policy = batch.policy_of(course, assignment)
     if not (held_back or diagnose):
-        policy["diagnosis_seconds"] = 0.0
+        policy = replace(policy, diagnosis_seconds=0.0)
     trials = mutation.Trials(course, assignment, policy)
     chosen = _variants(trials, held_back, only)
     if draws:

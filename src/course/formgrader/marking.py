@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import nbgrader
 import pygments
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
@@ -24,6 +23,7 @@ from pygments.token import Comment, Keyword, Operator, String, Text
 from sqlalchemy import Select, event
 from sqlalchemy.orm import ORMExecuteState, Session, joinedload
 
+from course import nbgrader_internals
 from course.directory import Course, CourseError
 from course.feedback.mark_scheme import Scheme, scheme
 
@@ -32,8 +32,7 @@ COLOURED = (Keyword, String, Comment, Operator.Word)
 
 def template_folders() -> list[str]:
     """Return the folders of the template and of nbgrader's, which it extends."""
-    nbgraders = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
-    return [str(Path(__file__).parent / "templates"), str(nbgraders)]
+    return [str(Path(__file__).parent / "templates"), str(nbgrader_internals.templates())]
 
 
 class MarkSchemes(Preprocessor):

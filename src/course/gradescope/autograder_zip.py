@@ -13,6 +13,7 @@ import json
 import stat
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,17 @@ import hidden_tests
 import minikernel
 import mistakes
 import seqlab
-from autograder.assignment import FILE, MEGABYTES
-from autograder.policy import PRELOAD
+from autograder.assignment import MEGABYTES
 from course.cli.options import VISIBILITIES
 from course.directory import Course, CourseError
-from course.gradescope import grade
 from course.release import generate
 from course.release.student_zip import data_paths
 from course.run import atomic, batch, secret
-from course.run.publish import assignment_in
+from course.run.publish import release_of
 
 SCRIPTS = ("setup.sh", "run_autograder")  # what Gradescope starts
 TIME = (2020, 1, 1, 0, 0, 0)  # of every entry: the same course gives the same bytes
-LIMITS = {
+LIMITS: dict[str, Any] = {
     "total_seconds": 270.0,  # wall-clock time, on half a processor
     "cell_seconds": 90.0,
     "call_seconds": 60.0,
@@ -44,7 +43,6 @@ LIMITS = {
     "diagnosis_seconds": 5.0,
 }
 OWN_MEGABYTES = 460  # that the grader needs itself, the test kernel included
-PREPROCESSORS = batch.PREPROCESSORS
 
 
 def build(
@@ -96,9 +94,8 @@ def _files(
         yield f"open/data/{name}", _read(path)
     yield "open/data/SHA256SUMS", _read(course.data() / "SHA256SUMS")
     with course.gradebook() as gradebook:
-        common = assignment_in(gradebook, course, assignment)
-    yield "closed/assignment.json", _json(grade.packed(common))
-    yield f"closed/{FILE}", settings.text.encode()
+        release = release_of(gradebook, course, assignment)
+    yield "closed/assignment.json", _json(release.to_json())
     yield "closed/settings.json", _json(container)
     yield "requirements.txt", _read(course.shipped("requirements/staff.txt"))
     yield from ((name, _read(Path(__file__).parent / "container" / name)) for name in SCRIPTS)
@@ -106,14 +103,15 @@ def _files(
 
 def _settings(course: Course, assignment: str, visibility: str, megabytes: int) -> dict[str, Any]:
     """Return what the container is told: limits, who sees what, what inputs are drawn with."""
-    policy, config = batch.policy_of(course), course.config()
-    if policy["preload"] == PRELOAD:  # not the course's own
-        policy["preload"] = course.assignment(assignment).gradescope.warm.preload
+    policy = batch.configured(course)
+    preload = policy.preload or course.assignment(assignment).gradescope.warm.preload
+    memory = (megabytes - OWN_MEGABYTES) * 2**20
+    policy = replace(policy, **LIMITS, demos=False, memory=memory, preload=preload)
     seed = hmac.digest(secret.secret(course.root), f"gradescope\0{assignment}".encode(), "sha256")
     return {
         "visibility": visibility,
-        "policy": policy | LIMITS | {"demos": False, "memory": (megabytes - OWN_MEGABYTES) * 2**20},
-        "preprocessors": {name: dict(config[name]) for name in PREPROCESSORS if name in config},
+        "policy": policy.to_json(),
+        "preprocessors": batch.preprocessors(course),
         "draws": seed.hex(),
     }
 

@@ -5,16 +5,13 @@ Students' code runs in the sandbox where one can be made, and otherwise as anoth
 (course.gradescope.unprivileged); where neither keeps it from the tests, nothing is graded.
 """
 
-import base64
 import hashlib
 import hmac
 import json
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -23,6 +20,8 @@ from autograder import assignment, job, regions
 from autograder.execution.client import ForkServer, TestKernelClient
 from autograder.execution.pool import KernelPool, abandon, sandbox, shared_pool
 from autograder.execution.sandbox import SandboxError
+from autograder.policy import Policy
+from autograder.result import Result
 from autograder.submission import intake
 from course.exchange import template_py
 from course.gradescope import results_json, run_autograder, unprivileged
@@ -37,10 +36,11 @@ class Grading:
     def __init__(self, root: Path):
         self.root, self.started = root, time.monotonic()
         self.settings = json.loads(self._closed("settings.json"))
-        self.assignment = unpacked(json.loads(self._closed("assignment.json")))
+        self.policy = Policy.from_json(self.settings["policy"])
+        self.assignment = job.Release.from_json(json.loads(self._closed("assignment.json")))
         self.release: NotebookNode = nbformat.reads(self.assignment.template, as_version=4)
-        text = self._closed(assignment.FILE)
-        self.turn_in = assignment.parse(self.assignment.notebook, text).turn_in
+        about = assignment.parse(self.assignment.notebook, self.assignment.settings)
+        self.turn_in = about.turn_in
         self.notes: list[str] = []
 
     def run(self) -> run_autograder.Entry:
@@ -52,20 +52,19 @@ class Grading:
         try:
             files = self._submitted()
         except (intake.SubmissionRefused, template_py.AssemblyError) as error:
-            return self._results(self._unreadable(str(error)))
-        policy = {**self.settings["policy"], "sandbox": self._has_sandbox()}
-        packed = job.pack(
-            self.assignment, files, policy, self.settings["preprocessors"], self._key()
-        )
+            return self._results(Result("unreadable", (str(error),)))
+        policy = replace(self.policy, sandbox=self._has_sandbox())
+        settings = policy, self.settings["preprocessors"], self._data, self._key()
+        packed = job.Job.of(self.assignment, files, *settings).pack()
         at_work = shared_pool(policy, self._data)
         at_work.test_kernels = ForkServer(
             replace(at_work.test_kernels.settings, kernel=TEST_KERNEL),
             TestKernelClient,
             variables={"COURSE_DATA": str(self._data)},
         )
-        if not policy["sandbox"]:
+        if not policy.sandbox:
             self._without_sandbox(at_work)
-        return self._results(job.read_result(job.grade(packed, self._data)))
+        return self._results(Result.read(job.grade(packed, self._data)))
 
     @property
     def _data(self) -> Path:
@@ -92,7 +91,7 @@ class Grading:
 
     def _has_sandbox(self) -> bool:
         try:
-            sandbox(self._data, self.settings["policy"]["disk"]).check()
+            sandbox(self._data, self.policy.disk).check()
         except SandboxError as error:
             print(f"no sandbox: {error}")
             return False
@@ -109,7 +108,7 @@ class Grading:
 
     def _key(self) -> bytes:
         """Return what a student's hidden inputs are drawn with: the same for each submission."""
-        if not self.settings["policy"]["draws"]:
+        if not self.policy.draws:
             return b""
         try:
             about = json.loads((self.root / "submission_metadata.json").read_text("utf-8"))
@@ -118,33 +117,12 @@ class Grading:
             who = []
         return draws_key(self.settings["draws"], who)
 
-    def _unreadable(self, why: str) -> dict[str, Any]:
-        seconds = time.monotonic() - self.started
-        return {"status": "unreadable", "reasons": [why], "notebook": None, "total": seconds}
-
-    def _results(self, result: Mapping[str, Any]) -> run_autograder.Entry:
-        cells = self.assignment.cells
-        sources = {cell["name"]: cell["source"] or "" for cell in cells}
+    def _results(self, result: Result) -> run_autograder.Entry:
+        sources = {cell.name: cell.source for cell in self.assignment.cells}
         hidden = {n for n, text in sources.items() if regions.has(text, regions.HIDDEN_TESTS)}
-        whole = {**result, "total": time.monotonic() - self.started}
+        whole = replace(result, total=time.monotonic() - self.started)
         visibility = self.settings["visibility"]
         return results_json.results(whole, self.release, hidden, visibility, self.notes)
-
-
-def packed(assignment: job.Assignment) -> dict[str, Any]:
-    """Return an assignment as JSON takes it."""
-    return {
-        "notebook": assignment.notebook,
-        "template": assignment.template,
-        "cells": [dict(cell) for cell in assignment.cells],
-        "files": {n: base64.b64encode(part).decode() for n, part in assignment.files.items()},
-    }
-
-
-def unpacked(given: Mapping[str, Any]) -> job.Assignment:
-    """Return the assignment that ``packed`` made this of."""
-    files = {name: base64.b64decode(part) for name, part in given["files"].items()}
-    return job.Assignment(given["notebook"], given["template"], tuple(given["cells"]), files)
 
 
 def draws_key(seed: str, who: list[str]) -> bytes:

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 
 from autograder.cells import is_graded, is_test
+from autograder.result import Result
 from course.gradescope.run_autograder import NO_MARK, Entry
 
 HEADING = re.compile(r"^#+ (.+)", re.MULTILINE)
@@ -25,7 +25,7 @@ LATER = "Further tests on other inputs are run as well; what came out is shown l
 
 
 def results(
-    result: Mapping[str, Any],
+    result: Result,
     release: NotebookNode,
     hidden: Set[str],
     visibility: str,
@@ -34,20 +34,20 @@ def results(
     """Return what results.json holds.
 
     Args:
-        result: what ``bundle.read_result`` gives
+        result: of the submission
         release: the student version, for the tests of what could not be read
         hidden: ids of the tests part of which is hidden
         visibility: who sees that part: one of options.VISIBILITIES
         notes: what the student is to know besides
     """
-    graded = result["notebook"] is not None
-    notebook = nbformat.reads(result["notebook"], as_version=4) if graded else release
-    entries = list(_entries(notebook, hidden, visibility, "" if graded else _why(result)))
-    reasons = [each for each in result["reasons"] if graded and not _names(each, hidden)]
+    graded = result.notebook is not None
+    cells = result.cells if graded else release.cells
+    entries = list(_entries(cells, hidden, visibility, "" if graded else _why(result)))
+    reasons = [each for each in result.reasons if graded and not _names(each, hidden)]
     score = sum(entry.get("score", 0.0) for entry in entries)
     return {
         "score": score,
-        "execution_time": round(float(result["total"]), 2),
+        "execution_time": round(result.total, 2),
         "output": _summary(entries, [*notes, *reasons], graded, _why(result)),
         "output_format": "text",
         "visibility": "visible",
@@ -67,11 +67,11 @@ def table(found: Entry) -> str:
 
 
 def _entries(
-    notebook: NotebookNode, hidden: Set[str], visibility: str, why: str
+    cells: Sequence[NotebookNode], hidden: Set[str], visibility: str, why: str
 ) -> Iterator[Entry]:
     """Yield the entries of every test and every written answer, in the notebook's order."""
     heading, count = "", 0
-    for cell in notebook.cells:
+    for cell in cells:
         if cell.cell_type == "markdown" and not is_graded(cell):
             heading = (HEADING.findall(cell.source) or [heading])[-1]
         if not is_graded(cell):
@@ -143,8 +143,8 @@ def _summary(entries: Sequence[Entry], notes: Sequence[str], graded: bool, why: 
     return "\n".join([*lines, *notes])
 
 
-def _why(result: Mapping[str, Any]) -> str:
-    return "; ".join(result["reasons"]) or str(result["status"])
+def _why(result: Result) -> str:
+    return "; ".join(result.reasons) or result.word
 
 
 def _names(reason: str, cells: Set[str]) -> bool:

@@ -19,6 +19,7 @@ from nbgrader.api import Grade, SubmittedNotebook
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
+from autograder import fingerprint
 from course.run.status_files import FOLDER
 
 MARKS = ("auto_score", "manual_score", "extra_credit")
@@ -93,10 +94,8 @@ def _line(row: Any, what: str, cell: str, before: Any, after: Any) -> Line:
 
 
 def _author(what: str) -> dict[str, str]:
-    from autograder.job import fingerprint  # late: a configuration that loads it stays quick
-
     if what in ("auto_score", PENALTY):
-        return {"by": f"grader {fingerprint()[:12]}"}
+        return {"by": f"grader {fingerprint.code()[:12]}"}
     try:
         return {"by": getpass.getuser()}
     except (KeyError, OSError):  # a user without a name

@@ -6,9 +6,8 @@ in ``autograded/``.
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from autograder.status import UNGRADED, Status
 from course.directory import Course, CourseError
 from course.release import generate
 from course.run import batch
-from course.run.nbgrader_plugin import template
+from course.run.publish import template
 from mistakes import Cell
 
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
@@ -129,7 +128,7 @@ def read(course: Course, assignment: str, show: bool = True) -> Results:
     Raises:
         CourseError: it is not released, or nothing has been graded yet.
     """
-    shape = template(course.root, assignment, assignment)
+    shape = template(course, assignment)
     if not generate.is_registered(course, assignment):
         raise CourseError(f"{assignment} has no gradebook yet: run course autograde {assignment}")
     with course.gradebook() as gradebook:
@@ -148,7 +147,7 @@ def read(course: Course, assignment: str, show: bool = True) -> Results:
         tuple(submissions),
         due,
         tuple(given(shape)),
-        _sandboxes(course, submissions),
+        _sandboxes(course, assignment, submissions),
         course.catalogue(assignment),
     )
 
@@ -258,19 +257,19 @@ def _raw_cells(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
 
 
-def _sandboxes(course: Course, submissions: list[Submission]) -> dict[str, bool | None]:
+def _sandboxes(
+    course: Course, assignment: str, submissions: list[Submission]
+) -> dict[str, bool | None]:
     """Return by student whether there was a sandbox.
 
     A status keeps a hash of the policy it was graded by; it is compared with the policies that the
     course's settings give, with and without a sandbox.
     """
-    config, known = course.config(), {}
-    parts = {name: dict(config[name]) for name in batch.PREPROCESSORS if name in config}
+    settings, known = batch.preprocessors(course), {}
     for demos in (True, False):
-        policy = batch.policy_of(course, demos=demos)
+        policy = batch.policy_of(course, assignment, demos=demos)
         for sandbox in (True, False):
-            about = {"policy": policy | {"sandbox": sandbox}, "preprocessors": parts}
-            known[job.parts(defaultdict(str, about))["policy"]] = sandbox
+            known[job.policy_part(replace(policy, sandbox=sandbox), settings)] = sandbox
     graded = [submission for submission in submissions if submission.is_graded]
     return {
         submission.student: known.get(submission.status.parts.get("policy", ""))

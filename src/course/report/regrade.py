@@ -9,18 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import nbformat
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 
-from autograder import status
-from autograder.cells import is_test
+from autograder.cells import grade_id, is_test
+from autograder.result import Result
+from autograder.status import Status
 from course.directory import Course
 from course.run import status_files
 
 PARTS = {
     "submitted": "the submission was replaced",
     "assignment": "the tests have changed",
+    "data": "the data has changed",
     "policy": "the policy has changed",
     "grader": "the grader has changed",
     "environment": "libraries have changed",
@@ -67,11 +68,8 @@ class Rehearsal:
             self._gradebook.close()
             self._gradebook = None
 
-    def publish(
-        self, student: str, key: str, result: Mapping[str, Any], files: Mapping[str, bytes]
-    ) -> status.Status:
+    def publish(self, student: str, key: str, result: Result, files: Mapping[str, bytes]) -> Status:
         """Compare a result with what the gradebook has; return the status it would get."""
-        found = status.Status(result["status"], tuple(result["reasons"]), key)
         before, after = self._marks(student), _marks(result)
         messages = _messages(result)
         cells = tuple(
@@ -80,18 +78,15 @@ class Rehearsal:
             if before.get(name) != after.get(name)
         )
         known = status_files.read(self.course.root, self.assignment, student)
-        if cells or (known and known.word != found.word):
-            self.changed.append(
-                Changed(
-                    student,
-                    _total(before),
-                    _total(after),
-                    found.word,
-                    _because(known, result),
-                    cells,
-                )
-            )
-        return found
+        if cells or (known and known.word != result.word):
+            why = _because(known, result)
+            totals = _total(before), _total(after)
+            self.changed.append(Changed(student, *totals, result.word, why, cells))
+        return result.status(key)
+
+    def fail(self, student: str, reason: str) -> Status:
+        """Return the status of a submission without a result; its marks would not change."""
+        return Status("failed", (reason,))
 
     def _marks(self, student: str) -> dict[str, float | None]:
         """Return the automatic marks that a student has."""
@@ -130,36 +125,30 @@ def _shown(mark: float | None) -> str:
     return "none" if mark is None else f"{mark:g}"
 
 
-def _marks(result: Mapping[str, Any]) -> dict[str, float | None]:
-    if result["notebook"] is None:
-        return {}
-    notebook = nbformat.reads(result["notebook"], as_version=4)
-    tests = [cell for cell in notebook.cells if is_test(cell)]
-    return {cell.metadata.nbgrader["grade_id"]: utils.determine_grade(cell)[0] for cell in tests}
+def _marks(result: Result) -> dict[str, float | None]:
+    tests = [cell for cell in result.cells if is_test(cell)]
+    return {grade_id(cell): utils.determine_grade(cell)[0] for cell in tests}
 
 
-def _messages(result: Mapping[str, Any]) -> dict[str, str]:
+def _messages(result: Result) -> dict[str, str]:
     """Return what each failed test says, in a line."""
-    if result["notebook"] is None:
-        return {}
-    found = {}
-    for cell in nbformat.reads(result["notebook"], as_version=4).cells:
-        for output in cell.get("outputs", []) if is_test(cell) else []:
-            if output.output_type == "error":
-                text = f"{output.ename}: {output.evalue}".splitlines()[0]
-                found[cell.metadata.nbgrader["grade_id"]] = text[:120]
-    return found
+    return {
+        grade_id(cell): f"{output.ename}: {output.evalue}".splitlines()[0][:120]
+        for cell in result.cells
+        if is_test(cell)
+        for output in cell.outputs
+        if output.output_type == "error"
+    }
 
 
-def _because(known: status.Status | None, result: Mapping[str, Any]) -> tuple[str, ...]:
+def _because(known: Status | None, result: Result) -> tuple[str, ...]:
     """Return in words what is not as it was when the marks were given."""
     if known is None:
         return ("not graded before",)
-    now = result.get("parts", {})
     return tuple(
-        said
-        for part, said in PARTS.items()
-        if known.parts.get(part) and known.parts[part] != now.get(part)
+        what
+        for part, what in PARTS.items()
+        if known.parts.get(part) and known.parts[part] != result.parts.get(part)
     )
 
 

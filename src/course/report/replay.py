@@ -6,7 +6,6 @@ module does not know what a test is for.
 
 import base64
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from autograder.cells import is_test
 from autograder.diagnosis import compare
 from autograder.execution.client import KernelError
 from autograder.execution.pool import shared_pool
+from autograder.execution.test_side import ProvidedCellError
 from autograder.submission.intake import SubmissionRefused
 from autograder.submission.reasons import Unreadable
 from course.directory import Course, CourseError
@@ -35,20 +35,27 @@ def replay(course: Course, assignment: str, student: str, test: str) -> dict[str
     Raises:
         CourseError: there is no such test or no such submission, or it cannot be run.
     """
-    policy = batch.policy_of(course)
+    policy = batch.policy_of(course, assignment)
     work = batch.Batch(course, assignment, workers.Local(1, course.data()), policy, show=False)
     try:
-        given = json.loads(work.packed(student))
-        notebook, template, files, _ = job.prepared(given)
+        packed = job.Job.read(work.packed(student))
+        ready = job.prepared(packed)
     except (SubmissionRefused, OSError, Unreadable) as error:
         raise CourseError(f"{student}'s {assignment} cannot be read: {error}") from None
-    names = [c.id for c in notebook.cells if is_test(c)]
+    names = [cell.id for cell in ready.notebook.cells if is_test(cell)]
     if test not in names:
         raise CourseError(f"{assignment} has no test {test}; it has {', '.join(names)}")
-    key = bytes.fromhex(given["draws"])
+    pool = shared_pool(policy, course.data())
     try:
-        return shared_pool(policy, course.data()).replay(notebook, files, template, key, test)
-    except KernelError as error:
+        return pool.replay(
+            ready.notebook,
+            ready.files,
+            ready.template,
+            packed.draws,
+            test,
+            packed.release.catalogue,
+        )
+    except (KernelError, ProvidedCellError) as error:
         raise CourseError(f"{student}'s code did not come as far as {test}: {error}") from None
 
 

@@ -1,173 +1,186 @@
 """Grade many submissions: what has a result is not computed again, what is interrupted goes on.
 
-Submissions are read here and nowhere else; whoever computes sees bundles only (autograder.job),
-and only this process writes the gradebook (course.run.publish). This module does not know how a
-result is computed, nor on which machine.
+Submissions are read here and nowhere else; schedulers see jobs only (autograder.job), and only this
+process writes the gradebook (course.run.publish). This module does not know how a result is
+computed, nor on which machine.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from tqdm import tqdm
 
-from autograder import job, status
+from autograder import job
 from autograder.policy import Policy
+from autograder.result import Result
+from autograder.status import UNGRADED, Status
 from autograder.submission import intake
-from course.directory import Course, CourseError
+from course.directory import CONFIG, Course, CourseError
 from course.run import secret, status_files
 from course.run.cache import Store
-from course.run.publish import Publisher, assignment_in
+from course.run.publish import Publisher, release_of
 from course.run.workers import Done, Scheduler
 
 MOST_REPLACEMENTS = 3  # of a submission while it is being graded
 PREPROCESSORS = ("NbGraderPreprocessor", "IgnorePattern", "LimitOutput")
 
+Files = Mapping[str, bytes]
+Note = Callable[[str, Status], None]  # what to do when a student has a status
+
+
+class Recorder(Protocol):
+    """What takes results: a Publisher, or something that only looks at them."""
+
+    def publish(self, student: str, key: str, result: Result, files: Files) -> Status:
+        """Take a result of a submission, whose files these are, and return its status."""
+
+    def fail(self, student: str, reason: str) -> Status:
+        """Take that there is no result, for no fault of the submission's; return the status."""
+
 
 @dataclass
 class Batch:
-    """The grading of one assignment for many students."""
+    """The grading of one assignment for many students.
+
+    Example:
+        batch = Batch(course, "intro", Local(4, course.data()), policy_of(course, "intro"))
+        statuses = batch.run(course.students("intro"))
+
+    Attributes:
+        course, assignment: what is graded
+        scheduler: who computes
+        policy: see ``policy_of``
+        force: grade again what has a result
+        show: draw a progress bar
+        recorder: makes what takes results
+        tell: called with each student and status, as they come
+        counts: how many have which status by now
+    """
 
     course: Course
     assignment: str
     scheduler: Scheduler
-    policy: dict[str, Any]
+    policy: Policy
     force: bool = False
-    show: bool = True  # a progress bar
-    recorder: Callable[[Course, str], Any] = Publisher  # or what takes results in its place
+    show: bool = True
+    recorder: Callable[[Course, str], AbstractContextManager[Recorder]] = Publisher
+    tell: Note = lambda student, status: None
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        config = self.course.config()
-        self._preprocessors = {name: dict(config[name]) for name in PREPROCESSORS if name in config}
+        self._preprocessors = preprocessors(self.course)
         with self.course.gradebook() as gradebook:
-            self._common = assignment_in(gradebook, self.course, self.assignment)
+            self._release = release_of(gradebook, self.course, self.assignment)
+        self._data = self.course.data()
         self._store = Store.of(self.course.root)
-        self._files: dict[str, dict[str, bytes]] = {}  # of submissions under way
+        self._files: dict[str, Files] = {}  # of submissions under way
         self._askers: dict[str, list[str]] = {}  # students by key: equal work is graded once
+        self._statuses: dict[str, Status] = {}
 
-    def run(self, students: Sequence[str]) -> dict[str, status.Status]:
+    def run(self, students: Sequence[str]) -> dict[str, Status]:
         """Grade, publish, and return a status for each student.
 
         Raises:
             CourseError: nothing can be graded here, or nothing can be written; what was done stays
                 done, and the same call goes on where this one stopped.
         """
-        found: dict[str, status.Status] = {}
-        bar = tqdm(
-            total=len(students),
-            desc=self.assignment,
-            unit="",
-            disable=not self.show,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} "
-            "[{elapsed}<{remaining}, {rate_fmt}]{postfix}",
-        )
+        self._statuses = {}
+        self._bar = self._progress(len(students))
+        with self._bar, self.recorder(self.course, self.assignment) as recorder:
+            self._compute(students, recorder)
+            for student in [s for s in students if s not in self._statuses]:  # replaced meanwhile
+                self._again(student, recorder)
+        return self._statuses
 
-        def note(student: str, result: status.Status) -> None:
-            found[student] = result
-            self.counts[result.word] += 1
-            bar.set_postfix_str(", ".join(f"{n} {word}" for word, n in self.counts.most_common()))
-            bar.update()
+    def packed(self, student: str) -> bytes:
+        """Return the job of a submission as it lies there now.
 
-        with bar, self.recorder(self.course, self.assignment) as recorder:
-            jobs = self._jobs(students, recorder, note)
-            with closing(self.scheduler.run(jobs)) as results:  # type: ignore[type-var]
-                for done in results:
-                    self._take(done, recorder, note)
-            for student in [s for s in students if s not in found]:  # replaced meanwhile
-                self._again(student, recorder, note)
-        return found
+        Raises:
+            SubmissionRefused, OSError: it cannot be read.
+        """
+        return self._packed(student, intake.read_folder(self._folder(student)))
 
-    def _jobs(
-        self, students: Iterable[str], recorder: Publisher, note: "Note"
-    ) -> Iterator[tuple[str, bytes]]:
-        """Yield what has to be computed; publish at once what is known already."""
+    def _compute(self, students: Iterable[str], recorder: Recorder) -> None:
+        jobs = self._jobs(students, recorder)
+        with closing(self.scheduler.run(jobs)) as results:  # type: ignore[type-var]
+            for done in results:
+                self._take(done, recorder)
+
+    def _jobs(self, students: Iterable[str], recorder: Recorder) -> Iterator[tuple[str, bytes]]:
+        """Yield what has to be computed, by key; publish at once what is known already."""
         for student in students:
-            packed = self._packed(student, note)
+            packed = self._read(student, recorder)
             if packed is None:
                 continue
             key = job.key(packed)
-            known = status_files.read(self.course.root, self.assignment, student)
-            if known and not self.force and self._is_done(student, key, known):
-                self._files.pop(student, None)
-                note(student, known)
-                continue
-            if not self.force and (kept := self._store.get(key)):
-                self._publish(student, key, kept, recorder, note)
+            if self._is_known(student, key, recorder):
                 continue
             self._askers.setdefault(key, []).append(student)
             if len(self._askers[key]) == 1:
                 yield key, packed
 
-    def _packed(self, student: str, note: "Note") -> bytes | None:
-        """Read a submission; what is refused is that student's result."""
+    def _read(self, student: str, recorder: Recorder) -> bytes | None:
+        """Return the job of a submission; what is refused has its result at once."""
         try:
-            self._files[student] = intake.read_folder(self._folder(student))
+            self._files[student] = files = intake.read_folder(self._folder(student))
         except (intake.SubmissionRefused, OSError) as error:
-            refused = status.Status("unreadable", (str(error),))
-            with self.recorder(self.course, self.assignment) as recorder:
-                refused = recorder.publish(
-                    student,
-                    "",
-                    {
-                        "status": "unreadable",
-                        "reasons": [str(error)],
-                        "notebook": None,
-                        "total": 0,
-                    },
-                    {},
-                )
-            note(student, refused)
+            refused = Result("unreadable", (str(error),))
+            self._note(student, recorder.publish(student, "", refused, {}))
             return None
-        return self._bundle(student, self._files[student])
+        return self._packed(student, files)
 
-    def _bundle(self, student: str, files: Mapping[str, bytes]) -> bytes:
-        draws = (
-            secret.key(self.course.root, self.assignment, student) if self.policy["draws"] else b""
-        )
-        return job.pack(self._common, files, self.policy, self._preprocessors, draws)
+    def _packed(self, student: str, files: Files) -> bytes:
+        owner = self.course.root, self.assignment, student
+        draws = secret.key(*owner) if self.policy.draws else b""
+        settings = self.policy, self._preprocessors, self._data, draws
+        return job.Job.of(self._release, files, *settings).pack()
 
-    def packed(self, student: str) -> bytes:
-        """Return the bundle of a submission as it lies there now.
-
-        Raises:
-            Refused, OSError: it cannot be read.
-        """
-        return self._bundle(student, intake.read_folder(self._folder(student)))
-
-    def _is_done(self, student: str, key: str, known: status.Status) -> bool:
-        if known.key != key:
+    def _is_known(self, student: str, key: str, recorder: Recorder) -> bool:
+        """Return whether nothing has to be computed; what is only stored is published."""
+        if self.force:
             return False
-        graded = self.course.root / "autograded" / student / self.assignment
-        return known.word in status.UNGRADED or graded.is_dir()
+        status = status_files.read(self.course.root, self.assignment, student)
+        if status and self._is_published(student, key, status):
+            self._files.pop(student, None)
+            self._note(student, status)
+            return True
+        if result := self._store.get(key):
+            self._publish(student, key, result, recorder)
+            return True
+        return False
 
-    def _take(self, done: Done, recorder: Publisher, note: "Note") -> None:
+    def _is_published(self, student: str, key: str, status: Status) -> bool:
+        graded = self.course.root / "autograded" / student / self.assignment
+        return status.key == key and (status.word in UNGRADED or graded.is_dir())
+
+    def _take(self, done: Done, recorder: Recorder) -> None:
         """Keep a result and publish it for everybody whose work it is of."""
         if done.fatal:
             raise CourseError(done.reason)
         askers = self._askers.pop(done.key)
         if done.result is None:
             for student in askers:
-                failed = status.Status("failed", (done.reason,))
-                status_files.write(self.course.root, self.assignment, student, failed)
-                note(student, failed)
+                self._files.pop(student)
+                self._note(student, recorder.fail(student, done.reason))
             return
+        self._keep(done.key, done.result)
+        for student in askers:
+            self._publish(student, done.key, Result.read(done.result), recorder)
+
+    def _keep(self, key: str, result: bytes) -> None:
         try:
-            self._store.put(done.key, done.result)
+            self._store.put(key, result)
         except OSError as error:
             raise CourseError(
                 f"a result could not be kept ({error.strerror}): make room, then run the same "
                 "command again"
             ) from None
-        for student in askers:
-            self._publish(student, done.key, done.result, recorder, note)
 
-    def _publish(
-        self, student: str, key: str, raw: bytes, recorder: Publisher, note: "Note"
-    ) -> None:
+    def _publish(self, student: str, key: str, result: Result, recorder: Recorder) -> None:
         """Publish a result, unless the submission has been replaced since it was read."""
         files = self._files.pop(student)
         try:
@@ -175,31 +188,73 @@ class Batch:
                 return  # run() comes back to it
         except (intake.SubmissionRefused, OSError):
             return
-        note(student, recorder.publish(student, key, job.read_result(raw), files))
+        self._note(student, recorder.publish(student, key, result, files))
 
-    def _again(self, student: str, recorder: Publisher, note: "Note") -> None:
+    def _again(self, student: str, recorder: Recorder) -> None:
         """Grade a submission that was replaced while its predecessor was being graded."""
         for _ in range(MOST_REPLACEMENTS):
-            done_before = sum(self.counts.values())
-            with closing(self.scheduler.run(self._jobs([student], recorder, note))) as results:  # type: ignore[type-var]
-                for done in results:
-                    self._take(done, recorder, note)
-            if sum(self.counts.values()) > done_before:
+            self._compute([student], recorder)
+            if student in self._statuses:
                 return
-        failed = status.Status("failed", ("it was replaced again and again while being graded",))
-        status_files.write(self.course.root, self.assignment, student, failed)
-        note(student, failed)
+        reason = "it was replaced again and again while being graded"
+        self._note(student, recorder.fail(student, reason))
+
+    def _note(self, student: str, status: Status) -> None:
+        self._statuses[student] = status
+        self.counts[status.word] += 1
+        counts = (f"{n} {word}" for word, n in self.counts.most_common())
+        self._bar.set_postfix_str(", ".join(counts))
+        self._bar.update()
+        self.tell(student, status)
+
+    def _progress(self, total: int) -> tqdm:
+        return tqdm(
+            total=total,
+            desc=self.assignment,
+            unit="",
+            disable=not self.show,
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} "
+            "[{elapsed}<{remaining}, {rate_fmt}]{postfix}",
+        )
 
     def _folder(self, student: str) -> Path:
         return self.course.root / "submitted" / student / self.assignment
 
 
-Note = Callable[[str, status.Status], None]
+def policy_of(course: Course, assignment: str, sandbox: bool = True, demos: bool = False) -> Policy:
+    """Return the policy of an assignment, with what the command line says.
+
+    Args:
+        course: the course
+        assignment: kernels load what its assignment.toml names, unless the course says otherwise
+        sandbox: False for none
+        demos: True for demonstrations, too
+
+    Raises:
+        CourseError: the configuration has a setting that is not right.
+    """
+    policy = configured(course)
+    return replace(
+        policy,
+        sandbox=policy.sandbox and sandbox,
+        demos=policy.demos or demos,
+        preload=policy.preload or course.assignment(assignment).preload,
+    )
 
 
-def policy_of(course: Course, sandbox: bool = True, demos: bool = False) -> dict[str, Any]:
-    """Return the course's policy, with what the command line says."""
-    settings = Policy(config=course.config()).settings()
-    settings["sandbox"] = settings["sandbox"] and sandbox
-    settings["demos"] = settings["demos"] or demos
-    return settings
+def configured(course: Course) -> Policy:
+    """Return the policy as ``nbgrader_config.py`` has it.
+
+    Raises:
+        CourseError: it has a setting that is not right.
+    """
+    try:
+        return Policy.from_json(course.config().get("Policy", {}))
+    except ValueError as error:
+        raise CourseError(f"{CONFIG}: {error}") from None
+
+
+def preprocessors(course: Course) -> dict[str, dict[str, object]]:
+    """Return the course's settings of nbgrader's preprocessors that change outputs."""
+    config = course.config()
+    return {name: dict(config[name]) for name in PREPROCESSORS if name in config}

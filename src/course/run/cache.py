@@ -6,7 +6,7 @@ be computed again, whoever asks. This module does not know what a result says.
 
 from pathlib import Path
 
-from autograder import job
+from autograder.result import Result
 from course.run import atomic, status_files
 
 
@@ -21,18 +21,16 @@ class Store:
         """Return the store of a course."""
         return cls(course_root / status_files.FOLDER / "results")
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> Result | None:
         """Return a result, or None if it is not here or was cut short."""
         path = self._path(key)
         try:
-            raw = path.read_bytes()
-            job.read_result(raw)
+            return Result.read(path.read_bytes())
         except FileNotFoundError:
             return None
         except ValueError:
             path.unlink(missing_ok=True)
             return None
-        return raw
 
     def put(self, key: str, result: bytes) -> None:
         """Keep a result.
@@ -41,10 +39,6 @@ class Store:
             OSError: the disk is full or not writable; nothing is half written.
         """
         atomic.write_whole(self._path(key), result)
-
-    def drop(self, key: str) -> None:
-        """Forget a result."""
-        self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / key

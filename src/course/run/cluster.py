@@ -7,7 +7,6 @@ publishes them.
 """
 
 import contextlib
-import hashlib
 import itertools
 import logging
 import queue
@@ -21,7 +20,7 @@ from distributed import CancelledError, Client, Future, get_worker
 from distributed.scheduler import KilledWorker
 from distributed.security import Security
 
-from autograder import job
+from autograder import fingerprint
 from autograder.execution import sandbox
 from course.directory import CourseError
 from course.run import quiet, workers
@@ -164,9 +163,8 @@ def grade_bytes(packed: bytes, wanted: Profile) -> bytes:
 
 def profile(data: Path) -> dict[str, str]:
     """Return everything about this machine that can change a result."""
-    sums = data / data_files.SUMS
-    data_hash = hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else "unlisted"
-    return {**job.environment(), CODE: job.fingerprint(), DATA: data_hash}
+    code, texts = fingerprint.installed(), fingerprint.data(data)
+    return {**fingerprint.environment(), CODE: code, DATA: texts}
 
 
 def difference(wanted: Profile, actual: Profile) -> str:

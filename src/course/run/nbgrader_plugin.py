@@ -1,109 +1,113 @@
-"""The pool inside nbgrader: what ``nbgrader autograde`` and formgrader's button run.
+"""What nbgrader runs of ours: ``nbgrader autograde``, formgrader's button, ``nbgrader export``.
 
-Three of nbgrader's own extension points are used: the exporter that reads a submission (here it
-also mends it), the preprocessor that executes it (here in two kernels), and the exporter of marks.
-
-This module does not know how a notebook is mended or graded.
+``nbgrader_config.py`` calls ``install``; from then on nbgrader grades as ``course autograde`` does.
 """
 
+import contextlib
 import csv
+import fnmatch
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import nbformat
-from nbconvert.exporters import NotebookExporter
-from nbformat import NotebookNode
+from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.plugins import ExportPlugin
-from nbgrader.preprocessors import NbGraderPreprocessor
 
-from autograder import status
-from autograder.execution.client import ForkServerError
-from autograder.execution.pool import shared_pool
-from autograder.execution.sandbox import SandboxError
-from autograder.policy import Policy
-from autograder.submission import intake, repair, sanitize
+from autograder.assignment import did_you_mean
+from autograder.status import UNGRADED, Status
+from course import nbgrader_internals
 from course.directory import Course, CourseError
-from course.run import secret, status_files
-from seqlab.errors import DataError
 
 
-def template(root: Path, assignment: str, name: str) -> NotebookNode:
-    """Return the student version of a notebook.
+def install() -> None:
+    """Let this process's nbgrader grade with ``BatchAutograde``."""
+    nbgrader_internals.replace_autograde(BatchAutograde)
 
-    Raises:
-        CourseError: it has not been released.
+
+class BatchAutograde(Autograde):  # type: ignore[misc]
+    """nbgrader's converter of submissions, which grades a batch as ``course autograde`` does.
+
+    Settings, log and failures are nbgrader's: submissions that cannot be graded are errors.
     """
-    path = root / "release" / assignment / f"{name}.ipynb"
-    if not path.is_file():
-        raise CourseError(f"{assignment} has no release: run course release {assignment} first")
-    return cast(NotebookNode, nbformat.read(path, as_version=4))
 
+    def start(self) -> None:
+        """Grade the submissions that nbgrader's settings choose.
 
-def course_of(path: Path) -> Course:
-    """Return the course that a file belongs to."""
-    return Course.find(path if path.is_dir() else path.parent)
-
-
-class Mending(NotebookExporter):
-    """Reads a submission whatever its state, and mends it; everything else it reads as it is."""
-
-    def from_filename(
-        self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        """Read a notebook and run the preprocessors on it."""
-        path = Path(filename).resolve()
-        course = course_of(path)
-        about = (resources or {})["nbgrader"]
-        handed_in = path.is_relative_to(course.root / "submitted")
-        if not handed_in:
-            output, resources = super().from_filename(filename, resources=resources, **kw)
-            return output, resources
-        raw = intake.read_folder(path.parent)
-        shape = template(course.root, about["assignment"], about["notebook"])
-        repaired = repair.repair_submission({path.name: raw[path.name]}, path.name, shape)
-        sanitize.harmless(repaired.notebook, {cell.id for cell in shape.cells})
-        reasons = repaired.reasons
-        word = "repaired" if reasons else "graded"
-        status.mark(repaired.notebook, status.Status(word, reasons))
-        resources = {**(resources or {}), "metadata": {"name": path.stem, "path": str(path.parent)}}
-        output, resources = self.from_notebook_node(repaired.notebook, resources=resources, **kw)
-        return output, resources
-
-
-class Examine(NbGraderPreprocessor):  # type: ignore[misc]
-    """Executes a submission in two kernels, in the place of nbgrader's Execute."""
-
-    def preprocess(
-        self, nb: NotebookNode, resources: dict[str, Any]
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Fill in the outputs and keep the status."""
-        about = resources["nbgrader"]
-        course = course_of(Path(resources["metadata"]["path"]).resolve())
-        folder = Path(resources["metadata"]["path"])
-        files = {
-            name: content
-            for name, content in intake.read_folder(folder).items()
-            if not name.endswith(".ipynb")
-        }
-        shape = template(course.root, about["assignment"], about["notebook"])
-        policy = Policy(config=course.config()).settings()
-        status_files.forget(course.root, about["assignment"], about["student"])
+        Raises:
+            NbGraderException: one of them could not be graded, or none could.
+        """
         try:
-            pool = shared_pool(policy, course.data())
-            whose = (course.root, about["assignment"], about["student"])
-            draws = secret.key(*whose) if policy["draws"] else b""
-            report = pool.grade(nb, files, shape, draws)
-        except (SandboxError, ForkServerError, DataError) as error:
+            with contextlib.chdir(self.coursedir.root):
+                failed = self._grade(Course(Path(self.coursedir.root), self.coursedir.db_url))
+        except CourseError as error:
             self.log.error("%s", error)
-            raise
-        before = nb.metadata.get("autograder", {"status": "graded", "reasons": []})
-        word = status.gravest({before["status"], *report.statuses})
-        found = status.Status(
-            word, (*before["reasons"], *report.reasons), seconds=sum(report.seconds.values())
-        )
-        status.mark(nb, found)
-        status_files.write(course.root, about["assignment"], about["student"], found)
-        return nb, resources
+            raise NbGraderException(str(error)) from None
+        if failed:
+            raise NbGraderException("; ".join(failed))
+
+    def _grade(self, course: Course) -> list[str]:
+        """Grade, and return why submissions could not be graded, a line each."""
+        from course.release import generate  # late: configurations load this module
+        from course.run import batch, workers
+
+        self._refuse_settings()
+        assignment = self.coursedir.assignment_id
+        course.master(assignment)
+        if not generate.is_registered(course, assignment):
+            generate.register(course, assignment)
+        students, unknown = self._known(course, self._chosen(course))
+        scheduler, policy = workers.InProcess(course.data()), batch.policy_of(course, assignment)
+        work = batch.Batch(course, assignment, scheduler, policy, self.force, show=False)
+        work.tell = self._tell
+        statuses = work.run(students)
+        return [*unknown, *(_line(name, s) for name, s in statuses.items() if not s.is_graded)]
+
+    def _chosen(self, course: Course) -> list[str]:
+        """Return the students that nbgrader's settings name, who have handed in.
+
+        Raises:
+            CourseError: there are none.
+        """
+        about = self.coursedir
+        excluded = about.student_id_exclude.split(",")
+        everybody = course.students(about.assignment_id)
+        chosen = [name for name in everybody if fnmatch.fnmatchcase(name, about.student_id)]
+        if chosen := [name for name in chosen if name not in excluded]:
+            return chosen
+        folder = f"submitted/{about.student_id}/{about.assignment_id}"
+        meant = did_you_mean(about.student_id, everybody)
+        raise CourseError(f"{folder} does not exist{meant}")
+
+    def _known(self, course: Course, students: list[str]) -> tuple[list[str], list[str]]:
+        """Return who may be graded, and a line for everybody else."""
+        if self.create_student:
+            return students, []
+        roster = set(course.roster())
+        unknown = [f"{name} is not in the gradebook" for name in students if name not in roster]
+        for line in unknown:
+            self.log.error("%s", line)
+        return [name for name in students if name in roster], unknown
+
+    def _refuse_settings(self) -> None:
+        """Refuse what would be silently ignored.
+
+        Raises:
+            CourseError: with the setting.
+        """
+        about = self.coursedir
+        if not self.config.Execute.get("enabled", True):
+            raise CourseError("--no-execute: submissions are graded by running them, always")
+        if not fnmatch.fnmatchcase(about.assignment_id, about.notebook_id):
+            raise CourseError(f"{about.assignment_id} has no notebook {about.notebook_id}")
+        if self.pre_convert_hook or self.post_convert_hook:
+            raise CourseError("pre_convert_hook and post_convert_hook are not run: remove them")
+
+    def _tell(self, student: str, status: Status) -> None:
+        tell = self.log.info if status.is_graded else self.log.error
+        tell("%s", _line(student, status))
+
+
+def _line(student: str, status: Status) -> str:
+    return ": ".join(filter(None, (student, status.word, status.reason)))
 
 
 class StatusCsv(ExportPlugin):  # type: ignore[misc]
@@ -151,7 +155,7 @@ def rows(
                 {
                     "assignment": assignment.name,
                     "student_id": _plain(name),
-                    "score": _net(mark) if mark and now.word not in status.UNGRADED else "",
+                    "score": _net(mark) if mark and now.word not in UNGRADED else "",
                     "max_score": assignment.max_score,
                     "needs_manual": int(mark.needs_manual_grade) if mark else "",
                     "late_seconds": mark.total_seconds_late if mark else "",

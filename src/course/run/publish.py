@@ -1,7 +1,7 @@
 """Results enter the course: marks into the gradebook, the notebook into ``autograded/``.
 
-One transaction a submission, then one rename, then the status: whoever looks sees all of it or
-nothing, and what was interrupted is simply done again. Manual marks and comments stay.
+One transaction a submission, then one rename, then the status: others see all of it or nothing, and
+what was interrupted is simply done again. Manual marks and comments stay.
 
 This module does not know how a result came about.
 """
@@ -11,19 +11,20 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
+from nbgrader.api import Comment, Grade, Gradebook, InvalidEntry, MissingEntry
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from autograder import status
-from autograder.job import Assignment
+from autograder.cells import grade_id
+from autograder.job import CellRecord, Release
+from autograder.result import Result
+from autograder.status import Status
 from course.directory import Course, CourseError
 from course.run import atomic, lateness, status_files
-from course.run.nbgrader_plugin import template
 
 LOCKED_SECONDS = 180.0  # for which a database that others use is waited for
 
@@ -48,31 +49,23 @@ class Publisher:
             self._gradebook.close()
             self._gradebook = None
 
-    def publish(
-        self, student: str, key: str, result: Mapping[str, Any], files: Mapping[str, bytes]
-    ) -> status.Status:
+    def publish(self, student: str, key: str, result: Result, files: Mapping[str, bytes]) -> Status:
         """Write a result into gradebook and folders; return the status.
 
         Raises:
             CourseError: the gradebook stayed locked, or the disk is full; nothing was half written.
         """
-        found = status.Status(
-            result["status"],
-            tuple(result["reasons"]),
-            key,
-            float(result["total"]),
-            dict(result.get("parts", {})),
-        )
+        found = result.status(key)
         status_files.forget(self.course.root, self.assignment, student)
         try:
-            if result["notebook"] is None:
+            if result.notebook is None:
                 self._patiently(lambda gradebook: self._withdraw(gradebook, student))
                 self._remove(student)
             else:
-                notebook = nbformat.reads(result["notebook"], as_version=4)
+                notebook = nbformat.reads(result.notebook, as_version=4)
                 when = files.get("timestamp.txt", b"").decode("utf-8", errors="replace").strip()
                 self._patiently(lambda gb: self._enter(gb, student, notebook, when))
-                self._replace(student, result["notebook"], files)
+                self._replace(student, result.notebook, files)
             status_files.write(self.course.root, self.assignment, student, found)
         except OSError as error:
             raise CourseError(
@@ -80,6 +73,12 @@ class Publisher:
                 "make room, then run the same command again"
             ) from None
         return found
+
+    def fail(self, student: str, reason: str) -> Status:
+        """Keep why there is no result; marks of an earlier one stay, and count for nothing."""
+        failed = Status("failed", (reason,))
+        status_files.write(self.course.root, self.assignment, student, failed)
+        return failed
 
     def _patiently(self, do: Callable[[Gradebook], None]) -> None:
         """Do something in one transaction; wait while the database is locked."""
@@ -105,27 +104,14 @@ class Publisher:
         gradebook.update_or_create_student(student)
         more = {"timestamp": when} if _is_time(when) else {}
         submission = gradebook.update_or_create_submission(self.assignment, student, **more)
-        cells = {
-            cell.metadata.nbgrader["grade_id"]: cell
-            for cell in notebook.cells
-            if cell.metadata.get("nbgrader", {}).get("grade_id")
-        }
+        cells = {name: cell for cell in notebook.cells if (name := grade_id(cell))}
         for part in submission.notebooks:
             for grade in part.grades:
-                cell = cells.get(grade.name)
-                if cell is not None:
-                    grade.auto_score, _ = utils.determine_grade(cell)
-                    grade.needs_manual_grade = (
-                        grade.manual_score is not None or grade.auto_score is None
-                    )
+                if grade.name in cells:
+                    _enter_grade(grade, cells[grade.name])
             for comment in part.comments:
-                cell = cells.get(comment.name)
-                if cell is not None:
-                    untouched = cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(
-                        cell
-                    )
-                    silent = untouched and not utils.is_task(cell)
-                    comment.auto_comment = "No response." if silent else None
+                if comment.name in cells:
+                    _enter_comment(comment, cells[comment.name])
             lateness.penalize(gradebook, self._config, submission, part)
 
     def _withdraw(self, gradebook: Gradebook, student: str) -> None:
@@ -178,31 +164,61 @@ def in_one_transaction(gradebook: Gradebook) -> Iterator[None]:
         session.expunge_all()
 
 
-def assignment_in(gradebook: Gradebook, course: Course, assignment: str) -> Assignment:
+def _enter_grade(grade: Grade, cell: NotebookNode) -> None:
+    grade.auto_score, _ = utils.determine_grade(cell)
+    grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+
+
+def _enter_comment(comment: Comment, cell: NotebookNode) -> None:
+    """Say of an answer that is as it was released that there is none."""
+    is_untouched = cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell)
+    is_silent = is_untouched and not utils.is_task(cell)
+    comment.auto_comment = "No response." if is_silent else None
+
+
+def release_of(gradebook: Gradebook, course: Course, assignment: str) -> Release:
     """Return what submissions of an assignment have in common.
 
     Raises:
         CourseError: it has not been released.
     """
-    shape = template(course.root, assignment, assignment)
-    notebook = gradebook.find_notebook(assignment, assignment)
-    cells = tuple(
-        {
-            "name": cell.name,
-            "cell_type": cell.cell_type,
-            "source": cell.source,
-            "locked": cell.locked,
-            "checksum": cell.checksum,
-        }
-        for cell in sorted(notebook.source_cells, key=lambda cell: cell.name)
+    return Release(
+        assignment,
+        nbformat.writes(template(course, assignment)),
+        _records(gradebook, assignment),
+        _files(course, assignment),
+        course.assignment(assignment).text,
+        course.catalogue_text(assignment),
     )
+
+
+def template(course: Course, assignment: str) -> NotebookNode:
+    """Return the student version of an assignment's notebook.
+
+    Raises:
+        CourseError: it has not been released.
+    """
+    path = course.root / "release" / assignment / f"{assignment}.ipynb"
+    if not path.is_file():
+        raise CourseError(f"{assignment} has no release: run course release {assignment} first")
+    return cast(NotebookNode, nbformat.read(path, as_version=4))
+
+
+def _records(gradebook: Gradebook, assignment: str) -> tuple[CellRecord, ...]:
+    """Return the master's cells, as the gradebook has them."""
+    cells = gradebook.find_notebook(assignment, assignment).source_cells
+    return tuple(
+        CellRecord(cell.name, cell.cell_type, cell.source or "", bool(cell.locked), cell.checksum)
+        for cell in sorted(cells, key=lambda cell: cell.name)
+    )
+
+
+def _files(course: Course, assignment: str) -> dict[str, bytes]:
+    """Return what lies beside the master and goes to every student."""
     folder = course.root / "source" / assignment
-    ignored = list(course.config().CourseDirectory.ignore)
-    files = {
-        str(Path(path).relative_to(folder)): Path(path).read_bytes()
-        for path in sorted(utils.find_all_files(str(folder), [*ignored, "*.ipynb"]))
-    }
-    return Assignment(assignment, nbformat.writes(shape), cells, files)
+    ignored = [*course.config().CourseDirectory.ignore, "*.ipynb"]
+    paths = (Path(path) for path in sorted(utils.find_all_files(str(folder), ignored)))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def _may_pass(error: Exception) -> bool:

@@ -37,6 +37,18 @@ class Scheduler(Protocol):
         """Yield a Done for every job, a key and its bundle, as soon as it is there."""
 
 
+@dataclass(frozen=True)
+class InProcess:
+    """This process, whose fork servers stay alive as long as it does."""
+
+    data: Path
+
+    def run(self, jobs: Iterable[tuple[str, bytes]]) -> Iterator[Done]:
+        """Compute one job after the other."""
+        for key, packed in jobs:
+            yield compute(key, packed, self.data)
+
+
 class Local:
     """Processes on this machine, each with fork servers that stay alive."""
 
@@ -158,11 +170,14 @@ def compute(key: str, packed: bytes, data: Path | None = None) -> Done:
     """Return the result of a bundle; whatever goes wrong becomes a reason."""
     from autograder.execution.client import ForkServerError
     from autograder.execution.sandbox import SandboxError
+    from autograder.execution.test_side import ProvidedCellError
 
     try:
         return Done(key, job.grade(packed, data))
     except (SandboxError, ForkServerError) as error:
         return Done(key, reason=str(error), fatal=True)
+    except ProvidedCellError as error:
+        return Done(key, reason=str(error))
     except Exception as error:  # a fault of the grader's: one row, not a stopped batch
         return Done(key, reason=f"the grader failed: {type(error).__name__}: {error}")
 

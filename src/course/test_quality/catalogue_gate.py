@@ -4,24 +4,22 @@ What passed is remembered as a hash of all that the matrix depends on: for this 
 assignments beside their catalogues, for others in ``.autograder/`` of the course.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 from tqdm import tqdm
 
-import hidden_tests
 import mistakes
-import seqlab
+from autograder import fingerprint as fingerprints
 from autograder.cells import is_demo
 from course.directory import Course
 from course.run import batch, status_files
 from course.run.atomic import write_whole
 from course.test_quality import mutation
-from seqlab.data_files import SUMS
 
 PASSED = "passed.json"
 
@@ -74,7 +72,7 @@ def _remember(path: Path, assignment: str, current: str) -> None:
 
 def run(course: Course, assignment: str, workers: int = 0) -> mutation.Matrix:
     """Return the whole kill matrix, with a progress bar."""
-    policy = batch.policy_of(course) | {"diagnosis_seconds": 0.0}
+    policy = replace(batch.policy_of(course, assignment), diagnosis_seconds=0.0)
     trials = mutation.Trials(course, assignment, policy)
     chosen = mutation.variants(trials.catalogue)
     outcomes = trials.run(chosen, workers or os.cpu_count() or 1)
@@ -83,25 +81,13 @@ def run(course: Course, assignment: str, workers: int = 0) -> mutation.Matrix:
 
 
 def fingerprint(course: Course, assignment: str) -> str:
-    """Return a hash of tests, their references, provided cells, checks, catalogue and data."""
-    digest = hashlib.sha256()
+    """Return a hash of all that the kill matrix depends on: code, catalogue, data and master."""
     master = nbformat.read(course.master(assignment), as_version=4)
-    for cell in master.cells:
-        if cell.cell_type == "code" and not is_demo(cell):
-            digest.update(json.dumps([cell.id, cell.source, cell.metadata]).encode())
-    digest.update(course.catalogue_text(assignment).encode())
-    for path in _files(course, assignment):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _files(course: Course, assignment: str) -> Iterator[Path]:
-    library, catalogue = Path(seqlab.__file__).parent, Path(mistakes.__file__).parent
-    yield from (library / "checks.py", library / "draws.py")
-    others = {*mistakes.assignments()} - {assignment}
-    references = sorted(Path(hidden_tests.__file__ or "").parent.glob("*.py"))
-    yield from (path for path in references if path.stem not in others)
-    yield catalogue / "entries.py"
-    yield from sorted((catalogue / assignment).rglob("*.py"))
-    if (sums := course.data() / SUMS).is_file():  # other models, other texts: other answers
-        yield sums
+    code = [c for c in master.cells if c.cell_type == "code" and not is_demo(c)]
+    return fingerprints.of_text(
+        fingerprints.code(),
+        fingerprints.catalogue(assignment),
+        fingerprints.data(course.data()),
+        course.catalogue_text(assignment),
+        json.dumps([[cell.id, cell.source, cell.metadata] for cell in code]),
+    )

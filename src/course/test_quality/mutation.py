@@ -22,9 +22,10 @@ from traitlets.config import Config
 
 from autograder.cells import is_demo, is_graded, is_solution, is_test
 from autograder.execution.pool import shared_pool
+from autograder.policy import Policy
 from course.directory import Course, CourseError
 from course.run import batch, worker_process
-from course.run.nbgrader_plugin import template
+from course.run.publish import template
 from mistakes import Cell, Right
 from seqlab.names import names
 
@@ -145,7 +146,7 @@ class Trials:
         self,
         course: Course,
         assignment: str,
-        policy: Mapping[str, Any] | None = None,
+        policy: Policy | None = None,
         master: NotebookNode | None = None,
     ):
         """Prepare.
@@ -160,8 +161,8 @@ class Trials:
         self.catalogue = course.catalogue(assignment)
         self.master = master or nbformat.read(course.master(assignment), as_version=4)
         self.tests = tests(self.master)
-        self.policy = dict(policy or batch.policy_of(course))
-        self._release = nbformat.writes(template(course.root, assignment, assignment))
+        self.policy = policy or batch.policy_of(course, assignment)
+        self._release = nbformat.writes(template(course, assignment))
         settings = course.config()
         self._ignore = dict(settings["IgnorePattern"]) if "IgnorePattern" in settings else {}
 
@@ -236,7 +237,7 @@ class Trials:
             if cell.id == variant.cell:
                 cell.source = variant.code
             kept.append(cell)
-        if not self.policy.get("diagnosis_seconds"):  # which puts right functions beside these
+        if not self.policy.diagnosis_seconds:  # which puts right functions beside these
             kept = needed(kept, variant.cell)
         notebook = nbformat.v4.new_notebook(cells=kept, metadata=self.master.metadata)
         return str(nbformat.writes(notebook))
@@ -267,7 +268,7 @@ def reads(source: str) -> frozenset[str]:
     return names(source).at_once | names(source).later
 
 
-def examined(job: tuple[str, str, dict[str, Any], dict[str, Any], str, str]) -> dict[str, Any]:
+def examined(job: tuple[str, str, Policy, dict[str, Any], str, str]) -> dict[str, Any]:
     """Return the outcome of a submission, as keywords of ``VariantOutcome``."""
     source, release, policy, ignore, data, key = job
     notebook = nbformat.reads(source, as_version=4)
@@ -285,7 +286,7 @@ def examined(job: tuple[str, str, dict[str, Any], dict[str, Any], str, str]) -> 
         "tests": passed,
         "messages": messages,
         "statuses": tuple(sorted(report.statuses)),
-        "diagnoses": {n: f["diagnosis"] for n, f in report.failures.items() if "diagnosis" in f},
+        "diagnoses": {n: f.diagnosis for n, f in report.failures.items() if f.diagnosis},
         "seconds": round(sum(report.seconds.values()), 3),
     }
 

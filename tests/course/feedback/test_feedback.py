@@ -1,7 +1,6 @@
 """The page of feedback: what is on it, and that nothing of a hidden test or a solution is."""
 
 import html
-import json
 import re
 import shutil
 import subprocess
@@ -41,6 +40,7 @@ from tests.support.classroom import (
     configure,
     copied,
     example,
+    finished,
     hand_in,
     make_course,
 )
@@ -65,12 +65,12 @@ def grade(course: Course, assignment: str, touch: Touch, status: str = "graded",
     """Enter everybody's submission as graded with the outputs that ``touch`` leaves."""
 
     def done(key: str, packed: bytes) -> workers.Done:
-        given = json.loads(packed)
-        notebook, *_ = job.prepared(given)
+        given = job.Job.read(packed)
+        notebook = job.prepared(given).notebook
         touch(notebook)
-        return workers.Done(key, job._result(given, status, list(reasons), notebook, {}, 0.0))
+        return workers.Done(key, finished(given, notebook, status, *reasons))
 
-    policy = batch.policy_of(course)
+    policy = batch.policy_of(course, assignment)
     work = batch.Batch(course, assignment, Fake(before=done), policy, True, show=False)
     return work.run(course.students(assignment))
 
@@ -298,7 +298,7 @@ def smugglers(tmp_path_factory):
     for number, source in enumerate(HOW.values()):
         cells = {"a-1-1-solution": f"{TELL}\ndef other(x):\n{source}", **LATER}
         hand_in(course, f"s{number}", changed(example("half-done"), cells))
-    policy = batch.policy_of(course)
+    policy = batch.policy_of(course, "gpt2")
     batch.Batch(course, "gpt2", Here(), policy, show=False).run(course.students("gpt2"))
     assert NbgraderRunner(course).pages("gpt2", course.students("gpt2")) == {}
     return course

@@ -14,13 +14,15 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from typer.testing import CliRunner
 
+from autograder.job import Release
+from autograder.result import Result
 from course.cli import main
 from course.directory import CourseError
 from course.gradescope import grade, results_json, run_autograder, unprivileged
 from course.gradescope.autograder_zip import SCRIPTS, build
 from course.gradescope.results_json import results
 from course.release import generate
-from course.run.publish import assignment_in
+from course.run.publish import release_of
 from tests.conftest import ROOT
 from tests.support import classroom
 from tests.support.classroom import GPT2, example
@@ -167,9 +169,9 @@ def test_the_command_writes_the_zip_and_refuses_a_release_that_is_stale(course, 
 
 def test_an_assignment_comes_out_of_the_zip_as_it_went_in(course):
     with course.gradebook() as gradebook:
-        common = assignment_in(gradebook, course, GPT2)
-    again = json.loads(json.dumps(grade.packed(common)))
-    assert grade.unpacked(again) == common
+        common = release_of(gradebook, course, GPT2)
+    again = json.loads(json.dumps(common.to_json()))
+    assert Release.from_json(again) == common
 
 
 def test_hidden_inputs_are_a_groups_own_and_the_same_each_time():
@@ -204,7 +206,7 @@ def shown(*cells, hidden=(), visibility="hidden", status="graded", reasons=(), n
         ]
     )
     written = None if status == "unreadable" else nbformat.writes(notebook)
-    result = {"status": status, "reasons": reasons, "total": 1.234, "notebook": written}
+    result = Result(status, tuple(reasons), written, total=1.234)
     return results(result, notebook, set(hidden), visibility, notes)
 
 

@@ -1,17 +1,29 @@
 """Grading again is tried out first, and every change of a mark is written down."""
 
 import hashlib
-import json
+from dataclasses import replace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_output
 
-from autograder import job
+from autograder import fingerprint
+from autograder.job import Job
+from autograder.result import Result
 from course.report import audit, regrade
 from course.run import batch, workers
 from tests.support import classroom
-from tests.support.classroom import GPT2, Fake, copied, example, grade, hand_in, marks, pretended
+from tests.support.classroom import (
+    GPT2,
+    Fake,
+    copied,
+    example,
+    finished,
+    grade,
+    hand_in,
+    marks,
+    pretended,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's and SQLAlchemy's own
 NAMES = ("answers", "half-done", "vectorised")
@@ -50,17 +62,15 @@ def stricter(victim):
 
 
 def failed(key, packed, victim):
-    result = job.read_result(pretended(packed))
-    notebook = nbformat.reads(result["notebook"], as_version=4)
+    notebook = nbformat.reads(Result.read(pretended(packed)).notebook, as_version=4)
     cell = next(cell for cell in notebook.cells if cell.id == victim)
     cell.outputs = [new_output("error", ename="AssertionError", evalue="too strict")]
-    given = json.loads(packed)
-    return workers.Done(key, job._result(given, "graded", [], notebook, {}, 0.0))
+    return workers.Done(key, finished(Job.read(packed), notebook, "graded"))
 
 
 def rehearsed(course, scheduler, **policy):
     rehearsal = regrade.Rehearsal(course, GPT2)
-    settings = batch.policy_of(course) | policy
+    settings = replace(batch.policy_of(course, GPT2), **policy)
     work = batch.Batch(course, GPT2, scheduler, settings, show=False, recorder=lambda *_: rehearsal)
     work.run(course.students(GPT2))
     return rehearsal.changed
@@ -137,7 +147,7 @@ def test_every_automatic_mark_is_written_down_with_the_graders_version(course):
     written = {line["cell"]: line["to"] for line in lines if line["what"] == "auto_score"}
     assert written == {name: row[0] for name, row in grades.items() if row[0] is not None}
     assert all(line["from"] is None for line in lines)
-    assert {line["by"] for line in lines} == {f"grader {job.fingerprint()[:12]}"}
+    assert {line["by"] for line in lines} == {f"grader {fingerprint.code()[:12]}"}
 
 
 def test_grading_again_to_the_same_marks_adds_nothing(course):

@@ -3,7 +3,6 @@
 import json
 import random
 import re
-from collections import defaultdict
 from copy import copy, deepcopy
 from datetime import datetime, timedelta
 
@@ -135,8 +134,8 @@ class Class:
 
     def say(self, name, word="graded", reasons=(), sandbox=True, seconds=1.0):
         """Write somebody's status."""
-        policy = batch.policy_of(self.course, sandbox=sandbox)
-        parts = job.parts(defaultdict(str, policy=policy, preprocessors=preprocessors(self.course)))
+        policy = batch.policy_of(self.course, GPT2, sandbox=sandbox)
+        parts = {"policy": job.policy_part(policy, batch.preprocessors(self.course))}
         said = {
             "word": word,
             "reasons": list(reasons),
@@ -153,11 +152,6 @@ class Class:
 
     def page(self, everything=False):
         return class_report.page(self.course, self.read(), everything)
-
-
-def preprocessors(course):
-    config = course.config()
-    return {name: dict(config[name]) for name in batch.PREPROCESSORS if name in config}
 
 
 def own_code(name):

@@ -211,4 +211,4 @@ def test_a_server_that_stays_away_is_one_line_and_the_next_run_completes(many, s
 
 def test_a_copy_of_the_course_never_touches_the_server(many, tmp_path):
     assert many.config(tmp_path).CourseDirectory.db_url.startswith(f"sqlite:///{tmp_path}")
-    assert batch.policy_of(many)["sandbox"]
+    assert batch.policy_of(many, GPT2).sandbox

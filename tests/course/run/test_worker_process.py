@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from autograder import job
+from autograder import fingerprint
 from autograder.execution.client import is_alive
 from course.run import worker_process
 
@@ -83,10 +83,8 @@ def test_several_things_are_computed_at_a_time(tmp_path):
 
 
 def test_lanes_that_begin_at_once_do_not_load_modules_in_each_others_way():
-    found = dict(
-        worker_process.spread(job.environment, [()] * 4, 4)
-    )  # nbgrader's import each other
-    assert [found[i] for i in range(4)] == [job.environment()] * 4
+    found = dict(worker_process.spread(fingerprint.environment, [()] * 4, 4))
+    assert [found[i] for i in range(4)] == [fingerprint.environment()] * 4
 
 
 def test_what_one_job_raises_ends_all_of_them():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -10,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 import mistakes
 import seqlab
+from autograder.policy import Policy
 from course.directory import CONFIG, Course, CourseError
 from course.test_quality import accuracy, catalogue_gate, matrix, mutation, seeds
 from mistakes import Cell, Mistake, Right
@@ -115,7 +117,7 @@ TOY = Cell(
 def toy(monkeypatch):
     """A catalogue of one cell; the rest of gpt2 is the master's."""
     monkeypatch.setattr(mistakes, "catalogue", lambda *_: (TOY,))
-    policy = mutation.batch.policy_of(COURSE) | {"preload": "shared = {}"}
+    policy = replace(mutation.batch.policy_of(COURSE, "gpt2"), preload="shared = {}")
     return mutation.Trials(COURSE, "gpt2", policy)
 
 
@@ -253,7 +255,7 @@ def test_the_right_reason_is_named_and_right_code_is_not_accused(assignment):
 
 
 def test_a_cells_own_tests_are_those_up_to_the_next_solution():
-    trials = mutation.Trials(COURSE, "gpt2", {"preload": ""})
+    trials = mutation.Trials(COURSE, "gpt2", Policy())
     assert trials.own("a-1-1-solution") == ["a-1-1-test", "a-1-1-test-stable"]
     assert trials.own("b-2-3-solution") == [
         "b-2-3-test",

@@ -1,0 +1,86 @@
+"""What this project uses of nbgrader, nbconvert and nbformat that they do not document.
+
+A new version of theirs may change these parts without notice. ``missing`` says which are gone; a
+scheduled job asks it with the newest versions (.github/workflows).
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+# By dotted name: why it is used. Imports of what is not documented must be listed here.
+INTERNALS = {
+    "nbgrader.apps.autogradeapp.Autograde": "what `nbgrader autograde` runs; ours takes its place",
+    "nbgrader.apps.api.Autograde": "what formgrader's button runs; ours takes its place",
+    "nbgrader.converters.Autograde": "the class that ours extends",
+    "nbgrader.converters.Autograde.create_student": "what --create sets",
+    "nbgrader.converters.GenerateFeedback": "extended to write the pages of chosen students",
+    "nbgrader.converters.NbGraderException": "what nbgrader's commands expect of a converter",
+    "nbgrader.converters.BaseConverter._format_source": "which folder is a student's",
+    "nbgrader.converters.BaseConverter.convert_notebooks": "extended to write pages",
+    "nbgrader.converters.BaseConverter.force": "what --force sets",
+    "nbgrader.converters.BaseConverter.init_destination": "extended to say whose turn it is",
+    "nbgrader.converters.BaseConverter.init_notebooks": "extended to choose students",
+    "nbgrader.converters.BaseConverter.post_convert_hook": "refused: it would not be run",
+    "nbgrader.converters.BaseConverter.pre_convert_hook": "refused: it would not be run",
+    "nbgrader.converters.BaseConverter.start": "replaced by the grading of a batch",
+    "nbgrader.coursedir.CourseDirectory": "made with a copy's database and folders",
+    "nbgrader.coursedir.CourseDirectory.student_id_exclude": "respected when a batch is graded",
+    "nbgrader.preprocessors.AssignLatePenalties": "knows the plugin that the course has chosen",
+    "nbgrader.preprocessors.AssignLatePenalties.init_plugin": "makes the plugin that takes off",
+    "nbgrader.preprocessors.IgnorePattern": "applied to a graded notebook",
+    "nbgrader.preprocessors.LimitOutput": "applied to a graded notebook",
+    "nbgrader.utils.compute_checksum": "tells an answer that is as it was released",
+    "nbgrader.utils.determine_grade": "the points of a test, from its outputs",
+    "nbgrader.utils.find_all_files": "what lies beside a master and is not ignored",
+    "nbgrader.utils.is_task": "such a cell has no answer of its own",
+    "nbgrader.utils.parse_utc": "reads timestamp.txt",
+    "nbgrader.utils.temp_attrs": "sets an assignment while pages are written",
+    "nbconvert.filters.markdown_mistune.IPythonRenderer": "extended: formulas become MathML",
+    "nbconvert.filters.markdown_mistune.MarkdownWithMath": "extended: formulas become MathML",
+    "nbconvert.filters.ansi.strip_ansi": "plain text of coloured errors",
+    "nbconvert.preprocessors.sanitize.SanitizeHTML": "what of HTML is harmless",
+    "nbformat.v4.rwbase.rejoin_lines": "sources that are lists of lines",
+    "nbformat.validator.get_validator": "the fast validator: nbformat's own looks for best words",
+}
+FORMGRADE = "server_extensions/formgrader/templates/formgrade/index.html.j2"
+
+
+def missing() -> list[str]:
+    """Return the parts that the installed versions do not have."""
+    gone = [name for name in INTERNALS if resolve(name) is None]
+    return gone if (templates() / "formgrade" / "index.html.j2").is_file() else [*gone, FORMGRADE]
+
+
+def resolve(name: str) -> Any:
+    """Return what a dotted name stands for, or None.
+
+    >>> resolve("nbgrader.utils.is_task").__name__
+    'is_task'
+    """
+    module, parts = name, list[str]()
+    while module:
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError:
+            module, _, part = module.rpartition(".")
+            parts.insert(0, part)
+            continue
+        for part in parts:
+            found = getattr(found, part, None)
+        return found
+    return None
+
+
+def replace_autograde(converter: type) -> None:
+    """Let nbgrader's commands and its API autograde with another converter."""
+    from nbgrader.apps import api, autogradeapp
+
+    autogradeapp.Autograde = api.Autograde = converter
+
+
+def templates() -> Path:
+    """Return the folder of formgrader's templates, one of which ours extends."""
+    import nbgrader
+
+    return Path(nbgrader.__file__).parent / Path(FORMGRADE).parents[1]
