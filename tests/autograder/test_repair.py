@@ -5,6 +5,7 @@ import codecs
 import io
 import json
 import random
+import re
 import warnings
 import zipfile
 from copy import deepcopy
@@ -16,6 +17,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
+from autograder.cells import is_solution
 from autograder.submission import reader, repair
 from autograder.submission.choose_notebook import choose_notebook
 from autograder.submission.reader import CELLS
@@ -421,6 +423,68 @@ def test_an_id_that_occurs_twice_stays_with_the_first():
     assert "gave new ids to further cells called a: cell 2, cell 3" in reasons
 
 
+WITHOUT_ENDS = "put line breaks between lines of cells that had none"
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "source"),
+    [
+        ("code", ["x = 1", "y = 2"], "x = 1\ny = 2"),
+        ("code", ["def f():", "    return 1"], "def f():\n    return 1"),
+        ("code", ["def f():", "", "    return 1", ""], "def f():\n\n    return 1\n"),
+        ("code", ["# all of it", "x = 1"], "# all of it\nx = 1"),
+        ("code", ["%matplotlib inline", "import numpy"], "%matplotlib inline\nimport numpy"),
+        ("code", ["x = (", "y"], "x = (\ny"),
+        ("code", ["x = 1", "y = 2\n"], "x = 1\ny = 2\n"),
+        ("code", ["if x:\n", "    y = 1", "z = 2"], "if x:\n    y = 1\nz = 2"),
+        ("code", ['"""one', 'two"""'], '"""one\ntwo"""'),
+        ("code", ["x = 1  # one", "y = 2  # two", "z = 3"], "x = 1  # one\ny = 2  # two\nz = 3"),
+        ("markdown", ["One.", "Two."], "One.\nTwo."),
+        ("raw", ["One.", "", "Two."], "One.\n\nTwo."),
+    ],
+)
+def test_lines_without_ends_get_line_breaks(kind, lines, source):
+    one = code(lines) if kind == "code" else {"cell_type": kind, "id": "a", "metadata": {}}
+    notebook, reasons = read(small({**one, "source": lines}))
+    assert notebook.cells[0].source == source
+    assert reasons == (WITHOUT_ENDS,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("code", ["x = 1\n", "y = 2"]),
+        ("code", ["x = 1\r\n", "y = 2"]),
+        ("code", ["x = 1\r", "y = 2"]),
+        ("code", ["x = ", "1"]),
+        ("code", ["x = 1\n", "y = ", "2"]),
+        ("code", ["def f():", "\n", "    return 1"]),
+        ("code", ["x = 'a", "b'"]),
+        ("code", ["x = 1"]),
+        ("code", ["x = 1\n", ""]),
+        ("code", []),
+        ("markdown", ["One.\n", "Two"]),
+        ("markdown", ["One.\n", "Two, ", "three"]),
+        ("markdown", ["One."]),
+    ],
+)
+def test_parts_that_are_no_lines_are_put_together_as_jupyter_does(kind, lines):
+    one = code(lines) if kind == "code" else {"cell_type": kind, "id": "a", "metadata": {}}
+    notebook, reasons = read(small({**one, "source": lines}))
+    assert notebook.cells[0].source == "".join(lines)
+    assert reasons == ()
+
+
+@pytest.mark.parametrize("assignment", CODE)
+def test_a_notebook_whose_lines_have_no_ends_is_read_as_it_was_written(assignment):
+    notebook = json.loads(nbformat.writes(solved(assignment)))
+    for one in notebook["cells"]:
+        one["source"] = "".join(one["source"]).split("\n")
+    mended, reasons = read(json.dumps(notebook).encode())
+    assert mended == solved(assignment)
+    assert len(reasons) == 1
+
+
 def test_halves_of_characters_are_replaced():
     data = small(code("s = '\ud800 and \U0001f600'", metadata={"\udfff": "\ud83d"}))
     notebook, reasons = read(data)
@@ -439,7 +503,7 @@ def test_reading_warns_of_nothing():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         read(small({"cell_type": "code"}, code(id="x y"), code(), code()))
-        repair.repair(read(small(code("'\\d'")))[0], template())
+        repair.repair(read(small(*template().cells, code("'\\d'")))[0], template())
     assert [str(warning.message) for warning in caught] == []
 
 
@@ -604,6 +668,101 @@ def test_cells_with_the_same_id_and_no_metadata_are_copies():
         assert sources(repaired(handed).notebook) == sources(solved())
 
 
+# --- repairing: how much must be recognised -----------------------------------------------------
+
+
+def unread(notebook, assignment="gpt2"):
+    """Why a notebook handed in as an assignment is not graded."""
+    files = {f"{assignment}.ipynb": nbformat.writes(notebook).encode("utf-8")}
+    with pytest.raises(Unreadable) as caught:
+        repair.repair_submission(files, f"{assignment}.ipynb", kept_template(assignment))
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+def notebook_of(*cells):
+    named = [NotebookNode({**one, "id": f"own-{i}"}) for i, one in enumerate(cells)]
+    return NotebookNode(nbformat=4, nbformat_minor=5, metadata={}, cells=named)
+
+
+@pytest.mark.parametrize("make", [template, solved])
+@pytest.mark.parametrize(
+    ("other", "assignment"), [("gpt2", "assignment5"), ("assignment5", "gpt2")]
+)
+def test_another_assignment_has_no_mark(make, other, assignment):
+    message = unread(make(other), assignment)
+    assert f"none of its cells belongs to {assignment}" in message
+    assert kept_template(other).cells[0].source.split("\n")[0].lstrip("# ") in message
+
+
+@pytest.mark.parametrize("ids", [True, False])
+@pytest.mark.parametrize(
+    ("other", "assignment"), [("gpt2", "assignment5"), ("assignment5", "gpt2")]
+)
+def test_another_assignment_without_metadata_has_no_mark(other, assignment, ids):
+    notebook = solved(other)
+    strip(notebook, ids)
+    message = unread(notebook, assignment)
+    assert re.search(r"only [123] of the 1\d cells to fill in were recognised", message)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [],
+        [new_code_cell("")],
+        [new_markdown_cell("# Homework 1"), new_code_cell("print('hello')")],
+        [new_code_cell(f"x{i} = {i}") for i in range(200)],
+        [new_code_cell("print('hello')")] * 10,  # as many as solutions are asked for
+        [new_markdown_cell(f"Answer {i}") for i in range(50)],
+        [new_raw_cell("def relu(x): return x")],
+        [new_code_cell("import numpy as np"), new_code_cell("def relu(x):\n    return x")],
+        [new_code_cell("### YOUR CODE HERE\nraise NotImplementedError")] * 10,
+    ],
+)
+def test_the_notebook_of_another_course_has_no_mark(cells):
+    assert unread(notebook_of(*cells)).startswith("none of its cells belongs to gpt2")
+
+
+def only(kept):
+    """gpt2 solved, of whose solutions so many are left and the others were deleted."""
+    notebook = solved()
+    gone = [one.id for one in notebook.cells if is_solution(one)][kept:]
+    notebook.cells = [one for one in notebook.cells if one.id not in gone]
+    return notebook
+
+
+def test_a_third_of_the_solutions_is_enough_and_less_waits_for_a_person():
+    assert len(missing(repaired(only(4)))) == 6
+    assert "only 3 of the 10 cells to fill in were recognised as gpt2's" in unread(only(3))
+
+
+def test_the_line_is_the_same_without_metadata():
+    enough, few = only(4), only(3)
+    strip(enough)
+    strip(few)
+    assert len(missing(repaired(enough))) == 6
+    assert "only 3 of the 10" in unread(few)
+
+
+def test_both_assignments_in_one_notebook_are_graded_as_what_they_were_handed_in_as():
+    both = [*solved("assignment5").cells, *solved("gpt2").cells]
+    for assignment in CODE:
+        notebook = NotebookNode({**solved(), "cells": both})
+        done = repair.repair(fresh(notebook), kept_template(assignment))
+        assert sources(solved(assignment)).items() <= sources(done.notebook).items()
+
+
+def test_functions_typed_into_a_new_notebook_are_enough():
+    code_cells = [one for one in solved().cells if is_solution(one)]
+    done = repair.repair(notebook_of(*map(bare_cell, code_cells)), kept_template("gpt2"))
+    assert missing(done) == ("b-2-4-answer",)
+
+
+def bare_cell(one):
+    return new_code_cell(one.source)
+
+
 # --- repairing: deleted, moved, retyped ---------------------------------------------------------
 
 
@@ -637,14 +796,6 @@ def test_a_scratch_cell_where_a_solution_was_deleted_is_not_taken_for_it():
     done = repaired(notebook)
     assert missing(done) == ("a-1-1-solution",)
     assert [own.source for own in others(done.notebook)] == ["1 + 1"]
-
-
-def test_an_empty_notebook_is_filled_and_said_to_be_none_of_ours():
-    done = repaired(NotebookNode(nbformat=4, nbformat_minor=5, metadata={}, cells=[]))
-    assert done.notebook.cells == template().cells
-    assert any("none of the notebook's cells" in line for line in done.reasons)
-    asked = [c.id for c in template().cells if c.metadata.get("nbgrader", {}).get("solution")]
-    assert list(missing(done)) == asked
 
 
 @pytest.mark.parametrize("assignment", CODE)
@@ -1124,6 +1275,43 @@ def test_a_wrong_name_is_taken_with_a_reason_if_it_must_be_meant(names, chosen, 
     assert choice.name == chosen
     also = f" and ignored {ignored}" if ignored else ""
     assert choice.reason == f"took {chosen} for gpt2.ipynb{also}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GPT2.IPYNB",
+        "Gpt2.Ipynb",
+        "gpt2.ipynb.json",
+        "gpt2.ipynb.txt",
+        "GPT2.ipynb.TXT",
+        "gpt2.json",
+        "gpt2.txt",
+        "gpt2 (1).ipynb.txt",
+        "ann-lee.ipynb.json",
+        "gpt2.ipynb.ipynb",
+        "gpt2.ipynb/final.ipynb",
+        "homework/gpt2.ipynb.txt",
+    ],
+)
+def test_other_names_that_programs_give_are_taken_with_a_reason(name):
+    names = ["notes.txt", "plot.json", "timestamp.txt", name]
+    choice = choose_notebook(names, "gpt2.ipynb")
+    assert (choice.name, choice.reason) == (name, f"took {name} for gpt2.ipynb")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gpt2.zip", "gpt2.ipynb.zip", "gpt2", "gpt2.pdf", "gpt2.html", "gpt2.ipynb.html", "gpt2.py"],
+)
+def test_what_is_there_in_place_of_a_notebook_is_named(name):
+    with pytest.raises(Unreadable) as caught:
+        choose_notebook([name, "timestamp.txt"], "gpt2.ipynb")
+    assert str(caught.value) == f"there is no notebook: gpt2.ipynb is expected, and there is {name}"
+
+
+def test_a_renamed_notebook_beside_a_notebook_is_not_looked_for():
+    assert choose_notebook(["gpt2.json", "gpt2.ipynb"], "gpt2.ipynb").reason == ""
 
 
 def test_a_copy_beside_the_right_notebook_is_ignored_and_named():

@@ -8,6 +8,10 @@ from pathlib import PurePosixPath
 
 from autograder.submission.reasons import Unreadable, one_line
 
+OTHER_SUFFIXES = (".json", ".txt")  # that programs add to .ipynb, or put in its place
+NOT_WORK = ("timestamp.txt",)  # nbgrader's own
+NAMED = 5  # files that a reason lists
+
 
 @dataclass(frozen=True)
 class NotebookChoice:
@@ -21,7 +25,7 @@ class NotebookChoice:
     def reason(self) -> str:
         """Return what is worth saying about the choice, or ""."""
         parts = []
-        if PurePosixPath(self.name).name != self.expected:
+        if self.name != self.expected:
             parts.append(f"took {one_line(self.name)} for {self.expected}")
         if self.ignored:
             parts.append(f"ignored {_listed(self.ignored)}")
@@ -37,9 +41,11 @@ def choose_notebook(names: Iterable[str], expected: str) -> NotebookChoice:
     Raises:
         Unreadable: there is no notebook, or several could be meant.
     """
-    notebooks = [name for name in dict.fromkeys(names) if _is_notebook(name)]
+    names = list(dict.fromkeys(names))
+    notebooks = [name for name in names if _is_notebook(name)]
+    notebooks = notebooks or [name for name in names if _is_renamed(name, expected)]
     if not notebooks:
-        raise Unreadable(f"there is no notebook: {expected} is expected")
+        raise Unreadable(_none_there(names, expected))
     wanted = expected.removesuffix(".ipynb")
     for is_alike in (_is_equal, _is_simply_equal, _is_somewhere_in):
         alike = [name for name in notebooks if is_alike(PurePosixPath(name).stem, wanted)]
@@ -59,6 +65,28 @@ def _is_notebook(name: str) -> bool:
     path = PurePosixPath(name)
     is_hidden = any(part.startswith(".") for part in path.parts)
     return path.suffix.lower() == ".ipynb" and not is_hidden and "-checkpoint" not in path.stem
+
+
+def _is_renamed(name: str, expected: str) -> bool:
+    """Return whether a browser or mail program may have made this name of a notebook's.
+
+    >>> [_is_renamed(name, "gpt2.ipynb") for name in ("Ann.ipynb.txt", "gpt2.json", "notes.txt")]
+    [True, True, False]
+    """
+    path = PurePosixPath(name)
+    if path.suffix.lower() not in OTHER_SUFFIXES or any(p.startswith(".") for p in path.parts):
+        return False
+    wanted, stem = PurePosixPath(expected).stem, path.name.removesuffix(path.suffix)
+    is_called_notebook = _is_notebook(str(path.with_name(stem))) if stem else False
+    return is_called_notebook or _is_simply_equal(stem, wanted)
+
+
+def _none_there(names: list[str], expected: str) -> str:
+    """Return that there is no notebook, and what is there instead."""
+    others = sorted(name for name in names if name not in NOT_WORK)
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    there = f", and there is {_listed(others[:NAMED])}{more}" if others else ""
+    return f"there is no notebook: {expected} is expected{there}"
 
 
 def _is_equal(stem: str, wanted: str) -> bool:

@@ -16,6 +16,7 @@ from nbformat.v4.rwbase import rejoin_lines
 from nbformat.validator import get_validator
 
 from autograder.submission import notebook_json
+from autograder.submission.cell_text import parsed_names
 from autograder.submission.reasons import Reasons, Unreadable, one_line
 
 FORMAT = (4, 5)
@@ -23,6 +24,7 @@ CELLS = 4_000  # more than anybody writes
 DEPTH = 100  # of nested lists and objects; rich outputs have about 30
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 FIELDS = {"id", "cell_type", "metadata", "source", "outputs", "execution_count", "attachments"}
+ENDS = ("\n", "\r")  # of lines
 NO_CELL = "kept as plain text what is not a cell"
 UNWRITABLE = re.compile("[\ud800-\udfff]")  # halves of a character, which UTF-8 cannot hold
 
@@ -128,12 +130,13 @@ def _cell(item: Any, where: str, reasons: Reasons) -> dict[str, Any]:
         return {"cell_type": "raw", "metadata": {}, "source": text}
     if not item.keys() <= FIELDS:
         reasons.add("removed fields that cells do not have", where)
+    kind = _type(item, where, reasons)
     cell: dict[str, Any] = {
-        "cell_type": _type(item, where, reasons),
+        "cell_type": kind,
         "metadata": _object(item.get("metadata")),
-        "source": _source(item.get("source", ""), where, reasons),
+        "source": _source(item, kind == "code", where, reasons),
     }
-    if cell["cell_type"] == "code":
+    if kind == "code":
         count = item.get("execution_count")
         cell["execution_count"] = count if _is_count(count) else None
         cell["outputs"] = item.get("outputs", [])
@@ -151,11 +154,39 @@ def _type(item: dict[str, Any], where: str, reasons: Reasons) -> str:
     return "code" if is_code else "raw"
 
 
-def _source(source: Any, where: str, reasons: Reasons) -> str:
-    lines = source if isinstance(source, list) else [source]
-    if not all(isinstance(line, str) for line in lines):
+def _source(item: dict[str, Any], is_code: bool, where: str, reasons: Reasons) -> str:
+    source = item.get("source", "")
+    parts = source if isinstance(source, list) else [source]
+    lines = [part for part in parts if isinstance(part, str)]
+    if len(lines) < len(parts):
         reasons.add("removed from the source what is not text", where)
-    return "".join(line for line in lines if isinstance(line, str))
+    if _lack_ends(lines, is_code):
+        reasons.add("put line breaks between lines of cells that had none")
+        return "".join(_ended(lines))
+    return "".join(lines)
+
+
+def _lack_ends(lines: list[str], is_code: bool) -> bool:
+    r"""Return whether a source is a list of lines that have lost their ends.
+
+    The format wants ["x = 1\n", "y = 2"]. Some programs write ["x = 1", "y = 2"], which would be
+    x = 1y = 2. But the parts of a list need not be lines: ["x = ", "1"] is what Jupyter reads as
+    x = 1. Of code, the reading that parses is taken.
+    """
+    lacking = sum(not line.endswith(ENDS) for line in lines[:-1])
+    if not lacking:
+        return False
+    is_each = lacking == len(lines) - 1
+    if not is_code:
+        return is_each
+    as_parts = parsed_names("".join(lines)) is not None
+    as_lines = parsed_names("".join(_ended(lines))) is not None
+    return as_lines >= as_parts if is_each else as_lines > as_parts
+
+
+def _ended(lines: list[str]) -> list[str]:
+    """Return the lines, each but the last with an end."""
+    return [line if line.endswith(ENDS) else f"{line}\n" for line in lines[:-1]] + lines[-1:]
 
 
 def _ids(items: list[Any], content: Mapping[str, Any], reasons: Reasons) -> list[str]:

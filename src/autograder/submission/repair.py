@@ -13,9 +13,15 @@ from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
-from autograder.submission import claimed_cells, merged_cells, recognised_cells, restored_cells
+from autograder.submission import (
+    claimed_cells,
+    merged_cells,
+    recognised_cells,
+    recognised_share,
+    restored_cells,
+)
 from autograder.submission.choose_notebook import choose_notebook
-from autograder.submission.matching import Matching
+from autograder.submission.matching import Matching, TemplateCell
 from autograder.submission.reader import CELLS, read
 from autograder.submission.reasons import Reasons, Unreadable
 
@@ -52,21 +58,26 @@ def repair_submission(
     choice = choose_notebook(files, expected)
     if choice.name != expected:
         reasons.add(choice.reason)
-    return repair(read(files[choice.name], reasons), template, reasons)
+    assignment = expected.removesuffix(".ipynb")
+    return repair(read(files[choice.name], reasons), template, reasons, assignment)
 
 
 def repair(
-    notebook: NotebookNode, template: NotebookNode, reasons: Reasons | None = None
+    notebook: NotebookNode,
+    template: NotebookNode,
+    reasons: Reasons | None = None,
+    assignment: str = "the assignment",
 ) -> RepairedNotebook:
     """Bring a notebook into the shape of ``template``, the student version of the notebook.
 
     Raises:
-        Unreadable: it has too many cells.
+        Unreadable: it has too many cells, or too few of the template's.
     """
     reasons = reasons or Reasons()
     matching = Matching.of(notebook, template, reasons)
-    _match(matching)
+    certain = _match(matching)
     _check_size(matching)
+    recognised_share.check(matching, certain, notebook, assignment)
     arranged = restored_cells.arrange(matching)
     merged_cells.join_split(arranged, matching)
     cells = restored_cells.restored_nodes(arranged, reasons)
@@ -75,8 +86,8 @@ def repair(
     return RepairedNotebook(repaired, reasons.lines())
 
 
-def _match(matching: Matching) -> None:
-    """Find out which cell is which."""
+def _match(matching: Matching) -> set[TemplateCell]:
+    """Find out which cell is which; return those that are known by more than their place."""
     claimed_cells.match_claims(matching)
     lost_metadata = claimed_cells.lost_metadata(matching)
     claimed_cells.settle_copies(matching)
@@ -84,9 +95,9 @@ def _match(matching: Matching) -> None:
     merged_cells.separate_merged(matching)
     doubtful = recognised_cells.recognise_by_names(matching)
     merged_cells.place_merged_solutions(matching)
+    certain = {cell.match for cell in matching.submitted if cell.match}
     recognised_cells.recognise_by_place(matching, lost_metadata, doubtful)
-    if matching.template and not any(cell.match for cell in matching.submitted):
-        matching.reasons.add("none of the notebook's cells belongs to this assignment")
+    return certain
 
 
 def _check_size(matching: Matching) -> None:

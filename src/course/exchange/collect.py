@@ -178,8 +178,7 @@ class Collector:
             SubmissionRefused: there is no notebook.
         """
         if not any(name.lower().endswith(".ipynb") for name in files):
-            present = ", ".join(sorted(submission.files)[:3])
-            raise SubmissionRefused(f"{why}, and there is {present}" if present else why)
+            raise SubmissionRefused(why)
         submission.notes.append(why)
         return files
 
