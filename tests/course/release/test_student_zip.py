@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbclient.client import NotebookClient
 
-from course.cli import main
+from course.cli import preparing
 from course.directory import CONFIG, Course, CourseError
 from course.release import generate, leaks, student_zip
 from examples import build
@@ -310,7 +310,7 @@ def test_the_command_writes_it_after_the_release(course, monkeypatch):
     monkeypatch.chdir(course.root)
     monkeypatch.setattr(generate, "release", lambda course, name: done.append("release"))
     monkeypatch.setattr(student_zip, "write", lambda course, name: done.append("zip"))
-    main.release_command("gpt2")
+    preparing.release_command("gpt2")
     assert done == ["release", "zip"]
 
 
