@@ -73,6 +73,16 @@ def test_no_two_modules_have_one_name():
     assert [name for name, n in count.items() if n > 1] == []
 
 
+def test_no_two_public_classes_have_one_name():
+    count = Counter(
+        node.name
+        for path in MODULES
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, n in count.items() if n > 1] == []
+
+
 def test_the_page_lists_every_module_with_the_first_line_of_its_docstring():
     written = PAGE.read_text("utf-8").split(BEGIN)[1].split(END)[0]
     assert written.strip() == module_list().strip(), "run python -m tests.test_architecture"

@@ -37,7 +37,7 @@ class StreamText:
         return {"output_type": "stream", "name": self.name, "text": self.text.getvalue()}
 
 
-class Recorder:
+class OutputRecorder:
     """The outputs of the current cell, in order and limited in size."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Stream(io.TextIOBase):
     encoding = "utf-8"
     errors = "backslashreplace"
 
-    def __init__(self, name: str, recorder: Recorder):
+    def __init__(self, name: str, recorder: OutputRecorder):
         self.name = name
         self._recorder = recorder
 
@@ -130,7 +130,7 @@ class Stream(io.TextIOBase):
 class OutputPublisher(DisplayPublisher):
     """Records what is displayed."""
 
-    recorder: Recorder
+    recorder: OutputRecorder
 
     def publish(self, data: Any, metadata: Any = None, *args: Any, **kwargs: Any) -> None:
         """Record a display; an update of an earlier one becomes another display."""
@@ -146,7 +146,7 @@ class OutputPublisher(DisplayPublisher):
 class Hook(DisplayHook):
     """Records the value of a cell's last expression."""
 
-    recorder: Recorder
+    recorder: OutputRecorder
 
     def write_output_prompt(self) -> None:
         """Write no prompt: a notebook has the number beside the output."""
@@ -169,7 +169,7 @@ class Hook(DisplayHook):
 class Shell(InteractiveShell):
     """IPython whose outputs are recorded."""
 
-    recorder: Recorder
+    recorder: OutputRecorder
     failed_in: int | None = None  # the line in which the last cell failed
     displayhook_class = Hook
     display_pub_class = OutputPublisher
@@ -182,7 +182,7 @@ class Shell(InteractiveShell):
         config.InteractiveShell.colors = "linux"  # as a kernel of Jupyter has it
         config.InteractiveShell.autocall = 0
         shell = cls.instance(config=config)
-        shell.recorder = Recorder()
+        shell.recorder = OutputRecorder()
         shell.displayhook.recorder = shell.recorder  # type: ignore[attr-defined]
         shell.display_pub.recorder = shell.recorder  # type: ignore[attr-defined]
         return shell

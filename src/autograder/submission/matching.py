@@ -15,7 +15,7 @@ from autograder.submission.cell_text import defined_names, is_same
 from autograder.submission.reasons import Reasons
 
 
-class Kind(StrEnum):
+class CellKind(StrEnum):
     """What a cell of the template is for."""
 
     FIXED = "fixed"
@@ -32,7 +32,7 @@ class TemplateCell:
     name: str  # its id and grade id
     place: int
     node: NotebookNode
-    kind: Kind
+    kind: CellKind
     unique_names: frozenset[str]  # what it and no other cell of the template defines
     names: frozenset[str]  # what it defines
 
@@ -44,12 +44,12 @@ class TemplateCell:
     @property
     def is_locked(self) -> bool:
         """Return whether students have nothing to write in it."""
-        return self.kind in (Kind.FIXED, Kind.TEST)
+        return self.kind in (CellKind.FIXED, CellKind.TEST)
 
     @property
     def is_asked_for(self) -> bool:
         """Return whether students have to write in it."""
-        return self.kind in (Kind.SOLUTION, Kind.ANSWER)
+        return self.kind in (CellKind.SOLUTION, CellKind.ANSWER)
 
 
 @dataclass(eq=False)
@@ -95,7 +95,7 @@ class Matching:
         submitted = [SubmittedCell(NotebookNode(node)) for node in notebook.cells]
         return cls(submitted, list(template_cells(template)), reasons)
 
-    def unmatched(self, *kinds: Kind) -> list[TemplateCell]:
+    def unmatched(self, *kinds: CellKind) -> list[TemplateCell]:
         """Return the template's cells, of these kinds if any are named, that nobody is yet."""
         matched = {cell.match for cell in self.submitted}
         return [t for t in self.template if t not in matched and (not kinds or t.kind in kinds)]
@@ -142,12 +142,12 @@ def template_cells(template: NotebookNode) -> Iterable[TemplateCell]:
         yield TemplateCell(node.id, place, node, _kind(node), unique, defined[place])
 
 
-def _kind(node: NotebookNode) -> Kind:
+def _kind(node: NotebookNode) -> CellKind:
     if cells.is_solution(node):
-        return Kind.SOLUTION
+        return CellKind.SOLUTION
     if cells.is_answer(node):
-        return Kind.ANSWER
+        return CellKind.ANSWER
     if cells.is_graded(node):
-        return Kind.TEST
+        return CellKind.TEST
     flags = node.metadata.get("nbgrader", {})
-    return Kind.FIXED if flags.get("locked") or flags.get("task") else Kind.FREE
+    return CellKind.FIXED if flags.get("locked") or flags.get("task") else CellKind.FREE

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from autograder.submission.cell_text import bare, defined_names, parsed_names
-from autograder.submission.matching import Kind, Matching, SubmittedCell, TemplateCell
+from autograder.submission.matching import CellKind, Matching, SubmittedCell, TemplateCell
 
 TELLING = 20  # characters of a template cell that do not come together by chance
 PARTS = 8  # cells that a split one is put together from
@@ -119,7 +119,7 @@ def place_merged_solutions(matching: Matching) -> None:
 
     Their own cell must not come back as handed out: it would undo the student's function.
     """
-    for target in matching.unmatched(Kind.SOLUTION):
+    for target in matching.unmatched(CellKind.SOLUTION):
         holders = [c for c in matching.submitted if target.unique_names and _holds(c, target)]
         if len(holders) != 1:
             continue
@@ -170,7 +170,7 @@ def _leave_in_first(
 
 def join_split(arranged: list[SubmittedCell], matching: Matching) -> None:
     """Join the parts of split solutions, which alone define nothing or do not parse."""
-    for cell in [c for c in arranged if c.match and c.match.kind is Kind.SOLUTION]:
+    for cell in [c for c in arranged if c.match and c.match.kind is CellKind.SOLUTION]:
         while cell.match and (window := _window(arranged, cell, cell.match)):
             cell.node["source"] = _joined(arranged[window])
             arranged[window] = [cell]

@@ -1,7 +1,7 @@
 """Recognise cells that have lost their ids: by their text, by names, or by where they stand."""
 
 from autograder.submission.cell_text import bare, defined_names, parsed_names
-from autograder.submission.matching import Kind, Matching, SubmittedCell, TemplateCell
+from autograder.submission.matching import CellKind, Matching, SubmittedCell, TemplateCell
 
 
 def recognise_by_text(matching: Matching) -> None:
@@ -24,7 +24,7 @@ def recognise_by_names(matching: Matching) -> set[TemplateCell]:
         the template's cells for which there are several, none better than the others.
     """
     doubtful = set()
-    for target in matching.unmatched(Kind.SOLUTION, Kind.FREE):
+    for target in matching.unmatched(CellKind.SOLUTION, CellKind.FREE):
         candidates = _defining(matching, target)
         whole = [c for c in candidates if target.unique_names <= defined_names(c.source)]
         if single := _single(whole, target, matching.gap(target)):
@@ -45,7 +45,9 @@ def recognise_by_place(
     In a notebook that kept its metadata, that holds for answers only: a student's own cell of
     code in the place of a deleted solution need not be one.
     """
-    kinds = (Kind.ANSWER, Kind.SOLUTION, Kind.FREE) if lost_metadata else (Kind.ANSWER,)
+    kinds = (
+        (CellKind.ANSWER, CellKind.SOLUTION, CellKind.FREE) if lost_metadata else (CellKind.ANSWER,)
+    )
     for target in matching.unmatched(*kinds):
         if target in doubtful or target not in matching.unmatched():
             continue
@@ -54,7 +56,7 @@ def recognise_by_place(
         if len(pool) == len(rivals):
             for cell, rival in zip(pool, rivals, strict=True):
                 matching.recognise(cell, rival, "place")
-        elif pool and target.kind is not Kind.FREE:
+        elif pool and target.kind is not CellKind.FREE:
             matching.report_doubt(target)
 
 
@@ -87,7 +89,7 @@ def _are_halves(matching: Matching, candidates: list[SubmittedCell], target: Tem
 
 
 def _rivals(
-    matching: Matching, target: TemplateCell, kinds: tuple[Kind, ...]
+    matching: Matching, target: TemplateCell, kinds: tuple[CellKind, ...]
 ) -> list[TemplateCell]:
     """Return the unmatched cells that would stand in the same gap, this one among them."""
     bounds = matching.neighbours(target)

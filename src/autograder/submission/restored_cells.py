@@ -6,7 +6,7 @@ from copy import deepcopy
 from nbformat import NotebookNode
 
 from autograder.submission.claimed_cells import without_flags
-from autograder.submission.matching import Kind, Matching, SubmittedCell, TemplateCell
+from autograder.submission.matching import CellKind, Matching, SubmittedCell, TemplateCell
 from autograder.submission.reader import unused
 from autograder.submission.reasons import Reasons
 
@@ -28,7 +28,7 @@ def arrange(matching: Matching) -> list[SubmittedCell]:
     arranged: list[SubmittedCell] = []
     waiting = followers.get(None, [])
     for target in matching.template:
-        if target in present or target.kind is Kind.TEST:
+        if target in present or target.kind is CellKind.TEST:
             arranged += waiting
             waiting = []
         arranged.append(present.get(target) or _restored(target, matching.reasons))
