@@ -9,7 +9,7 @@ anew, than that somebody deleted the rest on purpose; a zero would be a mark tha
 
 from nbformat import NotebookNode
 
-from autograder.submission.matching import Kind, Matching, TemplateCell
+from autograder.submission.matching import CellKind, Matching, TemplateCell
 from autograder.submission.reasons import Unreadable, one_line
 
 ONE_IN = 3
@@ -29,7 +29,7 @@ def check(
     Raises:
         Unreadable: it is another notebook, or a person has to look.
     """
-    solutions = [target for target in matching.template if target.kind is Kind.SOLUTION]
+    solutions = [target for target in matching.template if target.kind is CellKind.SOLUTION]
     asked = solutions or matching.template
     known = len(_trusted(matching, certain).intersection(asked))
     if known * ONE_IN < len(asked):
