@@ -21,7 +21,7 @@ from course.directory import CourseError
 from course.gradescope import grade, results_json, run_autograder, unprivileged
 from course.gradescope.autograder_zip import SCRIPTS, build
 from course.gradescope.results_json import results
-from course.release import generate, new_assignment
+from course.release import generate
 from course.run.publish import release_of
 from tests.conftest import ROOT
 from tests.support import classroom
@@ -351,25 +351,6 @@ def test_a_link_in_a_submission_is_refused(autograder):
     autograder.hand_in({"template.py": functions()})
     (autograder.root / "submission" / "2_4.txt").symlink_to("/etc/passwd")
     assert "is a symbolic link" in grade.Grading(autograder.root).run()["output"]
-
-
-@pytest.mark.slow
-def test_a_new_assignment_without_data_or_files_to_turn_in_is_graded(course, place):
-    new_assignment.create(course, "intro", "Introduction")
-    generate.release(course, "intro", say=lambda *_: None)
-    archive = build(course, "intro", "hidden", place / "intro.zip")
-    with zipfile.ZipFile(archive) as file:
-        data = [name for name in file.namelist() if name.startswith("open/data/")]
-    assert data == ["open/data/SHA256SUMS"]
-    autograder = Autograder.set_up(archive, place / "intro")
-    master = nbformat.read(course.master("intro"), as_version=4)
-    marks = {cell.id: cell.metadata.get("nbgrader", {}) for cell in master.cells}
-    points = sum(flags["points"] for flags in marks.values() if flags.get("grade"))
-    written = sum(f["points"] for f in marks.values() if f.get("grade") and f["solution"])
-    autograder.hand_in({"intro.ipynb": nbformat.writes(master).encode()})
-    assert autograder.run()["score"] == points - written, autograder.log
-    autograder.hand_in({"template.py": b"x = 1"})
-    assert "there is no notebook: intro.ipynb is expected" in autograder.run()["output"]
 
 
 # Without a sandbox
