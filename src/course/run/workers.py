@@ -1,28 +1,29 @@
-"""Who computes results: processes on this machine, or a Dask cluster.
+"""Compute results: in this process, or in worker processes on this machine.
 
-A scheduler takes bundles by key and yields results as they come, in any order. A process that dies
-takes nothing with it but time: its bundle is given to another one. This module does not know what
-a bundle is of, nor what is done with results.
+A scheduler takes jobs by key and yields results as they come, in any order. A worker process that
+dies costs time and nothing else: another one gets its job.
 """
 
-import contextlib
 import queue
 import signal
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from autograder import job
 from course.run.worker_process import LANES, WorkerDied, WorkerProcess
 
-TRIES = 3  # of a bundle whose process dies
+TRIES = 3  # of a job whose process dies
+
+Keyed = tuple[str, bytes]  # a job, packed, behind its key
 
 
 @dataclass(frozen=True)
 class Done:
-    """A result, or why there is none; ``fatal`` where no other bundle would fare better."""
+    """A result, or why there is none; ``fatal`` if no other job would fare better."""
 
     key: str
     result: bytes | None = None
@@ -31,10 +32,10 @@ class Done:
 
 
 class Scheduler(Protocol):
-    """What the batch needs of whoever computes."""
+    """What a batch needs to have its jobs computed."""
 
-    def run(self, jobs: Iterable[tuple[str, bytes]]) -> Iterator[Done]:
-        """Yield a Done for every job, a key and its bundle, as soon as it is there."""
+    def run(self, jobs: Iterable[Keyed]) -> Iterator[Done]:
+        """Yield a Done for every job as soon as there is one."""
 
 
 @dataclass(frozen=True)
@@ -43,131 +44,145 @@ class InProcess:
 
     data: Path
 
-    def run(self, jobs: Iterable[tuple[str, bytes]]) -> Iterator[Done]:
+    def run(self, jobs: Iterable[Keyed]) -> Iterator[Done]:
         """Compute one job after the other."""
         for key, packed in jobs:
             yield compute(key, packed, self.data)
 
 
 class Local:
-    """Processes on this machine, each with fork servers that stay alive."""
+    """Worker processes on this machine, whose fork servers stay alive during a run.
+
+    Example:
+        for done in Local(4, course.data()).run(jobs):
+            print(done.key, done.reason)
+    """
 
     def __init__(self, workers: int, data: Path, started: WorkerProcess | None = None):
-        """Take how many submissions are graded at a time.
+        """Take what a run needs.
 
         Args:
-            workers: so many
-            data: where the course's data lie
-            started: a process that was started while there was something else to do
+            workers: how many submissions are graded at a time
+            data: the folder that notebooks load data from
+            started: a process that was started early, for the first run
         """
         self.workers, self.data = workers, data
         self._started = started
-        self._stop = threading.Event()
-        self._graders: list[WorkerProcess] = []
-        self._lock = threading.Lock()
 
-    def run(self, jobs: Iterable[tuple[str, bytes]]) -> Iterator[Done]:
-        """Compute; closing the iterator stops the processes."""
-        self._stop, self._graders = threading.Event(), []  # of this run: an earlier one is over
-        waiting: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
-        done: queue.SimpleQueue[Done] = queue.SimpleQueue()
-        count = 0
-        source = iter(jobs)
-        for each in _first(source, self.workers):  # no more than is needed is in memory
-            waiting.put(each)
-            count += 1
-        n = min(self.workers, count)
-        groups = [_Group(min(LANES, n - first)) for first in range(0, n, LANES)]
-        if self._started:
-            self._graders.append(self._started)
-            if groups and self._started.lanes >= groups[0].lanes:
-                groups[0].grader = self._started
-            self._started = None  # of the first run: it ends with it
-        threads = [
-            threading.Thread(target=self._work, args=(group, lane, waiting, done), daemon=True)
-            for group in groups
-            for lane in range(group.lanes)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            while count:
-                yield done.get()
-                count -= 1
-                for each in _first(source, 1):
-                    waiting.put(each)
-                    count += 1
-        finally:
-            self._stop.set()
-            for _ in threads:
-                waiting.put(("", b""))
-            with self._lock:
-                for grader in self._graders:
-                    grader.end()
-            for thread in threads:
-                thread.join(timeout=10)
-
-    def _work(
-        self,
-        group: "_Group",
-        lane: int,
-        waiting: "queue.SimpleQueue[tuple[str, bytes]]",
-        done: "queue.SimpleQueue[Done]",
-    ) -> None:
-        """Give bundles to one lane of a process, and of a new one whenever that has died."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a process has begun
-        while not self._stop.is_set():
-            key, packed = waiting.get()
-            if not key:
-                return
-            done.put(self._compute(group, lane, key, packed))
-
-    def _compute(self, group: "_Group", lane: int, key: str, packed: bytes) -> Done:
-        """Try a bundle beside others, then by itself: what it kills then is its own process."""
-        task = compute, key, packed, self.data
-        for attempt in range(TRIES):
-            alone = attempt > 0
-            grader = self._alone() if alone else self._of(group)
-            if grader is None:
-                return Done(key, reason="stopped")
-            try:
-                result: Done = grader.compute(0 if alone else lane, *task)
-                return result
-            except WorkerDied:
-                with group.lock:
-                    if group.grader is grader:
-                        group.grader = None
-            finally:
-                if alone:
-                    grader.end()
-        return Done(key, reason=f"the grading process died {TRIES} times over it")
-
-    def _of(self, group: "_Group") -> WorkerProcess | None:
-        """Return the process of a group, started if there is none; None when all is over."""
-        with group.lock:
-            if group.grader is None:
-                group.grader = self._alone(group.lanes)
-            return group.grader
-
-    def _alone(self, lanes: int = 1) -> WorkerProcess | None:
-        with self._lock:
-            if self._stop.is_set():
-                return None
-            self._graders.append(WorkerProcess(lanes, __name__))
-            return self._graders[-1]
+    def run(self, jobs: Iterable[Keyed]) -> Iterator[Done]:
+        """Compute; closing the iterator ends the processes."""
+        started, self._started = self._started, None
+        yield from _Run(self.workers, self.data, started).results(iter(jobs))
 
 
 @dataclass
 class _Group:
-    """Threads that share a process."""
+    """Threads that share a process: its lanes."""
 
     lanes: int
-    grader: WorkerProcess | None = None
+    process: WorkerProcess | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+class _Run:
+    """One run: a thread for each submission that is graded at a time, and their processes."""
+
+    def __init__(self, workers: int, data: Path, started: WorkerProcess | None):
+        self._workers, self._data, self._started = workers, data, started
+        self._waiting: queue.SimpleQueue[Keyed | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self._processes: list[WorkerProcess] = [started] if started else []
+        self._is_over = threading.Event()
+        self._lock = threading.Lock()  # of the processes
+
+    def results(self, jobs: Iterator[Keyed]) -> Iterator[Done]:
+        """Yield results; no more jobs than are computed at a time are in memory."""
+        pending = self._put(jobs, self._workers)
+        threads = self._start(min(self._workers, pending))
+        try:
+            while pending:
+                yield self._done.get()
+                pending += self._put(jobs, 1) - 1
+        finally:
+            self._end(threads)
+
+    def _put(self, jobs: Iterator[Keyed], most: int) -> int:
+        """Let some more jobs wait for a thread, and return how many."""
+        count = 0
+        for keyed in islice(jobs, most):
+            self._waiting.put(keyed)
+            count += 1
+        return count
+
+    def _start(self, n: int) -> list[threading.Thread]:
+        """Start n threads, as many together as a process has lanes."""
+        groups = [_Group(min(LANES, n - first)) for first in range(0, n, LANES)]
+        if self._started and groups and self._started.lanes >= groups[0].lanes:
+            groups[0].process = self._started
+        lanes = [(group, lane) for group in groups for lane in range(group.lanes)]
+        threads = [threading.Thread(target=self._work, args=lane, daemon=True) for lane in lanes]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _end(self, threads: list[threading.Thread]) -> None:
+        self._is_over.set()
+        for _ in threads:
+            self._waiting.put(None)
+        with self._lock:
+            for process in self._processes:
+                process.end()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    def _work(self, group: _Group, lane: int) -> None:
+        """Compute jobs in one lane until the run is over."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until a process has begun
+        while (keyed := self._waiting.get()) and not self._is_over.is_set():
+            self._done.put(self._compute(group, lane, *keyed))
+
+    def _compute(self, group: _Group, lane: int, key: str, packed: bytes) -> Done:
+        """Try a job beside others, then in a process of its own: then it kills no other's."""
+        if done := self._tried(self._process_of(group), lane, key, packed):
+            return done
+        for _ in range(TRIES - 1):
+            process = self._new_process(1)
+            done = self._tried(process, 0, key, packed)
+            if process:
+                process.end()
+            if done:
+                return done
+        return Done(key, reason=f"the grading process died {TRIES} times over it")
+
+    def _tried(
+        self, process: WorkerProcess | None, lane: int, key: str, packed: bytes
+    ) -> Done | None:
+        """Return what a process made of a job; None if it died over it."""
+        if process is None:
+            return Done(key, reason="stopped")
+        try:
+            done: Done = process.compute(lane, compute, key, packed, self._data)
+            return done
+        except WorkerDied:
+            return None
+
+    def _process_of(self, group: _Group) -> WorkerProcess | None:
+        """Return a group's process, a new one if that has died; None when the run is over."""
+        with group.lock:
+            if group.process is None or group.process.has_died:
+                group.process = self._new_process(group.lanes)
+            return group.process
+
+    def _new_process(self, lanes: int) -> WorkerProcess | None:
+        with self._lock:
+            if self._is_over.is_set():
+                return None
+            self._processes.append(WorkerProcess(lanes, __name__))
+            return self._processes[-1]
+
+
 def compute(key: str, packed: bytes, data: Path | None = None) -> Done:
-    """Return the result of a bundle; whatever goes wrong becomes a reason."""
+    """Grade a job; whatever goes wrong becomes a reason."""
     from autograder.execution.client import ForkServerError
     from autograder.execution.sandbox import SandboxError
     from autograder.execution.test_side import ProvidedCellError
@@ -178,11 +193,5 @@ def compute(key: str, packed: bytes, data: Path | None = None) -> Done:
         return Done(key, reason=str(error), fatal=True)
     except ProvidedCellError as error:
         return Done(key, reason=str(error))
-    except Exception as error:  # a fault of the grader's: one row, not a stopped batch
+    except Exception as error:  # a fault of the autograder's: one row, not a stopped batch
         return Done(key, reason=f"the grader failed: {type(error).__name__}: {error}")
-
-
-def _first(jobs: Iterator[tuple[str, bytes]], n: int) -> Iterator[tuple[str, bytes]]:
-    for _ in range(n):
-        with contextlib.suppress(StopIteration):
-            yield next(jobs)
