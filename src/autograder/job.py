@@ -157,17 +157,18 @@ class Job:
     @property
     def parts(self) -> dict[str, str]:
         """Return a short hash of each part, to tell later which of them has changed."""
-        values = self._values
-        groups = {
-            "submitted": ("submitted",),
-            "assignment": ("release", "catalogue"),
-            "data": ("data",),
-            "grader": ("code",),
-            "environment": ("environment",),
-            "draws": ("draws",),
+        values, release = self._values, self.release.to_json()
+        return {
+            "submitted": _short(values["submitted"]),
+            "assignment": _short([release[name] for name in ("template", "cells", "files")]),
+            "settings": _short(release["settings"]),
+            "catalogue": _short([release["catalogue"], self.catalogue]),
+            "data": _short(self.data),
+            "policy": policy_part(self.policy, self.preprocessors),
+            "grader": _short(self.code),
+            "environment": _short(values["environment"]),
+            "draws": _short(values["draws"]),
         }
-        hashes = {part: _short([values[name] for name in names]) for part, names in groups.items()}
-        return hashes | {"policy": policy_part(self.policy, self.preprocessors)}
 
     @cached_property
     def _values(self) -> dict[str, Any]:

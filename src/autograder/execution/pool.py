@@ -13,7 +13,6 @@ import threading
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 from nbformat import NotebookNode
@@ -29,7 +28,7 @@ from autograder.execution.client import (
     descendants,
     kill,
 )
-from autograder.execution.report import SessionReport
+from autograder.execution.report import ReplayedTest, SessionReport
 from autograder.execution.sandbox import Sandbox, courses_around
 from autograder.policy import Policy
 from minikernel.settings import KernelSettings
@@ -103,7 +102,7 @@ class KernelPool:
         key: bytes,
         test: str,
         catalogue: str = "",
-    ) -> dict[str, Any]:
+    ) -> ReplayedTest:
         """Return what a test asks of a student's functions; see ``session.Session.replay``.
 
         Raises:

@@ -1,6 +1,9 @@
-"""What happened in a session besides outputs."""
+"""What happened in a session besides outputs, and what a test asked of a student's functions."""
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from nbformat import NotebookNode
 
 from autograder.cell_notes import FailedTest
 
@@ -23,3 +26,35 @@ class SessionReport:
         """Remember it unless it is known."""
         if reason not in self.reasons:
             self.note(status, reason)
+
+
+@dataclass(frozen=True)
+class ReplayedCall:
+    """A call of a student's function in a test, and what a right function does.
+
+    Attributes:
+        name, args, kwargs: of the call
+        value, error: what came back: a value, or the class of an exception
+        wanted, raised: what a right function gives: a value, or the class of an exception
+        differs: whether the two are not the same
+        summary: how they differ, in words
+    """
+
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    value: Any
+    error: str | None
+    wanted: Any
+    raised: str
+    differs: bool
+    summary: str
+
+
+@dataclass(frozen=True)
+class ReplayedTest:
+    """A test that was run again: its first calls, how many there were, and its outputs."""
+
+    calls: tuple[ReplayedCall, ...]
+    made: int
+    outputs: list[NotebookNode]

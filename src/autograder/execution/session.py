@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -28,14 +27,13 @@ from autograder.execution.client import (
     KernelError,
     TestKernelClient,
 )
-from autograder.execution.report import SessionReport
+from autograder.execution.report import ReplayedCall, ReplayedTest, SessionReport
 from autograder.execution.student_side import StudentSide
 from autograder.execution.test_side import TestSide, provide_request
 from autograder.policy import Policy
 from minikernel.encoding import Decoder
 from seqlab.names import names
 
-ENCODED = ("args", "kwargs", "value", "wanted")  # what a call on record has as arrays
 Tested = Answer[test_requests.TestReply]
 
 
@@ -98,7 +96,7 @@ class Session:
 
     def replay(
         self, notebook: NotebookNode, released: Mapping[str, str], test: str, most: int = 50
-    ) -> dict[str, Any]:
+    ) -> ReplayedTest:
         """Run everything up to a test and return what the test asked of the student's functions.
 
         Args:
@@ -106,10 +104,6 @@ class Session:
             released: as for ``run``
             test: the id of a test cell of the notebook
             most: how many calls are returned
-
-        Returns:
-            ``calls``, a list of dictionaries (see autograder.execution.test_kernel), ``made``, how
-            many there were, and the outputs of the test, ``outputs``
 
         Raises:
             KernelError, ProvidedCellError: a kernel was lost on the way.
@@ -125,11 +119,7 @@ class Session:
             answer = self._tests.calls(test_requests.CallsRequest(**about, most=most), seconds)
         finally:
             self._close()
-        return {
-            "calls": _decoded(answer),
-            "made": answer.reply["made"],
-            "outputs": cells[-1].outputs,
-        }
+        return ReplayedTest(_decoded(answer), answer.reply["made"], cells[-1].outputs)
 
     def _go_through(self, notebook: NotebookNode, released: Mapping[str, str], demos: bool) -> None:
         self._student.open()
@@ -242,13 +232,23 @@ def _failure(source: str, line: int | None) -> FailedTest:
     return FailedTest(line, is_hidden)
 
 
-def _decoded(answer: Answer[test_requests.CallsReply]) -> list[dict[str, Any]]:
+def _decoded(answer: Answer[test_requests.CallsReply]) -> tuple[ReplayedCall, ...]:
     """Return the calls of an answer, with their arrays."""
     decoder = Decoder(answer.arrays)
-    return [
-        {name: decoder.decode(part) if name in ENCODED else part for name, part in call.items()}
+    return tuple(
+        ReplayedCall(
+            name=call["name"],
+            args=decoder.decode(call["args"]),
+            kwargs=decoder.decode(call["kwargs"]),
+            value=decoder.decode(call["value"]),
+            error=call["error"],
+            wanted=decoder.decode(call["wanted"]),
+            raised=call["raised"],
+            differs=call["differs"],
+            summary=call["summary"],
+        )
         for call in answer.reply["calls"]
-    ]
+    )
 
 
 @lru_cache(maxsize=1000)  # the same tests are run for every submission

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.utils import parse_utc
 
 from autograder import status
 from autograder.assignment import Assignment
@@ -29,7 +30,7 @@ from autograder.submission.intake import SubmissionRefused
 from autograder.submission.reasons import Unreadable
 from course.directory import Course
 from course.exchange import template_py
-from course.run import atomic, handin_time, status_files
+from course.run import atomic, status_files
 
 TIMESTAMP = "timestamp.txt"  # where nbgrader looks for the time of handing in
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f UTC"
@@ -325,11 +326,13 @@ def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _parsed_time(raw: bytes) -> datetime | None:
-    """Return what a timestamp says, or None if that is not clear."""
+    """Return what a timestamp says, as nbgrader reads it."""
+    text = raw.decode("utf-8", "replace").strip()
     try:
-        return handin_time.read(raw).replace(tzinfo=UTC)
-    except ValueError:
+        time: datetime = parse_utc(text)
+    except (ValueError, OverflowError):
         return None
+    return time.replace(tzinfo=UTC) if text else None
 
 
 def table(rows: Iterable[CollectedRow], dry_run: bool) -> str:

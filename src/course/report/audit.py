@@ -1,16 +1,15 @@
-"""The trail of every mark: when it changed, from what to what, by whose hand or which version.
+"""The trail of every mark: when it changed, from what to what, by which person or version.
 
 It listens to the gradebook itself, so it misses nobody: ``nbgrader autograde``, formgrader, the
-``course`` command and any script that loads the course's configuration are all written down, a
-line of JSON a change, in ``.autograder/audit/ASSIGNMENT.jsonl``. Lines are only ever added.
-
-This module does not know why a mark was changed.
+``course`` command and any script that loads the course's configuration are all written down, one
+line of JSON for each change, in ``.autograder/audit/ASSIGNMENT.jsonl``. Lines are only ever added.
 """
 
 import getpass
 import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,57 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
 from autograder import fingerprint
+from autograder.checked_json import made
 from course.run.status_files import FOLDER
 
 MARKS = ("auto_score", "manual_score", "extra_credit")
 PENALTY = "late_submission_penalty"
-Line = dict[str, Any]
+IN_FILE = {"before": "from", "after": "to"}  # what fields are called in the file
+
+
+@dataclass(frozen=True)
+class MarkChange:
+    """One change of one mark.
+
+    Attributes:
+        when: in UTC
+        assignment, student, cell: whose mark of what
+        what: which of the gradebook's columns
+        before, after: the mark; None for none
+        by: a person's user name, or the version of the grader
+        undone: the change did not come to be
+    """
+
+    when: str
+    assignment: str
+    student: str
+    cell: str
+    what: str
+    before: float | None
+    after: float | None
+    by: str
+    undone: bool = False
+
+    def to_json(self) -> str:
+        """Return the change as a line of JSON."""
+        values = {IN_FILE.get(name, name): value for name, value in asdict(self).items()}
+        return json.dumps(values, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, line: str) -> "MarkChange":
+        """Return the change that ``to_json`` gave this line of.
+
+        Raises:
+            ValueError: it is none.
+        """
+        values = json.loads(line)
+        if not isinstance(values, dict):
+            raise ValueError("no object")
+        for name, other in IN_FILE.items():
+            values[name] = values.pop(other, None)
+        return made(cls, values)
+
+
 _watching = False
 
 
@@ -40,30 +85,42 @@ def watch() -> None:
     event.listen(Session, "after_rollback", _undo)
 
 
-def read(root: Path, assignment: str, student: str | None = None) -> list[Line]:
-    """Return the trail of an assignment, oldest first, of all students or of one."""
+def read(root: Path, assignment: str, student: str | None = None) -> list[MarkChange]:
+    """Return the trail of an assignment, oldest first, of all students or of one.
+
+    Raises:
+        CourseError: a line of it is damaged.
+    """
     path = root / FOLDER / "audit" / f"{assignment}.jsonl"
-    if not path.is_file():
-        return []
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if student in (None, line["student"])]
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    changes = [_change(line, f"line {number} of {path}") for number, line in enumerate(lines, 1)]
+    return [change for change in changes if student in (None, change.student)]
+
+
+def _change(line: str, where: str) -> MarkChange:
+    from course.directory import CourseError
+
+    try:
+        return MarkChange.from_json(line)
+    except ValueError as error:
+        raise CourseError(f"{where} is damaged ({error}): repair it, or take it out") from None
 
 
 def _collect(session: Session, *_: Any) -> None:
     """Remember what is about to be written."""
-    pending: list[Line] = session.info.setdefault("marks", [])
+    pending: list[MarkChange] = session.info.setdefault("marks", [])
     with session.no_autoflush:
-        for each in session.deleted:
-            if isinstance(each, Grade):
-                pending += _dropped(each)
-        for each in (*session.new, *session.dirty):
-            if isinstance(each, Grade):
-                pending += _changes(each, MARKS, each.name)
-            elif isinstance(each, SubmittedNotebook):
-                pending += _changes(each, (PENALTY,), each.name)
+        for row in session.deleted:
+            if isinstance(row, Grade):
+                pending += _dropped(row)
+        for row in (*session.new, *session.dirty):
+            if isinstance(row, Grade):
+                pending += _changes(row, MARKS)
+            elif isinstance(row, SubmittedNotebook):
+                pending += _changes(row, (PENALTY,))
 
 
-def _changes(row: Any, columns: Iterable[str], cell: str) -> Iterator[Line]:
+def _changes(row: Any, columns: Iterable[str]) -> Iterator[MarkChange]:
     state = inspect(row)
     for column in columns:
         history = state.attrs[column].history
@@ -71,42 +128,35 @@ def _changes(row: Any, columns: Iterable[str], cell: str) -> Iterator[Line]:
             continue
         before, after = (part[0] if part else None for part in (history.deleted, history.added))
         if before != after:
-            yield _line(row, column, cell, before, after)
+            yield _made(row, column, before, after)
 
 
-def _dropped(grade: Any) -> Iterator[Line]:
+def _dropped(grade: Any) -> Iterator[MarkChange]:
     for column in MARKS:
         if (before := getattr(grade, column)) is not None:
-            yield _line(grade, column, grade.name, before, None)
+            yield _made(grade, column, before, None)
 
 
-def _line(row: Any, what: str, cell: str, before: Any, after: Any) -> Line:
-    return {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "assignment": row.assignment.name,
-        "student": row.student.id,
-        "cell": cell,
-        "what": what,
-        "from": before,
-        "to": after,
-        **_author(what),
-    }
+def _made(row: Any, what: str, before: float | None, after: float | None) -> MarkChange:
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    whose = row.assignment.name, row.student.id, row.name
+    return MarkChange(when, *whose, what, before, after, _author(what))
 
 
-def _author(what: str) -> dict[str, str]:
+def _author(what: str) -> str:
     if what in ("auto_score", PENALTY):
-        return {"by": f"grader {fingerprint.code()[:12]}"}
+        return f"grader {fingerprint.code()[:12]}"
     try:
-        return {"by": getpass.getuser()}
+        return getpass.getuser()
     except (KeyError, OSError):  # a user without a name
-        return {"by": f"user {os.getuid()}"}
+        return f"user {os.getuid()}"
 
 
 def _write(session: Session) -> None:
     session.flush()
-    lines = session.info.pop("marks", [])
-    _append(session, lines)
-    session.info["written"] = lines
+    changes = session.info.pop("marks", [])
+    _append(session, changes)
+    session.info["written"] = changes
 
 
 def _forget(session: Session) -> None:
@@ -116,27 +166,24 @@ def _forget(session: Session) -> None:
 def _undo(session: Session) -> None:
     """Say of what was written down that it did not come to be."""
     session.info.pop("marks", None)
-    _append(session, [{**line, "undone": True} for line in session.info.pop("written", [])])
+    written: list[MarkChange] = session.info.pop("written", [])
+    _append(session, [replace(change, undone=True) for change in written])
 
 
-def _append(session: Session, lines: list[Line]) -> None:
-    for assignment in dict.fromkeys(line["assignment"] for line in lines):
+def _append(session: Session, changes: list[MarkChange]) -> None:
+    for assignment in dict.fromkeys(change.assignment for change in changes):
         path = _root(session) / FOLDER / "audit" / f"{assignment}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(
-            json.dumps(line, ensure_ascii=False) + "\n"
-            for line in lines
-            if line["assignment"] == assignment
-        )
+        lines = [change.to_json() for change in changes if change.assignment == assignment]
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, text.encode("utf-8", errors="replace"))
+            os.write(descriptor, "".join(lines).encode("utf-8", errors="replace"))
         finally:
             os.close(descriptor)
 
 
 def _root(session: Session) -> Path:
-    """Return the course of a gradebook: where its file lies, or the one that we are in."""
+    """Return the course of a gradebook: where its file lies, or the one around here."""
     from course.directory import Course
 
     url = session.get_bind().engine.url

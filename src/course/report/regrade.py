@@ -1,13 +1,11 @@
 """What grading again would change, before anything is written, and why.
 
 Every submission is graded with today's tests and grader, as a batch does, but nothing of it is
-published; results are kept, so that the run that does publish has little left to do. This module
-does not know what a change is good for.
+published. The results are kept, so that the run that does publish has little left to do.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
@@ -16,11 +14,14 @@ from autograder.cells import grade_id, is_test
 from autograder.result import Result
 from autograder.status import Status
 from course.directory import Course
+from course.report.audit import MarkChange
 from course.run import status_files
 
 PARTS = {
     "submitted": "the submission was replaced",
-    "assignment": "the tests have changed",
+    "assignment": "the tests or other provided cells have changed",
+    "settings": "assignment.toml has changed",
+    "catalogue": "the catalogue or the hidden tests' references have changed",
     "data": "the data has changed",
     "policy": "the policy has changed",
     "grader": "the grader has changed",
@@ -30,8 +31,8 @@ PARTS = {
 
 
 @dataclass(frozen=True)
-class Change:
-    """One cell of one student."""
+class CellChange:
+    """The automatic mark of one cell of one student, and what its test says now."""
 
     cell: str
     before: float | None
@@ -40,24 +41,24 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Changed:
-    """One student whose marks or status would change."""
+class ChangedSubmission:
+    """A student whose marks or status would change: totals, the new status, and why."""
 
     student: str
     before: float
     after: float
     word: str
     because: tuple[str, ...]
-    cells: tuple[Change, ...]
+    cells: tuple[CellChange, ...]
 
 
 @dataclass
 class Rehearsal:
-    """Takes results as a Recorder does, and writes nothing."""
+    """Takes results as a Publisher does, and writes nothing."""
 
     course: Course
     assignment: str
-    changed: list[Changed] = field(default_factory=list)
+    changed: list[ChangedSubmission] = field(default_factory=list)
     _gradebook: Gradebook | None = None
 
     def __enter__(self) -> "Rehearsal":
@@ -73,7 +74,7 @@ class Rehearsal:
         before, after = self._marks(student), _marks(result)
         messages = _messages(result)
         cells = tuple(
-            Change(name, before.get(name), after.get(name), messages.get(name, ""))
+            CellChange(name, before.get(name), after.get(name), messages.get(name, ""))
             for name in sorted(before.keys() | after.keys())
             if before.get(name) != after.get(name)
         )
@@ -81,7 +82,7 @@ class Rehearsal:
         if cells or (known and known.word != result.word):
             why = _because(known, result)
             totals = _total(before), _total(after)
-            self.changed.append(Changed(student, *totals, result.word, why, cells))
+            self.changed.append(ChangedSubmission(student, *totals, result.word, why, cells))
         return result.status(key)
 
     def fail(self, student: str, reason: str) -> Status:
@@ -100,25 +101,30 @@ class Rehearsal:
         return {g.name: g.auto_score for g in grades if g.cell.cell_type == "code"}
 
 
-def table(changed: list[Changed], n_students: int) -> str:
-    """Return a paragraph for everybody whose marks change, and a summary."""
+def table(changed: list[ChangedSubmission], n_students: int) -> str:
+    """Return a paragraph for each student whose marks change, and a summary."""
     lines = []
-    for each in sorted(changed, key=lambda c: (c.after - c.before, c.student)):
-        why = "; ".join(each.because) or "unknown why"
-        lines.append(
-            f"{each.student}: {each.before:g} -> {each.after:g} "
-            f"({each.after - each.before:+g}), {each.word}: {why}"
-        )
-        for cell in each.cells:
-            before, after = (_shown(mark) for mark in (cell.before, cell.after))
-            lines.append(f"    {cell.cell}: {before} -> {after}  {cell.reason}".rstrip())
-    ups = sum(each.after > each.before for each in changed)
-    downs = sum(each.after < each.before for each in changed)
+    for student in sorted(changed, key=lambda c: (c.after - c.before, c.student)):
+        lines.append(_line(student))
+        lines += [_cell_line(cell) for cell in student.cells]
+    ups = sum(student.after > student.before for student in changed)
+    downs = sum(student.after < student.before for student in changed)
     lines.append(
         f"{len(changed)} of {n_students} submissions change: {ups} gain, {downs} lose, "
         f"{len(changed) - ups - downs} stay at the same total"
     )
     return "\n".join(lines)
+
+
+def _line(changed: ChangedSubmission) -> str:
+    before, after, why = changed.before, changed.after, "; ".join(changed.because)
+    totals = f"{before:g} -> {after:g} ({after - before:+g})"
+    return f"{changed.student}: {totals}, {changed.word}: {why or 'unknown why'}"
+
+
+def _cell_line(cell: CellChange) -> str:
+    before, after = _shown(cell.before), _shown(cell.after)
+    return f"    {cell.cell}: {before} -> {after}  {cell.reason}".rstrip()
 
 
 def _shown(mark: float | None) -> str:
@@ -156,11 +162,11 @@ def _total(marks: Mapping[str, float | None]) -> float:
     return sum(mark or 0.0 for mark in marks.values())
 
 
-def trail(lines: list[dict[str, Any]]) -> str:
+def trail(changes: list[MarkChange]) -> str:
     """Return an audit trail as lines of text."""
     return "\n".join(
-        f"{line['when']}  {line['student']:24} {line['cell']:24} {line['what']:14} "
-        f"{_shown(line['from']):>5} -> {_shown(line['to']):<5} {line['by']}"
-        f"{'  (undone)' if line.get('undone') else ''}"
-        for line in lines
+        f"{change.when}  {change.student:24} {change.cell:24} {change.what:14} "
+        f"{_shown(change.before):>5} -> {_shown(change.after):<5} {change.by}"
+        f"{'  (undone)' if change.undone else ''}"
+        for change in changes
     )

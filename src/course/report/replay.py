@@ -1,12 +1,10 @@
 """One test of one student again: what it asked, what came back, what would have been right.
 
-The hidden inputs are those of the student's mark, since they are drawn from the same key. This
-module does not know what a test is for.
+The hidden inputs are those of the student's mark, since they are drawn from the same key.
 """
 
 import base64
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from autograder.cells import is_test
 from autograder.diagnosis import compare
 from autograder.execution.client import KernelError
 from autograder.execution.pool import shared_pool
+from autograder.execution.report import ReplayedCall, ReplayedTest
 from autograder.execution.test_side import ProvidedCellError
 from autograder.submission.intake import SubmissionRefused
 from autograder.submission.reasons import Unreadable
@@ -29,7 +28,7 @@ from course.run import batch, workers
 LONGEST = 400  # characters of a value in a list of arguments
 
 
-def replay(course: Course, assignment: str, student: str, test: str) -> dict[str, Any]:
+def replay(course: Course, assignment: str, student: str, test: str) -> ReplayedTest:
     """Return the calls that a test makes of a student's functions (see Session.replay).
 
     Raises:
@@ -65,54 +64,58 @@ def has_test(course: Course, assignment: str, test: str) -> bool:
     return any(cell.id == test and is_test(cell) for cell in master.cells)
 
 
-def text(found: Mapping[str, Any]) -> str:
+def text(test: ReplayedTest) -> str:
     """Return the calls as text, a paragraph each."""
-    parts = []
-    for number, call in enumerate(found["calls"], 1):
-        verdict = call["summary"] or "as it should be"
-        parts.append(
-            f"call {number}: {signature(call)}\n"
-            f"  theirs:   {theirs(call)}\n  expected: {expected(call)}\n  {verdict}"
-        )
-    if found["made"] > len(found["calls"]):
-        parts.append(f"{found['made']} calls were made; these are the first {len(parts)}")
-    said = [o for o in found["outputs"] if o.output_type == "error"]
-    parts.append(f"the test: {said[0].ename}: {said[0].evalue}" if said else "the test passes")
-    return "\n\n".join(parts)
+    parts = [_paragraph(number, call) for number, call in enumerate(test.calls, 1)]
+    if test.made > len(test.calls):
+        parts.append(f"{test.made} calls were made; these are the first {len(parts)}")
+    errors = _errors(test)
+    return "\n\n".join([*parts, f"the test: {errors[0]}" if errors else "the test passes"])
 
 
-def page(found: Mapping[str, Any], title: str) -> str:
+def _paragraph(number: int, call: ReplayedCall) -> str:
+    return (
+        f"call {number}: {signature(call)}\n"
+        f"  theirs:   {theirs(call)}\n  expected: {expected(call)}\n"
+        f"  {call.summary or 'as it should be'}"
+    )
+
+
+def page(test: ReplayedTest, title: str) -> str:
     """Return the calls as an HTML page with plots."""
     calls = [
         {
-            **call,
+            "call": call,
             "signature": signature(call),
             "theirs": theirs(call),
             "expected": expected(call),
             "plot": _plot(call),
         }
-        for call in found["calls"]
+        for call in test.calls
     ]
-    said = [f"{o.ename}: {o.evalue}" for o in found["outputs"] if o.output_type == "error"]
     template = jinja2.Environment(autoescape=True).from_string(PAGE)
-    return template.render(title=title, calls=calls, said=said, made=found["made"])
+    return template.render(title=title, calls=calls, errors=_errors(test), made=test.made)
 
 
-def signature(call: Mapping[str, Any]) -> str:
+def _errors(test: ReplayedTest) -> list[str]:
+    return [f"{o.ename}: {o.evalue}" for o in test.outputs if o.output_type == "error"]
+
+
+def signature(call: ReplayedCall) -> str:
     """Return a call in Python's notation, long values cut."""
-    args = [shown(arg) for arg in call["args"]]
-    args += [f"{name}={shown(value)}" for name, value in call["kwargs"].items()]
-    return f"{call['name']}({', '.join(args)})"
+    args = [shown(arg) for arg in call.args]
+    args += [f"{name}={shown(value)}" for name, value in call.kwargs.items()]
+    return f"{call.name}({', '.join(args)})"
 
 
-def theirs(call: Mapping[str, Any]) -> str:
+def theirs(call: ReplayedCall) -> str:
     """Return what came back from the student's function."""
-    return f"raises {call['error']}" if call["error"] else shown(call["value"], LONGEST * 5)
+    return f"raises {call.error}" if call.error else shown(call.value, LONGEST * 5)
 
 
-def expected(call: Mapping[str, Any]) -> str:
+def expected(call: ReplayedCall) -> str:
     """Return what a right function gives."""
-    return f"raises {call['raised']}" if call["raised"] else shown(call["wanted"], LONGEST * 5)
+    return f"raises {call.raised}" if call.raised else shown(call.wanted, LONGEST * 5)
 
 
 def shown(value: Any, longest: int = LONGEST) -> str:
@@ -129,9 +132,9 @@ def shown(value: Any, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def _plot(call: Mapping[str, Any]) -> str:
-    """Return a picture of both results as a data URI; nothing where they are no arrays alike."""
-    a, b = (compare.numbers(call[key]) for key in ("value", "wanted"))
+def _plot(call: ReplayedCall) -> str:
+    """Return a picture of both results as a data URI; nothing if they are not arrays alike."""
+    a, b = compare.numbers(call.value), compare.numbers(call.wanted)
     if a is None or b is None or a.shape != b.shape or a.ndim not in (1, 2) or a.size < 2:
         return ""
     mpl.use("Agg")
@@ -156,10 +159,10 @@ def _plot(call: Mapping[str, Any]) -> str:
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def write(found: Mapping[str, Any], title: str, path: Path) -> None:
+def write(test: ReplayedTest, title: str, path: Path) -> None:
     """Write the page."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(found, title), encoding="utf-8")
+    path.write_text(page(test, title), encoding="utf-8")
 
 
 PAGE = """<!doctype html>
@@ -177,15 +180,15 @@ dt { font-weight: 600 } dd { margin: 0 0 .4rem } img { max-width: 100% }
 </style>
 <h1>{{ title }}</h1>
 <p>For staff: this page shows hidden inputs and expected values.</p>
-{% for line in said %}<p><strong>The test says:</strong> {{ line }}</p>
+{% for line in errors %}<p><strong>The test says:</strong> {{ line }}</p>
 {% else %}<p><strong>The test passes.</strong></p>{% endfor %}
-{% for call in calls %}
-<section class="{{ 'wrong' if call.differs else 'right' }}">
-<h2>Call {{ loop.index }}: {{ call.summary or call.name ~ ' is as it should be' }}</h2>
-<dl><dt>Call</dt><dd><pre>{{ call.signature }}</pre></dd>
-<dt>Theirs</dt><dd><pre>{{ call.theirs }}</pre></dd>
-<dt>Expected</dt><dd><pre>{{ call.expected }}</pre></dd></dl>
-{% if call.plot %}<img src="{{ call.plot }}" alt="Both results and their difference">{% endif %}
+{% for shown in calls %}
+<section class="{{ 'wrong' if shown.call.differs else 'right' }}">
+<h2>Call {{ loop.index }}: {{ shown.call.summary or shown.call.name ~ ' is as it should be' }}</h2>
+<dl><dt>Call</dt><dd><pre>{{ shown.signature }}</pre></dd>
+<dt>Theirs</dt><dd><pre>{{ shown.theirs }}</pre></dd>
+<dt>Expected</dt><dd><pre>{{ shown.expected }}</pre></dd></dl>
+{% if shown.plot %}<img src="{{ shown.plot }}" alt="Both results and their difference">{% endif %}
 </section>
 {% endfor %}
 {% if made > calls | length %}<p>{{ made }} calls were made; these are the first.</p>{% endif %}

@@ -1,7 +1,7 @@
-"""Results by key: written once, whole or not at all, read only if whole.
+"""Results by key: written once, whole or not at all, and read only if whole.
 
-The key is the hash of what was graded (see autograder.job), so a result that is here never has to
-be computed again, whoever asks. This module does not know what a result says.
+The key is a hash of everything that decides the result (see autograder.job), so a result that is
+here never has to be computed again.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ class Store:
         return cls(course_root / status_files.FOLDER / "results")
 
     def get(self, key: str) -> Result | None:
-        """Return a result, or None if it is not here or was cut short."""
+        """Return a result; None if it is not here, or was cut short."""
         path = self._path(key)
         try:
             return Result.read(path.read_bytes())

@@ -1,10 +1,8 @@
 """What lateness costs: a plugin for nbgrader's AssignLatePenalties, and how it is applied.
 
 Nothing is taken off unless ``nbgrader_config.py`` says so (docs/report.md has a table of examples).
-``nbgrader autograde``, formgrader and ``course`` all come to the same penalty: a function of the
-score, of the seconds and of the student's extension, in which later is never better.
-
-This module does not know when anything was handed in or is due: nbgrader's gradebook does.
+The penalty depends on the score, on the seconds and on the student's extension, and later is never
+better. When something was handed in or is due stands in nbgrader's gradebook.
 """
 
 import csv
@@ -26,7 +24,7 @@ COLUMNS = ("student", "assignment", "hours")
 
 
 class Lateness(LateSubmissionPlugin):  # type: ignore[misc]
-    """Takes off a part for every step begun, counted from the end of extension and grace."""
+    """Takes off a part for every step begun after extension and grace have ended."""
 
     grace_minutes = Float(0.0, min=0, help="lateness that costs nobody anything").tag(config=True)
     step = Enum(tuple(STEPS), "day", help="what is counted once it has begun").tag(config=True)
@@ -59,7 +57,7 @@ class Lateness(LateSubmissionPlugin):  # type: ignore[misc]
                 one
 
         Raises:
-            CourseError: the file of extensions is missing or not right.
+            CourseError: the file of extensions is missing or wrong.
         """
         overdue = total_seconds_late - 60 * self.grace_minutes - 3600 * self.hours(student_id)
         if overdue <= 0 or score <= 0:
@@ -71,20 +69,20 @@ class Lateness(LateSubmissionPlugin):  # type: ignore[misc]
         return min(taken, score * self.cap_percent / 100, score) or None
 
     def hours(self, student: str) -> float:
-        """Return a student's extension for the assignment at hand, in hours.
+        """Return a student's extension for this plugin's assignment, in hours.
 
         Raises:
-            CourseError: the file of extensions is missing or not right.
+            CourseError: the file of extensions is missing or wrong.
         """
         assignment = getattr(self.parent, "assignment_id", "")  # AssignLatePenalties knows it
         from_file = self.from_file().get((student, assignment), 0.0)
         return float(max(from_file, self.extensions.get(student, {}).get(assignment, 0.0)))
 
     def from_file(self) -> dict[tuple[str, str], float]:
-        """Return hours by student and assignment, as the file of extensions has them.
+        """Return the hours of the file of extensions, by student and assignment.
 
         Raises:
-            CourseError: it is missing or not right.
+            CourseError: it is missing or wrong.
         """
         if not self.extensions_csv:
             return {}
@@ -93,20 +91,20 @@ class Lateness(LateSubmissionPlugin):  # type: ignore[misc]
         return read_extensions(root / self.extensions_csv, Course(root).assignments())
 
     def in_words(self) -> str:
-        """Return the rules as staff would say them."""
+        """Return the rules in words, e.g. "10 % of the score for every day begun"."""
         off = [f"{self.percent:g} % of the score"] if self.percent else []
         off += [f"{self.points:g} points"] if self.points else []
-        said = [f"{' and '.join(off)} for every {self.step} begun"] if off else []
+        rules = [f"{' and '.join(off)} for every {self.step} begun"] if off else []
         if off and self.cap_percent < 100:
-            said.append(f"at most {self.cap_percent:g} % of the score")
+            rules.append(f"at most {self.cap_percent:g} % of the score")
         if self.penalty_method == "zero":
-            said = ["everything"]
+            rules = ["everything"]
         elif self.nothing_after_days is not None:
-            said.append(f"everything after {self.nothing_after_days:g} days")
-        if not said:
+            rules.append(f"everything after {self.nothing_after_days:g} days")
+        if not rules:
             return "nothing is taken off"
         grace = f" of {self.grace_minutes:g} minutes" if self.grace_minutes else ""
-        return f"taken off after extension and grace{grace}: {'; '.join(said)}"
+        return f"taken off after extension and grace{grace}: {'; '.join(rules)}"
 
     def _is_over(self, overdue: float) -> bool:
         days = self.nothing_after_days
@@ -117,23 +115,23 @@ def read_extensions(path: Path, assignments: Sequence[str]) -> dict[tuple[str, s
     """Return hours by student and assignment.
 
     Raises:
-        CourseError: the file is missing or not right; marks are at stake, so no line is skipped.
+        CourseError: the file is missing or wrong; marks are at stake, so no line is skipped.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CourseError(f"extensions cannot be read from {path}: {error}") from None
-    found: dict[tuple[str, str], float] = {}
+    hours: dict[tuple[str, str], float] = {}
     for number, row in _rows(text, path):
         where = f"line {number} of {path}"
         student, assignment = (str(row[name] or "").strip() for name in COLUMNS[:2])
         if not student or assignment not in assignments:
             known = " or ".join(assignments)
             raise CourseError(f"{where}: a student and an assignment, {known}, are expected")
-        if (student, assignment) in found:
+        if (student, assignment) in hours:
             raise CourseError(f"{where}: {student} has an extension for {assignment} already")
-        found[student, assignment] = _hours(row["hours"], where)
-    return found
+        hours[student, assignment] = _hours(row["hours"], where)
+    return hours
 
 
 def _rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -156,14 +154,14 @@ def _hours(text: str | None, where: str) -> float:
     return hours
 
 
-# How the plugin that the configuration names, this one or another, is asked
+# Asking the plugin that the configuration names, this one or another
 
 
 def plugin(config: Config, assignment: str, student: str) -> Any:
     """Return the course's plugin, made as AssignLatePenalties makes it.
 
     Raises:
-        CourseError: a setting is not right.
+        CourseError: a setting is wrong.
     """
     try:
         penalties = AssignLatePenalties(config=config)
@@ -177,7 +175,7 @@ def plugin(config: Config, assignment: str, student: str) -> Any:
 
 
 def in_words(rules: Any) -> str:
-    """Return a plugin's rules as staff would say them, as far as they are known."""
+    """Return a plugin's rules in words, as far as they are known."""
     if isinstance(rules, Lateness):
         return rules.in_words()
     if type(rules) is LateSubmissionPlugin and rules.penalty_method == "none":
@@ -191,12 +189,13 @@ def penalty(
     """Return what the course's plugin takes off a score, as AssignLatePenalties would write it.
 
     Raises:
-        CourseError: a setting, or the file of extensions, is not right.
+        CourseError: a setting, or the file of extensions, is wrong.
     """
     if seconds <= 0:
         return None
-    found = plugin(config, assignment, student).late_submission_penalty(student, score, seconds)
-    return None if found is None else min(max(found, 0.0), score)
+    rules = plugin(config, assignment, student)
+    points = rules.late_submission_penalty(student, score, seconds)
+    return None if points is None else min(max(points, 0.0), score)
 
 
 def penalize(gradebook: Gradebook, config: Config, submission: Any, part: Any) -> None:
@@ -209,7 +208,7 @@ def penalize(gradebook: Gradebook, config: Config, submission: Any, part: Any) -
         part: its SubmittedNotebook
 
     Raises:
-        CourseError: a setting, or the file of extensions, is not right.
+        CourseError: a setting, or the file of extensions, is wrong.
     """
     gradebook.db.flush()
     gradebook.db.expire(part, ["score"])  # the database's sum of marks, which have just changed
@@ -219,20 +218,20 @@ def penalize(gradebook: Gradebook, config: Config, submission: Any, part: Any) -
 
 
 def refresh(course: Course, assignment: str, keep: bool = True) -> dict[str, tuple[float, float]]:
-    """Penalize all submissions of an assignment anew; nobody's code is run.
+    """Work out all penalties of an assignment again, without running anybody's code.
 
-    After written answers were marked, or an extension was given: both change what a penalty is.
+    Marks for written answers and extensions change what a penalty is.
 
     Args:
-        course: whose
+        course: the course
         assignment: its name
         keep: False to change nothing
 
     Returns:
-        points taken off before and after, for everybody for whom they change
+        points taken off before and after, for each student for whom they change
 
     Raises:
-        CourseError: a setting, or the file of extensions, is not right; nothing is changed then.
+        CourseError: a setting, or the file of extensions, is wrong; nothing is changed then.
     """
     changed, config = {}, course.config()
     with course.gradebook() as gradebook:

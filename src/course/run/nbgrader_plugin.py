@@ -6,6 +6,8 @@
 import contextlib
 import csv
 import fnmatch
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,14 @@ from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.plugins import ExportPlugin
 
 from autograder.assignment import did_you_mean
-from autograder.status import UNGRADED, Status
+from autograder.status import Status
 from course import nbgrader_internals
 from course.directory import Course, CourseError
-from course.run import handin_time
 
 
 def install() -> None:
-    """Let this process's nbgrader grade with ``BatchAutograde``, and read times as it does."""
+    """Let this process's nbgrader grade with ``BatchAutograde``."""
     nbgrader_internals.replace_autograde(BatchAutograde)
-    nbgrader_internals.replace_submitted_time(handin_time.read)
 
 
 class BatchAutograde(Autograde):  # type: ignore[misc]
@@ -112,6 +112,21 @@ def _line(student: str, status: Status) -> str:
     return ": ".join(filter(None, (student, status.word, status.reason)))
 
 
+@dataclass(frozen=True)
+class ExportRow:
+    """A line of ``nbgrader export``; what is not known is an empty text."""
+
+    assignment: str
+    student_id: str
+    score: float | str
+    max_score: float
+    needs_manual: int | str
+    late_seconds: float | str
+    late_penalty: float | str
+    status: str
+    reason: str
+
+
 class StatusCsv(ExportPlugin):  # type: ignore[misc]
     """``nbgrader export``: marks with a status, and no mark where there is nothing to mark.
 
@@ -120,58 +135,52 @@ class StatusCsv(ExportPlugin):  # type: ignore[misc]
 
     def export(self, gradebook: Any) -> None:
         """Write the file that ``--to`` names, grades.csv by default."""
-        course = Course.find()
-        columns = (
-            "assignment",
-            "student_id",
-            "score",
-            "max_score",
-            "needs_manual",
-            "late_seconds",
-            "late_penalty",
-            "status",
-            "reason",
-        )
+        chosen = set(self.assignment), set(self.student)
         with Path(self.to or "grades.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
+            writer = csv.DictWriter(file, [field.name for field in fields(ExportRow)])
             writer.writeheader()
-            writer.writerows(rows(course, gradebook, set(self.assignment), set(self.student)))
+            writer.writerows(asdict(row) for row in rows(Course.find(), gradebook, *chosen))
 
 
 def rows(
     course: Course, gradebook: Any, assignments: set[str], students: set[str]
-) -> list[dict[str, Any]]:
-    """Return a row for every assignment and student, whether handed in or not."""
-    found = []
+) -> Iterator[ExportRow]:
+    """Yield a row for every assignment and student, whether handed in or not.
+
+    Args:
+        course: the course
+        gradebook: its gradebook, open
+        assignments: the names of those that are wanted; none for all
+        students: likewise
+    """
     for assignment in gradebook.assignments:
         if assignments and assignment.name not in assignments:
             continue
         marks = {submission.student.id: submission for submission in assignment.submissions}
-        names = {student.id for student in gradebook.students} | set(
-            course.students(assignment.name)
-        )
+        known = {student.id for student in gradebook.students}
+        names = known | set(course.students(assignment.name))
         for name in sorted(names & students if students else names):
-            mark = marks.get(name)
-            now = course.status(assignment.name, name, mark is not None)
-            found.append(
-                {
-                    "assignment": assignment.name,
-                    "student_id": _plain(name),
-                    "score": _net(mark) if mark and now.word not in UNGRADED else "",
-                    "max_score": assignment.max_score,
-                    "needs_manual": int(mark.needs_manual_grade) if mark else "",
-                    "late_seconds": mark.total_seconds_late if mark else "",
-                    "late_penalty": (mark.late_submission_penalty or 0) if mark else "",
-                    "status": now.word,
-                    "reason": _plain(now.reason),
-                }
-            )
-    return found
+            yield _row(course, assignment, name, marks.get(name))
 
 
-def _net(mark: Any) -> float:
-    """Return what is left of a score after what lateness costs."""
-    return max(0.0, float(mark.score) - float(mark.late_submission_penalty or 0))
+def _row(course: Course, assignment: Any, name: str, submission: Any) -> ExportRow:
+    status = course.status(assignment.name, name, submission is not None)
+    return ExportRow(
+        assignment=assignment.name,
+        student_id=_plain(name),
+        score=_net(submission) if submission and status.is_graded else "",
+        max_score=assignment.max_score,
+        needs_manual=int(submission.needs_manual_grade) if submission else "",
+        late_seconds=submission.total_seconds_late if submission else "",
+        late_penalty=(submission.late_submission_penalty or 0) if submission else "",
+        status=status.word,
+        reason=_plain(status.reason),
+    )
+
+
+def _net(submission: Any) -> float:
+    """Return a score less what lateness costs."""
+    return max(0.0, float(submission.score) - float(submission.late_submission_penalty or 0))
 
 
 def _plain(text: str) -> str:

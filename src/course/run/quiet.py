@@ -1,13 +1,10 @@
-"""Process-wide settings of whatever process of ours grades.
-
-This module does not know what is graded.
-"""
+"""Settings of every process that grades."""
 
 import logging
 import warnings
 
 
 def quieten() -> None:
-    """Silence what nbgrader's libraries say to developers, in this process and its kernels."""
+    """Silence the warnings of nbgrader's libraries, which are for their developers."""
     logging.getLogger("traitlets").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"nbgrader\.")  # its database layer is talkative
+    warnings.filterwarnings("ignore", module=r"nbgrader\.")  # of its database layer

@@ -1,7 +1,4 @@
-"""Grade submissions with nbgrader, and read what came out of it.
-
-This module does not know who asks, nor how a submission reached ``submitted/``.
-"""
+"""Grade a submission, write feedback, and read scores, all by nbgrader's interface to a course."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -9,10 +6,11 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 
-from autograder.status import UNGRADED, Status
+from autograder.status import Status
 from course.directory import Course, CourseError
 from course.feedback import write
 from course.feedback.write import Tell
+from course.run import status_files
 
 GRADED = Status("graded")
 
@@ -34,7 +32,7 @@ class Score:
     assignment: str
     automatic: tuple[CellScore, ...] = ()
     needs_manual: float = 0.0  # points of written answers that a person still has to mark
-    found: Status = GRADED
+    state: Status = GRADED
     out_of: float = 0.0  # points that the assignment has
 
     @property
@@ -45,17 +43,17 @@ class Score:
     @property
     def status(self) -> str:
         """Return one word for lists."""
-        return self.found.word
+        return self.state.word
 
     @property
     def reason(self) -> str:
-        """Return why it is not simply graded."""
-        return self.found.reason
+        """Return why the status is not simply graded."""
+        return self.state.reason
 
     @property
     def is_graded(self) -> bool:
         """Return whether the marks mean something."""
-        return self.status not in UNGRADED
+        return self.state.is_graded
 
 
 class NbgraderRunner:
@@ -67,14 +65,15 @@ class NbgraderRunner:
         self._course = Course(self.root)
 
     def grade(self, assignment: str, student: str) -> Score:
-        """Run one submission through nbgrader; a submission that breaks it becomes a reason."""
+        """Run nbgrader's autograder on one submission; a failure becomes a reason."""
+        status_files.forget(self.root, assignment, student)
         done = self.api.autograde(assignment, student, force=True)
-        if not done["success"]:
-            return Score(student, assignment, found=Status("failed", (_reason(done),)))
-        return self.result(assignment, student)
+        if status_files.read(self.root, assignment, student):
+            return self.result(assignment, student)
+        return Score(student, assignment, state=Status("failed", (_reason(done),)))
 
     def feedback(self, assignment: str, student: str) -> Path:
-        """Write the student's feedback and return its folder.
+        """Write a student's feedback and return its folder.
 
         Raises:
             CourseError: there is nothing graded to write about, or nbgrader failed.
@@ -86,7 +85,7 @@ class NbgraderRunner:
     def pages(
         self, assignment: str, students: Collection[str], tell: Tell = lambda student: None
     ) -> dict[str, str]:
-        """Write the feedback of several and return why those have none who have none."""
+        """Write feedback; return the reason for each student whose page could not be written."""
         return write.write(self.api, assignment, students, tell)
 
     def result(self, assignment: str, student: str) -> Score:
@@ -104,8 +103,8 @@ class NbgraderRunner:
         try:
             submission = gradebook.find_submission(assignment, student)
         except MissingEntry:
-            found = self._course.status(assignment, student, False)
-            return Score(student, assignment, found=found)
+            state = self._course.status(assignment, student, False)
+            return Score(student, assignment, state=state)
         grades = [g for notebook in submission.notebooks for g in notebook.grades]
         automatic = tuple(
             CellScore(g.name, g.auto_score or 0.0, g.max_score)
@@ -113,8 +112,8 @@ class NbgraderRunner:
             if g.cell.cell_type == "code"
         )
         manual = sum(g.max_score for g in grades if g.needs_manual_grade)
-        found = self._course.status(assignment, student, True)
-        return Score(student, assignment, automatic, manual, found)
+        state = self._course.status(assignment, student, True)
+        return Score(student, assignment, automatic, manual, state)
 
 
 def _out_of(gradebook: Gradebook, assignment: str) -> float:
@@ -125,7 +124,7 @@ def _out_of(gradebook: Gradebook, assignment: str) -> float:
 
 
 def table(results: list[Score]) -> str:
-    """Return the results as lines of text: student, points, what is open, status and reasons."""
+    """Return scores as a table: student, points, points still to be given, status and reasons."""
     width = max([24, *(len(result.student) for result in results)])
     lines = [f"{'student':{width}} {'points':>8} {'to mark':>8}  status"]
     for result in results:
@@ -138,7 +137,7 @@ def table(results: list[Score]) -> str:
 
 
 def _cut(text: str, most: int = 100) -> str:
-    """Return the beginning of a long text; all of it stands in the graded notebook's metadata."""
+    """Return the beginning of a long text; the graded notebook's metadata has all of it."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

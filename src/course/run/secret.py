@@ -1,7 +1,7 @@
 """The course's secret, and the keys that tests draw a student's hidden inputs with.
 
-A key is the same whenever it is asked for, so that a mark can be explained and given again; without
-the secret nobody can tell it. This module does not know what is drawn.
+A key is the same whenever it is asked for, so that a mark can be explained and given again. Without
+the secret nobody can tell it.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def key(root: Path, assignment: str, student: str) -> bytes:
 
 
 def secret(root: Path) -> bytes:
-    """Return the course's secret, made when it is first asked for."""
+    """Return the course's secret, which is made when it is first needed."""
     path = root / FOLDER / "secret"
     if not path.is_file():
         _write(path, secrets.token_hex(32))
@@ -30,9 +30,9 @@ def secret(root: Path) -> bytes:
 
 
 def from_seed(root: Path, seed: int) -> None:
-    """Replace the secret by one that a seed gives: other hidden inputs from now on, for everybody.
+    """Replace the secret by one that a seed gives: everybody has other hidden inputs from now on.
 
-    Whoever knows the seed knows the inputs.
+    A person who knows the seed can tell the inputs.
     """
     _write(root / FOLDER / "secret", hashlib.sha256(f"seed {seed}".encode()).hexdigest())
 

@@ -10,6 +10,7 @@ from nbformat.v4 import new_output
 from autograder import fingerprint
 from autograder.job import Job
 from autograder.result import Result
+from course.directory import CourseError
 from course.report import audit, regrade
 from course.run import batch, workers
 from tests.support import classroom
@@ -144,10 +145,10 @@ def test_the_table_lists_losers_first_and_sums_up(course, victim, stricter):
 def test_every_automatic_mark_is_written_down_with_the_graders_version(course):
     lines = audit.read(course.root, GPT2, "answers")
     grades = marks(course, "answers")["grades"]
-    written = {line["cell"]: line["to"] for line in lines if line["what"] == "auto_score"}
+    written = {line.cell: line.after for line in lines if line.what == "auto_score"}
     assert written == {name: row[0] for name, row in grades.items() if row[0] is not None}
-    assert all(line["from"] is None for line in lines)
-    assert {line["by"] for line in lines} == {f"grader {fingerprint.code()[:12]}"}
+    assert all(line.before is None for line in lines)
+    assert {line.by for line in lines} == {f"grader {fingerprint.code()[:12]}"}
 
 
 def test_grading_again_to_the_same_marks_adds_nothing(course):
@@ -161,7 +162,7 @@ def test_a_change_is_written_down_from_what_to_what(course, victim, stricter):
     grade(course, stricter, cell_seconds=99.0)
     lines = audit.read(course.root, GPT2)[n:]
     assert lines
-    assert {(line["cell"], line["from"], line["to"]) for line in lines} == {(*victim, 0.0)}
+    assert {(line.cell, line.before, line.after) for line in lines} == {(*victim, 0.0)}
 
 
 def test_a_mark_that_a_person_gives_is_written_down_with_their_name(course):
@@ -172,12 +173,12 @@ def test_a_mark_that_a_person_gives_is_written_down_with_their_name(course):
             grade_row.manual_score = score
             gradebook.db.commit()
     lines = audit.read(course.root, GPT2)[n:]
-    found = [(line["cell"], line["what"], line["from"], line["to"]) for line in lines]
+    found = [(line.cell, line.what, line.before, line.after) for line in lines]
     assert found == [
         ("b-2-4-answer", "manual_score", None, 6.0),
         ("b-2-4-answer", "manual_score", 6.0, 7.5),
     ]
-    assert not any(line["by"].startswith("grader") for line in lines)
+    assert not any(line.by.startswith("grader") for line in lines)
 
 
 def test_marks_that_go_with_a_submission_are_written_down(course):
@@ -186,8 +187,8 @@ def test_marks_that_go_with_a_submission_are_written_down(course):
     hand_in(course, "answers", b"not a notebook")
     grade(course, Fake())
     lines = audit.read(course.root, GPT2)[n:]
-    assert {line["cell"]: line["from"] for line in lines} == had
-    assert all(line["to"] is None for line in lines)
+    assert {line.cell: line.before for line in lines} == had
+    assert all(line.after is None for line in lines)
 
 
 def test_what_is_rolled_back_is_marked_as_undone(course):
@@ -198,6 +199,32 @@ def test_what_is_rolled_back_is_marked_as_undone(course):
         gradebook.db.rollback()
         gradebook.db.commit()
     assert audit.read(course.root, GPT2)[n:] == []
+
+
+def test_a_change_comes_out_as_it_went_in():
+    change = audit.MarkChange("2026-01-01", GPT2, "ann", "t", "auto_score", None, 5.0, "grader 12")
+    assert audit.MarkChange.from_json(change.to_json()) == change
+    undone = replace(change, undone=True)
+    assert audit.MarkChange.from_json(undone.to_json()) == undone
+
+
+def test_a_trail_of_an_older_version_can_be_read():
+    line = (
+        '{"when": "2026-01-01", "assignment": "gpt2", "student": "ann", "cell": "t", '
+        '"what": "auto_score", "from": null, "to": 5.0, "by": "grader 12"}'
+    )
+    assert audit.MarkChange.from_json(line).after == 5.0
+
+
+@pytest.mark.parametrize("line", ["half a li", "[]", '{"when": "2026"}', '{"when": 7}'])
+def test_a_damaged_trail_is_a_line_that_says_where(course, line):
+    path = course.root / ".autograder" / "audit" / f"{GPT2}.jsonl"
+    n = len(path.read_text("utf-8").splitlines())
+    with path.open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(CourseError, match=rf"line {n + 1} of .*gpt2.jsonl is damaged") as caught:
+        audit.read(course.root, GPT2)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_trail_can_be_read_by_people(course, victim):

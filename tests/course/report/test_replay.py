@@ -1,5 +1,6 @@
 """A test of a student's can be looked at again: its inputs, what came back, what is right."""
 
+import dataclasses
 import re
 
 import pytest
@@ -28,12 +29,12 @@ def seen(course):
 
 
 def test_the_inputs_the_output_and_the_right_one_are_there(seen):
-    call = seen["calls"][0]
-    assert call["name"] == "softmax"
-    assert call["args"][0].max() == 1000
-    assert call["differs"]
-    assert call["wanted"].sum(axis=1) == pytest.approx(1)
-    assert "not finite" in call["summary"]
+    call = seen.calls[0]
+    assert call.name == "softmax"
+    assert call.args[0].max() == 1000
+    assert call.differs
+    assert call.wanted.sum(axis=1) == pytest.approx(1)
+    assert "not finite" in call.summary
     text = replay.text(seen)
     assert "theirs:   array(2, 2) [[nan, nan]" in text
     assert "expected: array(2, 2) [[0.5, 0.5]" in text
@@ -45,9 +46,9 @@ def test_the_same_inputs_come_again_and_another_student_has_others(course, seen)
     assert replay.text(again) == replay.text(seen)
     test = "a-1-1-test"
     one, other = (replay.replay(course, GPT2, n, test) for n in ("wrong-scale", "vectorised"))
-    hidden = [[replay.signature(c) for c in each["calls"][1:]] for each in (one, other)]
+    hidden = [[replay.signature(c) for c in each.calls[1:]] for each in (one, other)]
     assert hidden[0] != hidden[1]
-    assert replay.signature(one["calls"][0]) == replay.signature(other["calls"][0])
+    assert replay.signature(one.calls[0]) == replay.signature(other.calls[0])
 
 
 def test_a_test_that_passes_says_so(course):
@@ -57,8 +58,8 @@ def test_a_test_that_passes_says_so(course):
 
 
 def test_the_page_shows_plots_and_runs_nothing(seen, tmp_path):
-    call = {**seen["calls"][0], "value": "<script>alert(1)</script>"}
-    page = replay.page({**seen, "calls": [call, *seen["calls"]]}, "a <b>")
+    call = dataclasses.replace(seen.calls[0], value="<script>alert(1)</script>")
+    page = replay.page(dataclasses.replace(seen, calls=(call, *seen.calls)), "a <b>")
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert len(re.findall('src="data:image/png;base64,', page)) >= 1
