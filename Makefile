@@ -74,6 +74,7 @@ test: sandbox machines $(VENV)/train.installed
 check: sandbox $(VENV)/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(PYTEST) -m "not slow"
 
 # The documentation as a site, every link checked.

@@ -5,6 +5,8 @@ scheduled job asks it with the newest versions (.github/workflows).
 """
 
 import importlib
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ INTERNALS = {
     "nbgrader.utils.determine_grade": "the points of a test, from its outputs",
     "nbgrader.utils.find_all_files": "what lies beside a master and is not ignored",
     "nbgrader.utils.is_task": "such a cell has no answer of its own",
-    "nbgrader.utils.parse_utc": "reads timestamp.txt",
+    "nbgrader.apps.api.NbGraderAPI.get_submitted_timestamp": "replaced: one file broke the list",
     "nbgrader.utils.temp_attrs": "sets an assignment while pages are written",
     "nbconvert.filters.markdown_mistune.IPythonRenderer": "extended: formulas become MathML",
     "nbconvert.filters.markdown_mistune.MarkdownWithMath": "extended: formulas become MathML",
@@ -77,6 +79,21 @@ def replace_autograde(converter: type) -> None:
     from nbgrader.apps import api, autogradeapp
 
     autogradeapp.Autograde = api.Autograde = converter
+
+
+def replace_submitted_time(read: Callable[[bytes], datetime]) -> None:
+    """Let formgrader's list read timestamp.txt with ``read``, and go on where it raises."""
+    from nbgrader.apps import api
+
+    def submitted_time(self: Any, assignment_id: str, student_id: str) -> datetime | None:
+        about = self.coursedir
+        folder = about.format_path(about.submitted_directory, student_id, assignment_id)
+        try:
+            return read((Path(folder) / "timestamp.txt").read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    api.NbGraderAPI.get_submitted_timestamp = submitted_time
 
 
 def templates() -> Path:

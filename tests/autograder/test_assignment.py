@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,18 @@ def test_the_courses_own_assignments_are_read():
     assert gpt2.parts[0] == AssignmentPart("Multi-head attention", 50)
     for entry in (*gpt2.data, *five.data):
         assert (ROOT / "data" / entry).exists()
+
+
+@pytest.mark.parametrize("name", ["gpt2", "assignment5"])
+@pytest.mark.parametrize("place", ["here", "gradescope"])
+def test_what_the_courses_own_assignments_load_first_can_be_loaded(name, place):
+    settings = assignment.read(ROOT / "source" / name)
+    warm = settings.warm if place == "here" else settings.gradescope.warm
+    environment = {**os.environ, "COURSE_DATA": str(ROOT / "data"), "MPLBACKEND": "agg"}
+    done = subprocess.run(
+        [sys.executable, "-c", warm.preload], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_preload_imports_then_shares_then_runs():

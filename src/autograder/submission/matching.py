@@ -122,7 +122,7 @@ class Matching:
         above, below = self.neighbours(target)
         self.reasons.add(
             f"could not tell which of the cells between {self._name(above, 'the beginning')} and "
-            f"{self._name(below, 'the end')} is meant, and left all of them as plain cells",
+            f"{self._name(below, 'the end')} is meant",
             target.name,
         )
 

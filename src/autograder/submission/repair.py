@@ -19,6 +19,7 @@ from autograder.submission import (
     recognised_cells,
     recognised_share,
     restored_cells,
+    stray_answers,
 )
 from autograder.submission.choose_notebook import choose_notebook
 from autograder.submission.matching import Matching, TemplateCell
@@ -80,6 +81,7 @@ def repair(
     recognised_share.check(matching, certain, notebook, assignment)
     arranged = restored_cells.arrange(matching)
     merged_cells.join_split(arranged, matching)
+    arranged = stray_answers.take(arranged, reasons)
     cells = restored_cells.restored_nodes(arranged, reasons)
     metadata = NotebookNode({**deepcopy(notebook.metadata), **_kernel(template)})
     repaired = NotebookNode(nbformat=4, nbformat_minor=5, metadata=metadata, cells=cells)

@@ -172,7 +172,7 @@ def mutation(
     from tqdm import tqdm
 
     from course.run import batch
-    from course.test_quality import accuracy, matrix, mutation
+    from course.test_quality import accuracy, catalogue_gate, matrix, mutation
 
     course = Course.find()
     policy = batch.policy_of(course, assignment)
@@ -192,6 +192,8 @@ def mutation(
     print(json.dumps(kills.as_json(), indent=1) if as_json else matrix.table(kills))
     if picture:
         matrix.draw(kills, picture)
+    if (untested := catalogue_gate.untested(course, assignment)) and not as_json:
+        print(f"note: {untested}")
     complaints = kills.complaints()
     if only is not None:  # tests of other cells had nothing to notice
         complaints = [line for line in complaints if not line.endswith("no mistake fails it")]
@@ -207,7 +209,8 @@ def _variants(trials: "Trials", held_back: bool, only: str | None) -> "list[Vari
     from mistakes import EditError
 
     if not trials.catalogue:
-        raise CourseError(f"{catalogue_gate.untested(trials.assignment)} (see docs/mistakes.md)")
+        line = catalogue_gate.untested(trials.course, trials.assignment)
+        raise CourseError(f"{line} (docs/mistakes.md says how to add some)")
     try:
         variants = mutation.variants(trials.catalogue, held_back)
     except EditError as error:

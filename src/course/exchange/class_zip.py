@@ -31,7 +31,7 @@ def opened(path: Path) -> Iterator[ZipReader]:
         SubmissionRefused: it is no zip, damaged, or meant to harm.
     """
     if path.suffix.lower() != ".zip":
-        raise SubmissionRefused(f"{path.name} is no zip: give the zip as it was downloaded")
+        raise SubmissionRefused("it is no zip: give the zip as it was downloaded")
     try:
         file = path.open("rb")
     except OSError as error:

@@ -20,7 +20,6 @@ from pathlib import Path, PurePosixPath
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.utils import parse_utc
 
 from autograder import status
 from autograder.assignment import Assignment
@@ -30,7 +29,7 @@ from autograder.submission.intake import SubmissionRefused
 from autograder.submission.reasons import Unreadable
 from course.directory import Course
 from course.exchange import template_py
-from course.run import atomic, status_files
+from course.run import atomic, handin_time, status_files
 
 TIMESTAMP = "timestamp.txt"  # where nbgrader looks for the time of handing in
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f UTC"
@@ -326,13 +325,11 @@ def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _parsed_time(raw: bytes) -> datetime | None:
-    """Return what a timestamp says, as nbgrader reads it."""
-    text = raw.decode("utf-8", "replace").strip()
+    """Return what a timestamp says, or None if that is not clear."""
     try:
-        time: datetime = parse_utc(text)
-    except (ValueError, OverflowError):
+        return handin_time.read(raw).replace(tzinfo=UTC)
+    except ValueError:
         return None
-    return time.replace(tzinfo=UTC) if text else None
 
 
 def table(rows: Iterable[CollectedRow], dry_run: bool) -> str:

@@ -1,54 +1,53 @@
-"""What Gradescope shows of a result: one entry for what everybody sees of a test, one for the rest.
+"""What Gradescope shows of a result: one entry for the visible part of a test, one for the rest.
 
-A test of a notebook is worth its points only as a whole. Where part of it is hidden, the entry of
-the visible part says passed or failed and has no points, and the hidden entry has all of them, so
-that nobody can read from their score what they are not to see.
-
-This module does not know how a result came about.
+A test of a notebook is worth its points only as a whole. If part of it is hidden, the entry of the
+visible part says passed or failed and has no points, and the hidden entry has all of them, so that
+nobody can read from their score what they are not to see.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 
 from nbformat import NotebookNode
 from nbgrader import utils
 
+from autograder.cell_notes import CellNote, FailedTest
 from autograder.cells import is_graded, is_test
 from autograder.result import Result
-from course.gradescope.run_autograder import NO_MARK, Entry
+from course.gradescope.run_autograder import NO_MARK, ResultEntry, ResultsFile
 
 HEADING = re.compile(r"^#+ (.+)", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-LONGEST = 4000  # characters of what one entry says
+LONGEST = 4000  # characters of an entry's output
 LATER = "Further tests on other inputs are run as well; what came out is shown later."
+NOT_REACHED = "not reached: see the entry above"
 
 
 def results(
     result: Result,
-    release: NotebookNode,
+    template: NotebookNode,
     hidden: Set[str],
     visibility: str,
     notes: Sequence[str] = (),
-) -> Entry:
+) -> ResultsFile:
     """Return what results.json holds.
 
     Args:
         result: of the submission
-        release: the student version, for the tests of what could not be read
-        hidden: ids of the tests part of which is hidden
+        template: the student version, for the tests of what could not be read
+        hidden: names of the tests that have a hidden part
         visibility: who sees that part: one of options.VISIBILITIES
-        notes: what the student is to know besides
+        notes: what else the student should know
     """
-    graded = result.notebook is not None
-    cells = result.cells if graded else release.cells
-    entries = list(_entries(cells, hidden, visibility, "" if graded else _why(result)))
-    reasons = [each for each in result.reasons if graded and not _names(each, hidden)]
-    score = sum(entry.get("score", 0.0) for entry in entries)
+    why = "" if result.notebook is not None else "; ".join(result.reasons) or result.word
+    cells = template.cells if why else result.cells
+    entries = list(_View(hidden, visibility, why).entries(cells))
+    reasons = [] if why else [reason for reason in result.reasons if not _names(reason, hidden)]
     return {
-        "score": score,
+        "score": sum(entry.get("score", 0.0) for entry in entries),
         "execution_time": round(result.total, 2),
-        "output": _summary(entries, [*notes, *reasons], graded, _why(result)),
+        "output": _summary(entries, [*notes, *reasons], why),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
@@ -56,57 +55,83 @@ def results(
     }
 
 
-def table(found: Entry) -> str:
+def table(results: ResultsFile) -> str:
     """Return everything in lines of text, for the instructors' log."""
-    lines = [found["output"], f"{found['score']:g} points by tests, {found['execution_time']} s"]
-    for entry in found["tests"]:
+    score, seconds = results["score"], results["execution_time"]
+    lines = [results["output"], f"{score:g} points by tests, {seconds} s"]
+    for entry in results["tests"]:
         points = f"{entry['score']:g}/{entry['max_score']:g}" if "max_score" in entry else "-"
         lines.append(f"{entry['number']:6} {entry.get('status', ''):7} {points:>6} {entry['name']}")
         lines += [f"       {line}" for line in entry["output"].splitlines()]
     return "\n".join(lines)
 
 
-def _entries(
-    cells: Sequence[NotebookNode], hidden: Set[str], visibility: str, why: str
-) -> Iterator[Entry]:
-    """Yield the entries of every test and every written answer, in the notebook's order."""
-    heading, count = "", 0
-    for cell in cells:
-        if cell.cell_type == "markdown" and not is_graded(cell):
-            heading = (HEADING.findall(cell.source) or [heading])[-1]
-        if not is_graded(cell):
-            continue
-        count += 1
-        name = f"{heading} [{cell.id}]"
-        if is_test(cell):
-            yield from _of_test(cell, name, count, cell.id in hidden, visibility, why)
-        else:
-            yield _written(cell, name, count)
+@dataclass(frozen=True)
+class _View:
+    """Who sees what; ``why`` is the reason if nothing was graded."""
+
+    hidden: Set[str]
+    visibility: str
+    why: str
+
+    def entries(self, cells: Sequence[NotebookNode]) -> Iterator[ResultEntry]:
+        """Yield the entries of every test and every written answer, in the notebook's order."""
+        heading, count = "", 0
+        for cell in cells:
+            if not is_graded(cell):
+                if cell.cell_type == "markdown":
+                    heading = (HEADING.findall(cell.source) or [heading])[-1]
+                continue
+            count += 1
+            name = f"{heading} [{cell.id}]"
+            if not is_test(cell):
+                yield _written_answer(cell, name, count)
+            elif cell.id in self.hidden:
+                yield from self._in_two_parts(cell, name, count)
+            else:
+                yield self._whole(cell, name, count)
+
+    def _whole(self, cell: NotebookNode, name: str, count: int) -> ResultEntry:
+        """Return the entry of a test without a hidden part."""
+        score, most = self._points(cell)
+        entry = _entry(name, f"{count}.1", score >= most)
+        entry["score"], entry["max_score"] = score, most
+        if score < most:
+            entry["output"] = self.why or _failure(cell, "nudge")
+        return entry
+
+    def _in_two_parts(self, cell: NotebookNode, name: str, count: int) -> Iterator[ResultEntry]:
+        """Yield the entries of a test that has a hidden part."""
+        score, most = self._points(cell)
+        passed = score >= most
+        failed_later = not passed and _failed_test(cell).hidden
+        visible = _entry(name, f"{count}.1", passed or failed_later)
+        if not passed and not failed_later:
+            visible["output"] = self.why or _failure(cell, "nudge")
+        yield visible
+        rest = _entry(f"{name}, further inputs", f"{count}.2", passed)
+        rest["score"], rest["max_score"], rest["visibility"] = score, most, self.visibility
+        if not passed:
+            rest["output"] = _failure(cell, "hint") if failed_later else NOT_REACHED
+        yield rest
+
+    def _points(self, cell: NotebookNode) -> tuple[float, float]:
+        """Return the points of a test and how many it can have; none if nothing was graded."""
+        if self.why:
+            return 0.0, float(cell.metadata.nbgrader["points"])
+        score, most = utils.determine_grade(cell)
+        return float(score), float(most)
 
 
-def _of_test(
-    cell: NotebookNode, name: str, count: int, is_hidden: bool, visibility: str, why: str
-) -> Iterator[Entry]:
-    score, most = (0.0, float(cell.metadata.nbgrader["points"]))
-    if not why:
-        score, most = map(float, utils.determine_grade(cell))
-    about = cell.metadata.get("autograder", {})
-    passed, later = score >= most, is_hidden and bool(about.get("hidden"))
-    points = {"score": score, "max_score": most}
-    shown = _entry(name, f"{count}.1", passed or later)
-    shown["output"] = "" if passed or later else why or _said(cell, about, "nudge")
-    if not is_hidden:
-        yield shown | points
-        return
-    yield shown
-    rest = _entry(f"{name}, further inputs", f"{count}.2", passed) | points
-    rest["visibility"] = visibility
-    if not passed:
-        rest["output"] = _said(cell, about, "hint") if later else "not reached: see the entry above"
-    yield rest
+def _written_answer(cell: NotebookNode, name: str, count: int) -> ResultEntry:
+    points = float(cell.metadata.nbgrader["points"])
+    entry = _entry(f"{name}, written", f"{count}.1", True)
+    del entry["status"]
+    entry["output"] = f"A person gives up to {points:g} points for it."
+    return entry
 
 
-def _entry(name: str, number: str, passed: bool) -> Entry:
+def _entry(name: str, number: str, passed: bool) -> ResultEntry:
     return {
         "name": name,
         "number": number,
@@ -117,34 +142,34 @@ def _entry(name: str, number: str, passed: bool) -> Entry:
     }
 
 
-def _written(cell: NotebookNode, name: str, count: int) -> Entry:
-    points = float(cell.metadata.nbgrader["points"])
-    entry = _entry(f"{name}, written", f"{count}.1", True)
-    del entry["status"]
-    return entry | {"output": f"A person gives up to {points:g} points for it."}
+def _failed_test(cell: NotebookNode) -> FailedTest:
+    """Return what the autograder has noted about where a test failed, and why.
+
+    Without a sound note it is taken to be the hidden part: rather too little is shown.
+    """
+    note = CellNote.read(cell)
+    if note is None:
+        return FailedTest(None, hidden=True)
+    return note.failure or FailedTest(None, hidden=False)
 
 
-def _said(cell: NotebookNode, about: Mapping[str, Any], advice: str) -> str:
-    """Return why a test failed: what it says itself, and what is known besides."""
-    errors = [o for o in cell.get("outputs", []) if o.output_type == "error"]
-    lines = [ANSI.sub("", f"{each.ename}: {each.evalue}") for each in errors[:1]]
-    known = about.get("diagnosis") or {}
-    lines += [str(known[key]) for key in ("summary", advice, "where") if known.get(key)]
+def _failure(cell: NotebookNode, advice: str) -> str:
+    """Return why a test failed: what it says itself, and what is known about the mistake."""
+    errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+    lines = [ANSI.sub("", f"{error.ename}: {error.evalue}") for error in errors[:1]]
+    diagnosis = dict(_failed_test(cell).diagnosis or {})
+    lines += [str(diagnosis[k]) for k in ("summary", advice, "where") if diagnosis.get(k)]
     return "\n".join(lines)[:LONGEST] or "it failed, and says no more"
 
 
-def _summary(entries: Sequence[Entry], notes: Sequence[str], graded: bool, why: str) -> str:
-    if not graded:
+def _summary(entries: Sequence[ResultEntry], notes: Sequence[str], why: str) -> str:
+    if why:
         return "\n".join([f"{NO_MARK}: {why}", *notes])
-    seen = [e for e in entries if e["visibility"] == "visible" and "status" in e]
-    passed = sum(entry["status"] == "passed" for entry in seen)
-    lines = [f"{passed} of the {len(seen)} tests that you can see passed."]
+    tests = [e for e in entries if e["visibility"] == "visible" and "status" in e]
+    passed = sum(entry["status"] == "passed" for entry in tests)
+    lines = [f"{passed} of the {len(tests)} tests that you can see passed."]
     lines += [LATER] if any(entry["visibility"] != "visible" for entry in entries) else []
     return "\n".join([*lines, *notes])
-
-
-def _why(result: Result) -> str:
-    return "; ".join(result.reasons) or result.word
 
 
 def _names(reason: str, cells: Set[str]) -> bool:

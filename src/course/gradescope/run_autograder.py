@@ -1,10 +1,10 @@
 """What Gradescope's container starts: grade, and leave a results.json whatever happens.
 
-The grading itself is another process (course.gradescope.grade): it may be killed, run out
-of memory or of time, and this one, which needs next to nothing, still writes what happened. Before
-anything else what students are not to read is locked away.
+The grading itself is another process (course.gradescope.grade): it may be killed, or run out of
+memory or time, and this one, which needs next to nothing, still writes what happened. Before
+anything else, files that students must not read are locked away.
 
-This module does not know how anything is graded. It imports nothing but Python's own modules.
+This module imports nothing but Python's own modules.
 """
 
 import contextlib
@@ -15,35 +15,58 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 WHOLE_SECONDS = 540.0  # Gradescope's own limit is ten minutes, unless it is set otherwise
 SPARE = 45.0  # seconds, beyond what a submission may take, to start and to write
-UID = 64_001  # a user that owns nothing: students' code runs as that one where there is no sandbox
+UID = 64_001  # a user that owns nothing, who runs students' code if there is no sandbox
 GRADE = (sys.executable, "-m", "course.gradescope.grade")
 NO_MARK = "NOT GRADED"
 
-Entry = dict[str, Any]
+
+class ResultEntry(TypedDict):
+    """A test in results.json, as Gradescope defines it; without points if nobody gives any."""
+
+    name: str
+    number: str
+    output: str
+    output_format: str
+    visibility: str
+    status: NotRequired[str]
+    score: NotRequired[float]
+    max_score: NotRequired[float]
+
+
+class ResultsFile(TypedDict):
+    """The whole of results.json."""
+
+    score: float
+    execution_time: float
+    output: str
+    output_format: str
+    visibility: str
+    stdout_visibility: str
+    tests: list[ResultEntry]
 
 
 def root() -> Path:
-    """Return Gradescope's folder; another one where this is tried out."""
+    """Return Gradescope's folder, or the one that takes its place in tests."""
     return Path(os.environ.get("AUTOGRADER", "/autograder"))
 
 
 def main() -> None:
     """Grade what lies in ``submission``."""
-    started, results = time.monotonic(), root() / "results" / "results.json"
-    results.unlink(missing_ok=True)
+    started, path = time.monotonic(), root() / "results" / "results.json"
+    path.unlink(missing_ok=True)
     try:
         lock_away(root())
         why = _graded()
     except Exception as error:  # whatever it is, there will be a results.json
         why = f"the grader failed ({type(error).__name__}: {_line(str(error))})"
-    if why or not is_sound(results):
-        found = failure(why or "the grader wrote no results", time.monotonic() - started)
-        write(results, found)
-        print(found["output"])
+    if why or not is_sound(path):
+        results = failure(why or "the grader wrote no results", time.monotonic() - started)
+        write(path, results)
+        print(results["output"])
 
 
 def lock_away(place: Path) -> None:
@@ -58,7 +81,7 @@ def lock_away(place: Path) -> None:
 
 
 def _graded() -> str:
-    """Run the grading; return why there is no result, or nothing."""
+    """Run the grading; return why there is no result, or ""."""
     settings = json.loads((root() / "source/closed/settings.json").read_text("utf-8"))
     seconds = min(float(settings["policy"]["total_seconds"]) + SPARE, WHOLE_SECONDS)
     process = subprocess.Popen(GRADE, start_new_session=True)  # noqa: S603  (our own command)
@@ -84,19 +107,17 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def end_all_of(uid: int) -> None:
     """Kill every process of a user, until there is none."""
     for _ in range(50):
-        found = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _owner(path) == uid]
-        for pid in found:
-            try:
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _owner(path) == uid]
+        for pid in pids:
+            with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-            except OSError:
-                continue
-        if not found:
+        if not pids:
             return
         time.sleep(0.02)
 
 
 def _owner(path: Path) -> int:
-    """Return whose a process is; -1 for one that has ended, if only its entry is left."""
+    """Return which user a process belongs to; -1 if it has ended and only its entry is left."""
     try:
         lines = (path / "status").read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -105,8 +126,8 @@ def _owner(path: Path) -> int:
     return -1 if about.get("State", "Z").startswith("Z") else int(about["Uid"].split()[0])
 
 
-def failure(why: str, seconds: float) -> Entry:
-    """Return what results.json holds where the grader itself has failed; the zero is no mark."""
+def failure(why: str, seconds: float) -> ResultsFile:
+    """Return what results.json holds if the grader itself has failed; its zero is no mark."""
     return {
         "score": 0.0,
         "execution_time": round(seconds, 2),
@@ -119,17 +140,17 @@ def failure(why: str, seconds: float) -> Entry:
 
 
 def is_sound(path: Path) -> bool:
-    """Return whether there are results that Gradescope can read."""
+    """Return whether Gradescope can read the results."""
     try:
         return isinstance(json.loads(path.read_text("utf-8")), dict)
     except (OSError, ValueError):
         return False
 
 
-def write(path: Path, found: Entry) -> None:
-    """Write results so that they are there as a whole or not at all."""
+def write(path: Path, results: ResultsFile) -> None:
+    """Write results as a whole or not at all."""
     new = path.with_name("results.json.new")
-    new.write_text(json.dumps(found, indent=1), "utf-8")
+    new.write_text(json.dumps(results, indent=1), "utf-8")
     new.replace(path)
 
 

@@ -60,13 +60,19 @@ def check(draft: Draft, say: Say) -> list[str]:
         found = list(gate(draft))
         say(f"{'refused' if found else 'ok':8}{name}")
         complaints += found
-    if not draft.course.catalogue(draft.name):
-        say(f"{'note':8}{catalogue_gate.untested(draft.name)}")
-        return complaints
-    tried = Course(draft.scratch)
-    found = list(catalogue_gate.unnoticed(tried, draft.name, draft.course))
-    say(f"{'refused' if found else 'ok':8}tests notice what they must")
-    return complaints + found
+    return complaints + _unnoticed(draft, say)
+
+
+def _unnoticed(draft: Draft, say: Say) -> list[str]:
+    """Try the catalogue of mistakes, and say what it does not test."""
+    complaints: list[str] = []
+    if draft.course.catalogue(draft.name):
+        tried = Course(draft.scratch)
+        complaints = list(catalogue_gate.unnoticed(tried, draft.name, draft.course))
+        say(f"{'refused' if complaints else 'ok':8}tests notice what they must")
+    if untested := catalogue_gate.untested(draft.course, draft.name):
+        say(f"{'note':8}{untested}")
+    return complaints
 
 
 def wrong_points(master: NotebookNode, settings: Assignment) -> Iterator[str]:

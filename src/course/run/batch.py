@@ -20,7 +20,7 @@ from autograder.result import Result
 from autograder.status import UNGRADED, Status
 from autograder.submission import intake
 from course.directory import CONFIG, Course, CourseError
-from course.run import secret, status_files
+from course.run import handin_time, secret, status_files
 from course.run.cache import Store
 from course.run.publish import Publisher, release_of
 from course.run.workers import Done, Scheduler
@@ -127,7 +127,10 @@ class Batch:
         """Return the job of a submission; what is refused has its result at once."""
         try:
             self._files[student] = files = intake.read_folder(self._folder(student))
-        except (intake.SubmissionRefused, OSError) as error:
+            if handin_time.FILE in files:
+                handin_time.read(files[handin_time.FILE])
+        except (intake.SubmissionRefused, OSError, ValueError) as error:
+            self._files.pop(student, None)
             refused = Result("unreadable", (str(error),))
             self._note(student, recorder.publish(student, "", refused, {}))
             return None

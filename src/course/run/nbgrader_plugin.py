@@ -18,11 +18,13 @@ from autograder.assignment import did_you_mean
 from autograder.status import Status
 from course import nbgrader_internals
 from course.directory import Course, CourseError
+from course.run import handin_time
 
 
 def install() -> None:
-    """Let this process's nbgrader grade with ``BatchAutograde``."""
+    """Let this process's nbgrader grade with ``BatchAutograde``, and read times as it does."""
     nbgrader_internals.replace_autograde(BatchAutograde)
+    nbgrader_internals.replace_submitted_time(handin_time.read)
 
 
 class BatchAutograde(Autograde):  # type: ignore[misc]

@@ -10,6 +10,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -24,7 +25,7 @@ from autograder.job import CellRecord, Release
 from autograder.result import Result
 from autograder.status import Status
 from course.directory import Course, CourseError
-from course.run import atomic, lateness, status_files
+from course.run import atomic, handin_time, lateness, status_files
 
 LOCKED_SECONDS = 180.0  # for which a database that others use is waited for
 
@@ -63,7 +64,10 @@ class Publisher:
                 self._remove(student)
             else:
                 notebook = nbformat.reads(result.notebook, as_version=4)
-                when = files.get("timestamp.txt", b"").decode("utf-8", errors="replace").strip()
+                stamp = files.get(handin_time.FILE)
+                when = None if stamp is None else handin_time.read(stamp)
+                if when:  # as nbgrader reads it, when it writes feedback
+                    files = {**files, handin_time.FILE: f"{when} UTC\n".encode()}
                 self._patiently(lambda gb: self._enter(gb, student, notebook, when))
                 self._replace(student, result.notebook, files)
             status_files.write(self.course.root, self.assignment, student, found)
@@ -99,10 +103,12 @@ class Publisher:
                     ) from None
                 time.sleep(0.5)
 
-    def _enter(self, gradebook: Gradebook, student: str, notebook: NotebookNode, when: str) -> None:
+    def _enter(
+        self, gradebook: Gradebook, student: str, notebook: NotebookNode, when: datetime | None
+    ) -> None:
         """Write automatic marks and remarks, as nbgrader's SaveAutoGrades does."""
         gradebook.update_or_create_student(student)
-        more = {"timestamp": when} if _is_time(when) else {}
+        more = {"timestamp": when} if when else {}
         submission = gradebook.update_or_create_submission(self.assignment, student, **more)
         cells = {name: cell for cell in notebook.cells if (name := grade_id(cell))}
         for part in submission.notebooks:
@@ -229,14 +235,6 @@ def _may_pass(error: Exception) -> bool:
     cause = error.__context__ if isinstance(error, InvalidEntry) else error
     passing = isinstance(cause, (OperationalError, IntegrityError))
     return (passing or "OperationalError" in str(error)) and "disk is full" not in str(error)
-
-
-def _is_time(text: str) -> bool:
-    try:
-        utils.parse_utc(text)
-    except Exception:
-        return False
-    return bool(text)
 
 
 def _first_line(error: object) -> str:

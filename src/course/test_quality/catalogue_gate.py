@@ -24,9 +24,19 @@ from course.test_quality import mutation
 PASSED = "passed.json"
 
 
-def untested(assignment: str) -> str:
-    """Return what to say of an assignment that has no catalogue."""
-    return f"no mistakes are known for {assignment}: its tests are untested"
+def untested(course: Course, assignment: str) -> str:
+    """Return what to say of solution cells whose tests no mistake tests; nothing if all have some.
+
+    Example: "no mistakes are known for intro: its tests are untested"
+    """
+    master = nbformat.read(course.master(assignment), as_version=4)
+    tested = {cell for test in mutation.tests(master) for cell in test.runs}
+    known = {cell.id for cell in course.catalogue(assignment) if cell.mistakes}
+    if not tested - known:
+        return ""
+    names = sorted(tested - known) if known else [assignment]
+    whose = "its" if len(names) == 1 else "their"
+    return f"no mistakes are known for {', '.join(names)}: {whose} tests are untested"
 
 
 def unnoticed(tried: Course, assignment: str, course: Course | None = None) -> Iterator[str]:

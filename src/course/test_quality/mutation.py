@@ -325,8 +325,13 @@ class Matrix:
                 )
             if outcome.statuses:
                 said.append(f"{variant.name}: {', '.join(outcome.statuses)}")
-        killers = set().union(*(o.failed for o in self.outcomes)) if self.outcomes else set()
-        said += [f"{t.name}: no mistake fails it" for t in self.tests if t.name not in killers]
+        noticing = {name for outcome in self.outcomes for name in outcome.failed}
+        tried = {outcome.variant.cell for outcome in self.outcomes}
+        said += [
+            f"{test.name}: no mistake fails it"
+            for test in self.tests
+            if test.name not in noticing and test.runs <= tried
+        ]
         return said
 
     def lost(self, outcome: VariantOutcome) -> float:

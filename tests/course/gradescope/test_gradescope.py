@@ -113,7 +113,6 @@ def test_tests_and_catalogue_lie_where_only_root_reads(archive):
         "closed/hidden_tests",
         "closed/mistakes",
         "closed/assignment.json",
-        "closed/assignment.toml",
         "closed/settings.json",
     }
 
@@ -184,11 +183,15 @@ def test_hidden_inputs_are_a_groups_own_and_the_same_each_time():
 # What Gradescope shows
 
 
+DIAGNOSIS = {"function": "f", "where": "in 1.1", "summary": "f is negative"}
 FLAGS = {"locked": True, "grade": True, "solution": False, "task": False, "schema_version": 3}
 
 
 def cell(name, points, *outputs, **about):
-    meta = {"nbgrader": {**FLAGS, "grade_id": name, "points": points}, "autograder": about}
+    meta = {
+        "nbgrader": {**FLAGS, "grade_id": name, "points": points},
+        "autograder": {"seconds": 0.1, "line": 1, **about},
+    }
     return new_code_cell("assert f", id=name, metadata=meta, outputs=list(outputs))
 
 
@@ -237,19 +240,19 @@ def test_points_of_a_test_with_a_hidden_part_are_in_the_hidden_entry():
 
 
 def test_what_fails_in_the_visible_part_is_shown_with_a_nudge_and_no_hint():
-    known = {"summary": "f is negative", "nudge": "look at the sign", "hint": "drop the minus"}
+    known = DIAGNOSIS | {"nudge": "look at the sign", "hint": "drop the minus"}
     found = shown(
         cell("t", 3, error("\x1b[31mtoo small"), hidden=False, diagnosis=known), hidden=["t"]
     )
     seen, rest, _ = found["tests"]
     assert seen["status"] == rest["status"] == "failed"
-    assert seen["output"] == "AssertionError: too small\nf is negative\nlook at the sign"
+    assert seen["output"] == "AssertionError: too small\nf is negative\nlook at the sign\nin 1.1"
     assert rest["output"] == "not reached: see the entry above"
     assert found["score"] == 0.0
 
 
 def test_what_fails_in_the_hidden_part_is_not_to_be_seen_anywhere_else():
-    known = {"summary": "f is negative", "nudge": "look", "hint": "drop the minus"}
+    known = DIAGNOSIS | {"nudge": "look", "hint": "drop the minus"}
     found = shown(
         cell("t", 3, error("SECRET 17"), hidden=True, diagnosis=known),
         hidden=["t"],
@@ -258,11 +261,23 @@ def test_what_fails_in_the_hidden_part_is_not_to_be_seen_anywhere_else():
     )
     seen, rest, _ = found["tests"]
     assert (seen["status"], seen["output"]) == ("passed", "")
-    assert rest["output"] == "AssertionError: SECRET 17\nf is negative\ndrop the minus"
+    assert rest["output"] == "AssertionError: SECRET 17\nf is negative\ndrop the minus\nin 1.1"
     visible = [found["output"], *(str(e) for e in found["tests"] if e["visibility"] == "visible")]
     assert not any("SECRET" in text or "stopped" in text for text in visible)
     assert "template.py was graded." in found["output"]
     assert found["score"] == 0.0
+
+
+def test_without_a_sound_note_nothing_of_a_failure_is_shown_in_the_visible_part():
+    seen, rest, _ = shown(cell("t", 3, error("SECRET 17"), seconds=None), hidden=["t"])["tests"]
+    assert (seen["status"], seen["output"]) == ("passed", "")
+    assert (rest["status"], rest["score"]) == ("failed", 0.0)
+
+
+def test_a_test_that_was_not_reached_fails_in_its_visible_part():
+    seen, rest, _ = shown(cell("t", 3, error("no time is left")), hidden=["t"])["tests"]
+    assert (seen["status"], seen["output"]) == ("failed", "AssertionError: no time is left")
+    assert (rest["status"], rest["output"]) == ("failed", results_json.NOT_REACHED)
 
 
 def test_parts_of_points_are_given():
@@ -538,8 +553,11 @@ def test_tests_that_are_damaged_leave_results_with_the_reason(autograder):
     autograder.hand_in({"template.py": b""})
     (autograder.root / "source" / "closed" / "assignment.json").write_text("{}")
     found = autograder.run()
-    assert "NOT GRADED: the grader failed ('files')" in found["output"]
-    assert "KeyError" in autograder.log
+    assert (
+        "NOT GRADED: the grader failed (cells is NoneType, and list is expected)"
+        in (found["output"])
+    )
+    assert "ValueError" in autograder.log
 
 
 def test_a_python_that_is_not_there_leaves_results_too(autograder):

@@ -310,7 +310,7 @@ def test_the_command_writes_it_after_the_release(course, monkeypatch):
     monkeypatch.chdir(course.root)
     monkeypatch.setattr(generate, "release", lambda course, name: done.append("release"))
     monkeypatch.setattr(student_zip, "write", lambda course, name: done.append("zip"))
-    preparing.release_command("gpt2")
+    preparing.release("gpt2")
     assert done == ["release", "zip"]
 
 

@@ -173,6 +173,27 @@ def test_lateness_is_what_course_autograde_takes_off(course, fake, tmp_path):
     assert marks(course, "ann")["late"] == (9000.0, 6.0)
 
 
+@pytest.mark.parametrize("raw", [b"\xef\xbb\xbf2026-01-01 14:30 UTC", b"1/1/2026 3:30 PM +0100"])
+def test_a_time_is_read_the_same_by_the_gradebook_and_formgraders_list(course, fake, raw):
+    hand_in(course, "ann", raw, "timestamp.txt")
+    converter(course).start()
+    server = course.nbgrader()
+    assert server.get_autograded_students(GPT2) == {"ann", "ben"}
+    assert str(server.get_submitted_timestamp(GPT2, "ann")) == "2026-01-01 14:30:00"
+    kept = course.root / "autograded" / "ann" / GPT2 / "timestamp.txt"
+    assert kept.read_text() == "2026-01-01 14:30:00 UTC\n"
+
+
+@pytest.mark.parametrize("raw", [b"", b"yesterday", b"\x80\x81", b"05/06/2026 18:00"])
+def test_a_time_that_is_not_clear_has_no_mark_and_breaks_no_list(course, fake, raw):
+    hand_in(course, "ann", raw, "timestamp.txt")
+    with pytest.raises(NbGraderException, match=r"^ann: unreadable: timestamp\.txt"):
+        converter(course).start()
+    assert students(course) == {"ben"}
+    names = [row["student"] for row in course.nbgrader().get_submissions(GPT2)]
+    assert sorted(names) == ["ann", "ben"]
+
+
 # Private parts of nbgrader
 
 

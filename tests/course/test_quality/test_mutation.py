@@ -39,7 +39,7 @@ def found(*outcomes):
 
 def test_a_matrix_without_fault_has_only_tests_that_nothing_fails_to_complain_of():
     fine = found(outcome("right", "right"), outcome("m", "mistake", ("t1",), ("t1",)))
-    assert fine.complaints() == ["t2: no mistake fails it", "t3: no mistake fails it"]
+    assert fine.complaints() == ["t2: no mistake fails it"]  # no variant is of what t3 tests
     assert [fine.lost(each) for each in fine.outcomes] == [0.0, 3.0]
 
 
@@ -173,6 +173,33 @@ def test_the_gate_runs_what_has_changed_and_remembers_what_passed(monkeypatch, s
         assert list(catalogue_gate.unnoticed(small, "intro")) == list(fine.said)
     assert len(runs) == 3
     assert (small.root / ".autograder" / "passed.json").is_file()
+
+
+def test_what_no_mistake_tests_is_named(small):
+    said = "no mistakes are known for {}: {} tests are untested"
+    flags = {"schema_version": 3, "locked": False, "task": False}
+    cells = []
+    for name in ("f", "g"):
+        asked = {**flags, "grade_id": name, "solution": True, "grade": False}
+        test = {**flags, "grade_id": f"{name}-test", "solution": False, "grade": True, "points": 1}
+        code = (f"def {name}(): ...", f"assert {name}()")
+        cells += [
+            new_code_cell(source, id=meta["grade_id"], metadata={"nbgrader": meta})
+            for source, meta in zip(code, (asked, test), strict=True)
+        ]
+    nbformat.write(new_notebook(cells=cells), small.master("intro"))
+    assert catalogue_gate.untested(small, "intro") == said.format("intro", "its")
+    own = small.root / "source" / "intro" / "mistakes.py"
+    entry = "Cell('{0}', ('{0}',), '1', mistakes=(Mistake('m', 'a', 'n', 'h', ()),))"
+    for known, line in (("f", said.format("g", "its")), ("fg", "")):
+        entries = "".join(f"{entry.format(name)}, " for name in known)
+        own.write_text(f"from mistakes import Cell, Mistake\nCELLS = ({entries})\n")
+        assert catalogue_gate.untested(small, "intro") == line
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_mistakes_are_known_for_every_solution_that_is_tested(assignment):
+    assert catalogue_gate.untested(COURSE, assignment) == ""
 
 
 def test_an_assignment_without_catalogue_has_nothing_to_complain_of(small):
