@@ -1,12 +1,10 @@
-"""Where no sandbox can be made: students' code as a user that owns nothing and can read no test.
+"""Run students' code as a user that owns nothing and can read no test, where there is no sandbox.
 
-Gradescope's containers allow no namespaces, so that bubblewrap does not work in them. What holds
-instead: the files that hold tests are root's and nobody else's, which is tried before any student's
-code runs; the student's process is another user's, with no way back to root; limits on memory,
-processes and files; and, where the kernel does it, no network and none of the system calls that
-``minikernel.syscalls`` refuses. What does not hold stands in docs/exchange.md.
-
-This module does not know what is graded.
+Gradescope's containers allow no namespaces, so bubblewrap does not work in them. Instead, only root
+can read the files that hold tests, which is tried before any student's code runs; the student's
+kernel is another user's, with no way back to root; memory, processes and files are limited; and,
+where Linux does it, there is no network and none of the system calls that ``minikernel.syscalls``
+refuses. docs/exchange.md says what does not hold.
 """
 
 import ctypes
@@ -33,11 +31,11 @@ SOCKET = {"x86_64": 41, "aarch64": 198}  # the kernel's number of the call, by m
 
 
 class UnguardedError(Exception):
-    """Students' code could read what it must not; the message says what."""
+    """Students' code could read what it must not; the message names it."""
 
 
 def move(pool: KernelPool, uid: int, readable: Path) -> None:
-    """Let an autograder's students' kernels be another user's.
+    """Let the students' kernels of a pool run as another user.
 
     Args:
         pool: without a sandbox, and with no kernel made yet
@@ -70,10 +68,10 @@ def move(pool: KernelPool, uid: int, readable: Path) -> None:
 
 
 def check(uid: int, secret: Sequence[Path]) -> None:
-    """Try as the user whether what must not be read can be.
+    """Try, as the user, to read what must not be read and to become root.
 
     Raises:
-        UnguardedError: it can.
+        UnguardedError: one of them succeeds.
     """
     if os.geteuid() != 0:
         raise UnguardedError(
@@ -87,10 +85,10 @@ def check(uid: int, secret: Sequence[Path]) -> None:
 
 
 def wall_off() -> list[str]:
-    """Give up, for this process and all that it starts, what no grading needs.
+    """Give up, for this process and all that it starts, what grading does not need.
 
     Returns:
-        what the kernel does not let go of, in words; nothing where all is well.
+        what Linux does not let go of, in words; nothing if all is well.
     """
     libc, missing = ctypes.CDLL(None, use_errno=True), []
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
@@ -105,11 +103,11 @@ def wall_off() -> list[str]:
 
 @contextmanager
 def _to_be_ended_first() -> Iterator[None]:
-    """Let the kernel, when memory runs out, end what is started meanwhile before all others.
+    """Let Linux, when memory runs out, end what is started meanwhile before all others.
 
-    Root without all its rights cannot see what another user's processes hold: what adds memory up
-    (autograder.execution.client) is blind here, and the container's own limit has to hit the right
-    one.
+    Without all its rights, root cannot see how much memory another user's processes hold, so
+    autograder.execution.client cannot add it up, and the container's own limit has to hit the right
+    process.
     """
     score = Path("/proc/self/oom_score_adj")
     kept = score.read_text()
