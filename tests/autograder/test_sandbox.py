@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_our_packages_are_covered_where_their_folder_is_readable():
 
 def test_a_package_that_nothing_covers_is_found_before_anything_is_graded(uncovered):
     assert {Path(place).name for place in SOURCE.visible()} >= OURS
-    with pytest.raises(SandboxError, match=r"can read \S*/src/autograder, where the answers are"):
+    with pytest.raises(SandboxError, match=r"can read /.*/src/autograder, where the answers are"):
         SOURCE.check()
     settings = KernelSettings("minikernel.server:KernelServer", preload="", home="/tmp")
     fork_server = ForkServer(settings, KernelClient, SOURCE)
@@ -68,7 +69,8 @@ def test_a_package_that_nothing_covers_is_found_before_anything_is_graded(uncove
 
 @pytest.mark.parametrize("readable", [ROOT, ROOT.parent])
 def test_a_course_in_a_folder_that_can_be_read_is_refused(readable):
-    with pytest.raises(SandboxError, match=rf"course in {ROOT} lies below {readable}, which.*move"):
+    shown = re.escape(f"course in {ROOT} lies below {readable}, which")
+    with pytest.raises(SandboxError, match=f"{shown}.*move"):
         Sandbox((readable,), courses=(ROOT,)).wrap(["true"])
 
 
