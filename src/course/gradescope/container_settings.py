@@ -1,4 +1,4 @@
-"""What Gradescope's container is told by ``closed/settings.json``."""
+"""The settings of Gradescope's container: limits, who sees what, what inputs are drawn with."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
