@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import IgnorePattern, LimitOutput
 from traitlets.config import Config
 
-from autograder import fingerprint, status
+from autograder import broken_cells, fingerprint, status
 from autograder.checked_json import made, to_bytes, to_text, typed, versioned
 from autograder.execution.pool import shared_pool
 from autograder.policy import Policy
@@ -224,6 +224,7 @@ class Prepared:
     template: NotebookNode
     files: Mapping[str, bytes]
     reasons: tuple[str, ...]  # what was mended
+    python: str = ""  # the version that the notebook was saved with
 
 
 def prepared(job: Job) -> Prepared:
@@ -240,7 +241,7 @@ def prepared(job: Job) -> Prepared:
     restore(notebook, job.release.cells)
     files = {**job.submitted, **job.release.files}
     files = {name: part for name, part in files.items() if not name.endswith(".ipynb")}
-    return Prepared(notebook, template, files, repaired.reasons)
+    return Prepared(notebook, template, files, repaired.reasons, repaired.python)
 
 
 def restore(notebook: NotebookNode, cells: tuple[CellRecord, ...]) -> None:
@@ -270,5 +271,6 @@ def _graded(job: Job, work: Prepared, data: Path | None) -> Result:
         if preprocessor.enabled:
             notebook, _ = preprocessor.preprocess(notebook, {})
     words = report.statuses | ({"repaired"} if work.reasons else set())
-    reasons = (*work.reasons, *report.reasons)
+    broken = broken_cells.reasons(work.notebook, work.files, work.python)
+    reasons = (*work.reasons, *report.reasons, *broken)
     return finished(notebook, status.gravest(words), reasons, seconds=report.seconds)

@@ -37,6 +37,7 @@ class RepairedNotebook:
 
     notebook: NotebookNode  # every cell of the template once, in the template's order
     reasons: tuple[str, ...]  # one line each; none if nothing had to be done
+    python: str = ""  # the version that the notebook says it was saved with
 
 
 def repair_submission(
@@ -85,7 +86,8 @@ def repair(
     cells = restored_cells.restored_nodes(arranged, reasons)
     metadata = NotebookNode({**deepcopy(notebook.metadata), **_kernel(template)})
     repaired = NotebookNode(nbformat=4, nbformat_minor=5, metadata=metadata, cells=cells)
-    return RepairedNotebook(repaired, reasons.lines())
+    python = str(notebook.metadata.get("language_info", {}).get("version", ""))
+    return RepairedNotebook(repaired, reasons.lines(), python)
 
 
 def _match(matching: Matching) -> set[TemplateCell]:
