@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mistakes
 from autograder import assignment as settings_file
 from autograder.assignment import Assignment, AssignmentError, did_you_mean
 from autograder.status import Status
@@ -20,9 +21,9 @@ if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name w
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
-    from mistakes import Cell
-
 CONFIG = "nbgrader_config.py"
+IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__")  # by nbgrader, if nothing else is set
+STAFF_FILES = (settings_file.FILE, mistakes.FILE)  # beside a master, and never a student's
 
 
 class CourseError(Exception):
@@ -105,20 +106,18 @@ class Course:
 
     def catalogue_text(self, assignment: str) -> str:
         """Return what ``source/NAME/mistakes.py`` says; nothing where there is no such file."""
-        path = self.master(assignment).with_name("mistakes.py")
+        path = self.master(assignment).with_name(mistakes.FILE)
         try:
             return path.read_text("utf-8") if path.is_file() else ""
         except (OSError, UnicodeDecodeError) as error:
             raise CourseError(f"source/{assignment}/{path.name} cannot be read: {error}") from None
 
-    def catalogue(self, assignment: str) -> "tuple[Cell, ...]":
+    def catalogue(self, assignment: str) -> tuple[mistakes.Cell, ...]:
         """Return what is known of mistakes in an assignment: see ``mistakes.catalogue``.
 
         Raises:
             CourseError: ``source/NAME/mistakes.py`` is no catalogue.
         """
-        import mistakes
-
         try:
             return mistakes.catalogue(assignment, self.catalogue_text(assignment))
         except mistakes.CatalogueError as error:
@@ -172,6 +171,8 @@ class Course:
         config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
         at = root or self.root
         config.CourseDirectory.root = str(at)
+        ignored = config.CourseDirectory.get("ignore", IGNORED)
+        config.CourseDirectory.ignore = [*ignored, *STAFF_FILES]
         # The course's may be another database, PostgreSQL for instance; a copy has one of its own.
         if self.db_url:
             config.CourseDirectory.db_url = self.db_url

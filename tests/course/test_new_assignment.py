@@ -14,10 +14,15 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
+import mistakes
+from autograder import job
 from course.cli import main
 from course.directory import CONFIG, Course, CourseError
 from course.gradescope import grade
-from tests.conftest import ROOT
+from course.run import batch
+from course.run.right_answers import completed_catalogue
+from course.run.workers import Local
+from tests.conftest import ASSIGNMENTS, ROOT
 from tests.support.container import Autograder
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's, jupyter's and SQLAlchemy's own
@@ -162,13 +167,39 @@ def test_feedback_says_what_differs_though_no_mistakes_are_known(term):
 
 def test_replay_shows_the_calls_with_what_is_right(term):
     said = term.run("replay", "bob", "smooth-test")
-    assert "smooth(" in said
-    assert "expected 0.75" in said
-    assert "right" in said
+    assert "smooth(array(3,) [0., 1., 1.], 0.5)" in said
+    assert "expected: array(3,) [0. , 0.5 , 0.75]" in said
 
 
 def test_nothing_is_regraded_while_nothing_has_changed(term):
     assert term.said["regrade"].startswith("0 of 2 submissions change")
+
+
+def test_a_change_of_its_settings_or_its_catalogue_changes_the_key_of_a_result(term):
+    def key():
+        policy = batch.policy_of(term.course, NAME)
+        work = batch.Batch(term.course, NAME, Local(1, term.course.data()), policy, show=False)
+        return job.key(work.packed("ada"))
+
+    first = key()
+    for name in sorted(STAFF):
+        path = term.root / "source" / NAME / name
+        kept = path.read_text("utf-8")
+        path.write_text(f"{kept}# a word\n", "utf-8")
+        assert key() != first, name
+        path.write_text(kept, "utf-8")
+    assert key() == first
+
+
+def test_what_explains_failures_has_a_right_answer_for_every_solution(term, monkeypatch):
+    cells = mistakes.catalogue(NAME, completed_catalogue(term.course, NAME))
+    assert [cell.functions for cell in cells] == [("moving_average",), ("smooth",)]
+    for name in ASSIGNMENTS:  # catalogues in packages are complete
+        assert completed_catalogue(Course(ROOT), name) == ""
+    monkeypatch.setattr(Course, "catalogue_text", lambda *_: "")
+    monkeypatch.setattr(Course, "catalogue", lambda *_: ())
+    cells = mistakes.catalogue(NAME, completed_catalogue(term.course, NAME))
+    assert [cell.id for cell in cells] == ["mean-solution", "smooth-solution"]
 
 
 def test_the_report_is_about_the_class(term):

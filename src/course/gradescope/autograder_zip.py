@@ -2,7 +2,7 @@
 
 It holds the packages, the release, the data that the assignment loads, the tests, and two scripts.
 What students' code may read lies in ``open/``, everything else in ``closed/``. The masters, with
-their solutions and rubrics, are not in it.
+their rubrics, are not in it; right answers, which explain failures, are closed.
 """
 
 import hmac

@@ -14,11 +14,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-import mistakes
 from autograder import assignment
 from autograder.assignment import Assignment
 from autograder.cells import grade_id, is_graded
-from course.directory import CONFIG, Course, CourseError
+from course.directory import CONFIG, STAFF_FILES, Course, CourseError
 from course.feedback.problems import headings
 from course.release import leaks, solutions
 from course.release.student_zip import data_paths
@@ -26,7 +25,6 @@ from course.run.scores import CellScore, NbgraderRunner
 from course.test_quality import catalogue_gate
 
 Say = Callable[[str], None]
-STAFF_FILES = (assignment.FILE, mistakes.FILE)  # beside a master, and never in a release
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import jinja2
 import matplotlib as mpl
-import nbformat
 import numpy as np
 
 from autograder import job
@@ -56,12 +55,6 @@ def replay(course: Course, assignment: str, student: str, test: str) -> Replayed
         )
     except (KernelError, ProvidedCellError) as error:
         raise CourseError(f"{student}'s code did not come as far as {test}: {error}") from None
-
-
-def has_test(course: Course, assignment: str, test: str) -> bool:
-    """Return whether an assignment's master has a test cell of that id."""
-    master = nbformat.read(course.master(assignment), as_version=4)
-    return any(cell.id == test and is_test(cell) for cell in master.cells)
 
 
 def text(test: ReplayedTest) -> str:

@@ -24,8 +24,9 @@ from autograder.cells import grade_id
 from autograder.job import CellRecord, Release
 from autograder.result import Result
 from autograder.status import Status
-from course.directory import Course, CourseError
+from course.directory import STAFF_FILES, Course, CourseError
 from course.run import atomic, handin_time, lateness, status_files
+from course.run.right_answers import completed_catalogue
 
 LOCKED_SECONDS = 180.0  # for which a database that others use is waited for
 
@@ -194,7 +195,7 @@ def release_of(gradebook: Gradebook, course: Course, assignment: str) -> Release
         _records(gradebook, assignment),
         _files(course, assignment),
         course.assignment(assignment).text,
-        course.catalogue_text(assignment),
+        completed_catalogue(course, assignment),
     )
 
 
@@ -222,7 +223,7 @@ def _records(gradebook: Gradebook, assignment: str) -> tuple[CellRecord, ...]:
 def _files(course: Course, assignment: str) -> dict[str, bytes]:
     """Return what lies beside the master and goes to every student."""
     folder = course.root / "source" / assignment
-    ignored = [*course.config().CourseDirectory.ignore, "*.ipynb"]
+    ignored = [*course.config().CourseDirectory.ignore, *STAFF_FILES, "*.ipynb"]
     paths = (Path(path) for path in sorted(utils.find_all_files(str(folder), ignored)))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
