@@ -10,10 +10,28 @@ from training import text_source
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSIGNMENTS = Course(ROOT).assignments()
+# What takes longest is begun first, so that no worker is left with it when the others are done.
+LONGEST = (
+    "test_mutation",
+    "test_examples",
+    "test_adversaries",
+    "test_release",
+    "test_batch",
+    "test_cluster",
+    "test_masters",
+    "test_formgrader",
+    "test_student_zip",
+    "test_feedback",
+    "test_training",
+    "test_postgres",
+)
 
 
 def pytest_collection_modifyitems(config, items):
     leave_out_timing(config, items)
+    if config.option.dist != "no":
+        ranks = {name: rank for rank, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             alone = item.get_closest_marker("apart")

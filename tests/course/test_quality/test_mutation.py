@@ -259,14 +259,16 @@ def test_diagnoses_are_counted_by_what_they_name():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.apart
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_every_mistake_loses_its_marks_and_every_right_answer_none(assignment):
     assert catalogue_gate.run(COURSE, assignment).complaints() == []
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.apart
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_the_right_reason_is_named_and_right_code_is_not_accused(assignment):
     trials = mutation.Trials(COURSE, assignment)
