@@ -152,8 +152,8 @@ class CertainText:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What is special about a kind of network.
+class Architecture:
+    """A kind of network, and what is special about it.
 
     Attributes:
         scores: the reference
@@ -170,7 +170,7 @@ class Kind:
     seeds: tuple[tuple[int, tuple[int, ...], str], ...]
 
 
-def certain_texts(kind: Kind, symbols: Sequence[str]) -> list[CertainText]:
+def certain_texts(architecture: Architecture, symbols: Sequence[str]) -> list[CertainText]:
     """Return seven texts of networks that leave no choice, drawn once and renamed for each student.
 
     Five symbols are possible in each; anything else comes from a missing bias. A right solution
@@ -181,14 +181,16 @@ def certain_texts(kind: Kind, symbols: Sequence[str]) -> list[CertainText]:
         >>> case.about, len(case.prompt), len(case.text)
         ('text from weights of widths 6 and 9', 8, 20)
     """
-    return [_renamed(kind, symbols, number) for number in range(len(kind.seeds))]
+    return [_renamed(architecture, symbols, number) for number in range(len(architecture.seeds))]
 
 
-def certain_text(kind: Kind, weights: Weights, prompt: str, n_new: int = 12) -> str | None:
+def certain_text(
+    architecture: Architecture, weights: Weights, prompt: str, n_new: int = 12
+) -> str | None:
     """Return the only text that the weights write; None where a choice is left, or a dull text."""
     ids = [LETTERS.index(char) for char in prompt]
     for _ in range(n_new):
-        y = kind.scores(weights, ids)[-1]
+        y = architecture.scores(weights, ids)[-1]
         second, best = np.sort(y)[-2:]
         if best - second < LEAD or not -50 < best < 600:  # exp(600) is still a finite number
             return None
@@ -198,38 +200,40 @@ def certain_text(kind: Kind, weights: Weights, prompt: str, n_new: int = 12) -> 
     return "".join(LETTERS[i] for i in ids) if is_lively else None
 
 
-def certain_seeds(kind: Kind, sizes: tuple[int, ...], prompt: str) -> Iterator[int]:
+def certain_seeds(architecture: Architecture, sizes: tuple[int, ...], prompt: str) -> Iterator[int]:
     """Yield the seeds whose first network writes a certain text: about one in a thousand."""
     for seed in count():
-        if certain_text(kind, kind.draw(np.random.default_rng(seed), *sizes), prompt):
+        if certain_text(
+            architecture, architecture.draw(np.random.default_rng(seed), *sizes), prompt
+        ):
             yield seed
 
 
 @cache
-def _network(kind: Kind, number: int) -> tuple[Weights, str]:
+def _network(architecture: Architecture, number: int) -> tuple[Weights, str]:
     """Return the first certain network of a seed, and its text.
 
     With another version of numpy, whose generators may draw other numbers, it may come later.
     """
-    seed, sizes, prompt = kind.seeds[number]
+    seed, sizes, prompt = architecture.seeds[number]
     rng = np.random.default_rng(seed)
-    drawn = (kind.draw(rng, *sizes) for _ in range(100_000))
-    return next((w, text) for w in drawn if (text := certain_text(kind, w, prompt)))
+    drawn = (architecture.draw(rng, *sizes) for _ in range(100_000))
+    return next((w, text) for w in drawn if (text := certain_text(architecture, w, prompt)))
 
 
-def _renamed(kind: Kind, symbols: Sequence[str], number: int) -> CertainText:
+def _renamed(architecture: Architecture, symbols: Sequence[str], number: int) -> CertainText:
     """Return a network under which other symbols and units play the parts.
 
     Nothing but 0, 1 and -1 is multiplied with, so that what is certain stays exactly as certain.
     """
-    seed, sizes, prompt = kind.seeds[number]
-    weights, text = _network(kind, number)
+    seed, sizes, prompt = architecture.seeds[number]
+    weights, text = _network(architecture, number)
     rng = draws.generator(seed)
     place, names = _placed(rng, symbols, text)
     widths = " and ".join(map(str, sizes))
     return CertainText(
         f"text from weights of width{'s' * (len(sizes) > 1)} {widths}",
-        kind.rename(rng, weights, place),
+        architecture.rename(rng, weights, place),
         prompt.translate(names),
         text.translate(names),
     )
@@ -311,7 +315,7 @@ def _rename_gru(rng: np.random.Generator, weights: Weights, place: np.ndarray) -
     return [*layer, signed @ wy @ place.T, _output_bias(place, by)]
 
 
-RNN = Kind(
+RNN = Architecture(
     rnn_scores,
     _draw_rnn,
     _rename_rnn,
@@ -325,7 +329,7 @@ RNN = Kind(
         (393, (6, 5), "no, no"),
     ),
 )
-GRU = Kind(
+GRU = Architecture(
     gru_scores,
     _draw_gru,
     _rename_gru,
