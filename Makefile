@@ -42,18 +42,18 @@ $(VENV)/%.installed: requirements/%.txt pyproject.toml src/seqlab/pyproject.toml
 	  $(if $(filter-out student,$*),--editable .)
 	touch $@
 
+# A command of course for each assignment of the example class.
+EXAMPLES := assignment5 gpt2
+each = for name in $(EXAMPLES); do $(BIN)/course $(1) $$name || exit 1; done
+
 # Build both releases, solve both masters, then let the example class hand in, grade it, print the
 # scores and write feedback.
 demo: sandbox $(VENV)/staff.installed
-	$(BIN)/course release assignment5
-	$(BIN)/course release gpt2
-	$(BIN)/course solutions assignment5
-	$(BIN)/course solutions gpt2
+	$(call each,release)
+	$(call each,solutions)
 	$(BIN)/python -m examples.build
-	$(BIN)/course autograde assignment5
-	$(BIN)/course autograde gpt2
-	$(BIN)/course feedback assignment5
-	$(BIN)/course feedback gpt2
+	$(call each,autograde)
+	$(call each,feedback)
 
 # What a student does first: install, and see that the data is whole.
 verify: $(VENV)/student.installed

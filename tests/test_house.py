@@ -1,9 +1,11 @@
+import ast
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ASSIGNMENTS
 from training import readme
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,3 +52,21 @@ def test_students_package_imports_nothing_of_the_staffs():
             r"\b(import|from) (autograder|course|training|nbgrader|tests)\b",
             path.read_text("utf-8"),
         ), path
+
+
+def strings(path):
+    """Yield line and value of a module's strings, without its docstrings."""
+    tree = ast.parse(path.read_text("utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    bodies = (node.body for node in ast.walk(tree) if isinstance(node, documented))
+    docstrings = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            yield node.lineno, str(node.value)
+
+
+@pytest.mark.parametrize("package", ["autograder", "course", "minikernel"])
+def test_no_code_names_an_assignment(package):
+    named = re.compile(rf"\b({'|'.join(ASSIGNMENTS)})\b")
+    paths = sorted((ROOT / "src" / package).rglob("*.py"))
+    assert [(p, line) for p in paths for line, text in strings(p) if named.search(text)] == []

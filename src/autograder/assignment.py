@@ -214,7 +214,9 @@ def _parts(top: "_Table") -> tuple[AssignmentPart, ...]:
 def _data(top: "_Table") -> tuple[str, ...]:
     for entry in top.texts("data"):
         if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", entry) or ".." in entry.split("/"):
-            raise top.wrong("data", f"has {entry!r}: give paths below data/, such as 'gpt2/mini'")
+            raise top.wrong(
+                "data", f"has {entry!r}: give paths below data/, such as 'texts/novel.txt'"
+            )
     return top.texts("data")
 
 

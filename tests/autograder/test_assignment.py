@@ -97,7 +97,7 @@ def test_what_masters_write_is_known_and_a_broken_file_does_not_hide_it(tmp_path
         ('title = "T"\n[[parts]]\npoints = 2', 'parts.title is missing: add title = "..."'),
         (
             'title = "T"\ndata = ["../secret"]',
-            "data has '../secret': give paths below data/, such as 'gpt2/mini'",
+            "data has '../secret': give paths below data/, such as 'texts/novel.txt'",
         ),
         ('title = "T"\ndata = "a"', 'data is \'a\': write a list of texts, data = ["...", "..."]'),
         ('title = "T"\nturn_in = "a.py"', "turn_in is 'a.py': write a table, [turn_in]"),

@@ -1,0 +1,112 @@
+"""What the gates of a release say of one assignment, each on its own."""
+
+import shutil
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from autograder import assignment
+from course.directory import CONFIG, STAFF_FILES, Course
+from course.release import gates
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # jupyter's own
+PARTS = """
+title = "Two parts"
+points = {}
+
+[[parts]]
+title = "Reading"
+points = {}
+
+[[parts]]
+title = "{}"
+"""
+
+
+def graded(points):
+    meta = {"grade": True, "solution": False, "points": points, "grade_id": f"t{points}"}
+    return new_code_cell("", id=f"t{points}", metadata={"nbgrader": meta})
+
+
+MASTER = new_notebook(
+    cells=[
+        new_markdown_cell("# Title"),
+        graded(1),
+        new_markdown_cell("## Reading (2 points)"),
+        graded(2),
+        new_markdown_cell("### Reading on"),
+        new_markdown_cell("## Writing\n```\n## Reading\n```"),
+        graded(4),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaints"),
+    [
+        ('title = "Any total is right"', []),
+        (PARTS.format(7, 2, "Writing"), []),
+        (PARTS.format(8, 2, "Writing"), ["its points add up to 7, and assignment.toml says 8"]),
+        (PARTS.format(7, 3, "Writing"), ["the part 'Reading' has 2 points instead of 3"]),
+        (
+            PARTS.format(7, 6, "Painting"),
+            ["assignment.toml has the part 'Painting', and no heading begins so"],
+        ),
+    ],
+)
+def test_points_are_those_of_the_settings_by_part(text, complaints):
+    settings = assignment.parse("two", text)
+    assert list(gates.wrong_points(MASTER, settings)) == complaints
+
+
+@pytest.fixture
+def draft(tmp_path):
+    """A release of nothing yet."""
+    shutil.copy(ROOT / CONFIG, tmp_path)
+    (tmp_path / "data" / "texts").mkdir(parents=True)
+    (tmp_path / "data" / "texts" / "a.txt").write_text("a")
+    (tmp_path / "data" / "b.txt").write_text("b")
+    folders = tmp_path / "scratch" / "source" / "small", tmp_path / "built"
+    for folder in folders:
+        folder.mkdir(parents=True)
+    settings = assignment.parse("small", 'title = "S"\ndata = ["texts"]')
+    return gates.Draft(
+        Course(tmp_path), settings, new_notebook(), tmp_path / "scratch", tmp_path / "built"
+    )
+
+
+def test_nothing_of_staffs_is_released(draft):
+    assert list(gates.secret(draft)) == []
+    for name in STAFF_FILES:
+        (draft.built / name).touch()
+    (draft.built / "more").mkdir()
+    (draft.built / "more" / "mistakes.py").touch()
+    found = list(gates.secret(draft))
+    assert len(found) == 3
+    assert found[0] == (
+        "assignment.toml is for staff: name it in c.CourseDirectory.ignore of nbgrader_config.py"
+    )
+
+
+READ = "import os, pathlib\nprint((pathlib.Path(os.environ['COURSE_DATA']) / '{}').read_text())"
+
+
+@pytest.mark.parametrize(
+    ("name", "complaints"),
+    [("texts/a.txt", 0), ("b.txt", 1)],
+    ids=["data that is named", "data that is not named"],
+)
+def test_a_master_finds_the_data_that_it_names_and_no_other(draft, monkeypatch, name, complaints):
+    monkeypatch.delenv("COURSE_DATA")
+    draft.master.cells.append(new_code_cell(READ.format(name), id="reads"))
+    found = list(gates.failing(draft))
+    assert len(found) == complaints
+    assert all("cell reads of small failed: FileNotFoundError" in line for line in found)
+
+
+def test_data_that_is_not_there_is_named(draft):
+    settings = assignment.parse("small", 'title = "S"\ndata = ["no-such-file"]')
+    missing = gates.Draft(draft.course, settings, draft.master, draft.scratch, draft.built)
+    (complaint,) = gates.failing(missing)
+    assert complaint.endswith("data/no-such-file, and assignment.toml asks for it")
