@@ -28,7 +28,7 @@ def versioned(raw: bytes, what: str, version: int) -> dict[str, Any]:
     return values
 
 
-def made(cls: type[T], values: Mapping[str, Any]) -> T:
+def construct(cls: type[T], values: Mapping[str, Any]) -> T:
     """Return a dataclass of its fields by name.
 
     Raises:

@@ -26,7 +26,7 @@ from nbgrader.preprocessors import IgnorePattern, LimitOutput
 from traitlets.config import Config
 
 from autograder import broken_cells, fingerprint, status
-from autograder.checked_json import made, to_bytes, to_text, typed, versioned
+from autograder.checked_json import construct, to_bytes, to_text, typed, versioned
 from autograder.execution.pool import shared_pool
 from autograder.policy import Policy
 from autograder.result import Result
@@ -80,9 +80,9 @@ class Release:
         Raises:
             ValueError: they are of no release.
         """
-        cells = tuple(made(CellRecord, cell) for cell in typed(values, "cells", list))
+        cells = tuple(construct(CellRecord, cell) for cell in typed(values, "cells", list))
         files = to_bytes(typed(values, "files", dict))
-        return made(cls, {**values, "cells": cells, "files": files})
+        return construct(cls, {**values, "cells": cells, "files": files})
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Job:
             ValueError: they are of no job, or of one of another version.
         """
         values = versioned(packed, "job", VERSION)
-        return made(
+        return construct(
             cls,
             {
                 **values,

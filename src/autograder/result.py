@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import status
-from autograder.checked_json import made, typed, versioned
+from autograder.checked_json import construct, typed, versioned
 from autograder.status import Status
 
 VERSION = 2  # of the format
@@ -65,4 +65,4 @@ class Result:
         values = versioned(body, "result", VERSION)
         if values.get("word") not in status.STATUSES:
             raise ValueError(f"a result with the status {values.get('word')!r}")
-        return made(cls, {**values, "reasons": tuple(typed(values, "reasons", list))})
+        return construct(cls, {**values, "reasons": tuple(typed(values, "reasons", list))})

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from autograder.checked_json import made, typed
+from autograder.checked_json import construct, typed
 
 # From the gravest to the best; a submission has the gravest of what happened to it.
 STATUSES = (
@@ -63,7 +63,7 @@ class Status:
         values = json.loads(text)
         if not isinstance(values, dict):
             raise ValueError("not a status: no object")
-        status = made(cls, {**values, "reasons": tuple(typed(values, "reasons", list))})
+        status = construct(cls, {**values, "reasons": tuple(typed(values, "reasons", list))})
         if status.word not in STATUSES or not all(isinstance(r, str) for r in status.reasons):
             raise ValueError(f"not a status: {status.word!r} is not one of {', '.join(STATUSES)}")
         return status

@@ -14,6 +14,12 @@ from typing import Any
 INTERNALS = {
     "nbgrader.apps.autogradeapp.Autograde": "what `nbgrader autograde` runs; ours takes its place",
     "nbgrader.apps.api.Autograde": "what formgrader's button runs; ours takes its place",
+    "nbgrader.api.Grade.auto_score": "a change of it is written down (course.report.audit)",
+    "nbgrader.api.Grade.extra_credit": "likewise",
+    "nbgrader.api.Grade.manual_score": "likewise",
+    "nbgrader.api.SubmittedNotebook.late_submission_penalty": "likewise",
+    "nbgrader.api.SubmittedNotebook.assignment": "read together with its student, for formgrader",
+    "nbgrader.api.SubmittedAssignment.student": "likewise",
     "nbgrader.converters.Autograde": "the class that ours extends",
     "nbgrader.converters.Autograde.create_student": "what --create sets",
     "nbgrader.converters.GenerateFeedback": "extended to write the pages of chosen students",

@@ -56,5 +56,5 @@ class ReplayedTest:
     """A test that was run again: its first calls, how many there were, and its outputs."""
 
     calls: tuple[ReplayedCall, ...]
-    made: int
+    n_calls: int
     outputs: list[NotebookNode]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograder import job
-from autograder.checked_json import made, typed
+from autograder.checked_json import construct, typed
 from autograder.policy import Policy
 
 
@@ -36,4 +36,4 @@ class ContainerSettings:
         Raises:
             ValueError: they are none.
         """
-        return made(cls, {**values, "policy": Policy.from_json(typed(values, "policy", dict))})
+        return construct(cls, {**values, "policy": Policy.from_json(typed(values, "policy", dict))})

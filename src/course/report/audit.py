@@ -19,7 +19,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
 from autograder import fingerprint
-from autograder.checked_json import made
+from autograder.checked_json import construct
 from course.run.status_files import FOLDER
 
 MARKS = ("auto_score", "manual_score", "extra_credit")
@@ -67,7 +67,7 @@ class MarkChange:
             raise ValueError("no object")
         for name, other in IN_FILE.items():
             values[name] = values.pop(other, None)
-        return made(cls, values)
+        return construct(cls, values)
 
 
 _watching = False

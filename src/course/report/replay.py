@@ -60,8 +60,8 @@ def replay(course: Course, assignment: str, student: str, test: str) -> Replayed
 def text(test: ReplayedTest) -> str:
     """Return the calls as text, a paragraph each."""
     parts = [_paragraph(number, call) for number, call in enumerate(test.calls, 1)]
-    if test.made > len(test.calls):
-        parts.append(f"{test.made} calls were made; these are the first {len(parts)}")
+    if test.n_calls > len(test.calls):
+        parts.append(f"{test.n_calls} calls were made; these are the first {len(parts)}")
     errors = _errors(test)
     return "\n\n".join([*parts, f"the test: {errors[0]}" if errors else "the test passes"])
 
@@ -87,7 +87,7 @@ def page(test: ReplayedTest, title: str) -> str:
         for call in test.calls
     ]
     template = jinja2.Environment(autoescape=True).from_string(PAGE)
-    return template.render(title=title, calls=calls, errors=_errors(test), made=test.made)
+    return template.render(title=title, calls=calls, errors=_errors(test), n_calls=test.n_calls)
 
 
 def _errors(test: ReplayedTest) -> list[str]:
@@ -184,6 +184,8 @@ dt { font-weight: 600 } dd { margin: 0 0 .4rem } img { max-width: 100% }
 {% if shown.plot %}<img src="{{ shown.plot }}" alt="Both results and their difference">{% endif %}
 </section>
 {% endfor %}
-{% if made > calls | length %}<p>{{ made }} calls were made; these are the first.</p>{% endif %}
+{% if n_calls > calls | length %}
+<p>{{ n_calls }} calls were made; these are the first.</p>
+{% endif %}
 </html>
 """

@@ -19,6 +19,7 @@ from autograder.status import Status
 from course import nbgrader_internals
 from course.directory import Course, CourseError
 from course.run import handin_time
+from seqlab.errors import DataError
 
 
 def install() -> None:
@@ -42,7 +43,7 @@ class BatchAutograde(Autograde):  # type: ignore[misc]
         try:
             with contextlib.chdir(self.coursedir.root):
                 failed = self._grade(Course(Path(self.coursedir.root), self.coursedir.db_url))
-        except CourseError as error:
+        except (CourseError, DataError) as error:
             self.log.error("%s", error)
             raise NbGraderException(str(error)) from None
         if failed:

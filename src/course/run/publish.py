@@ -57,7 +57,7 @@ class Publisher:
         Raises:
             CourseError: the gradebook stayed locked, or the disk is full; nothing was half written.
         """
-        found = result.status(key)
+        status = result.status(key)
         status_files.forget(self.course.root, self.assignment, student)
         try:
             if result.notebook is None:
@@ -71,13 +71,13 @@ class Publisher:
                     files = {**files, handin_time.FILE: f"{when} UTC\n".encode()}
                 self._patiently(lambda gb: self._enter(gb, student, notebook, when))
                 self._replace(student, result.notebook, files)
-            status_files.write(self.course.root, self.assignment, student, found)
+            status_files.write(self.course.root, self.assignment, student, status)
         except OSError as error:
             raise CourseError(
                 f"{student}'s result could not be written ({error.strerror}): "
                 "make room, then run the same command again"
             ) from None
-        return found
+        return status
 
     def fail(self, student: str, reason: str) -> Status:
         """Keep why there is no result; marks of an earlier one stay, and count for nothing."""
