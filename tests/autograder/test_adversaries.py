@@ -179,7 +179,7 @@ def ground() -> Iterator[Ground]:
     folder = Path(tempfile.mkdtemp(prefix="adversaries-", dir="/var/tmp"))
     canaries = iter(lambda: f"canary-{secrets.token_hex(8)}", "")
     root = folder / "course"
-    (root / "source" / "gpt2").mkdir(parents=True)
+    shutil.copytree(ROOT / "source" / "gpt2", root / "source" / "gpt2")
     shutil.copy(ROOT / CONFIG, root)
     (root / "data").symlink_to(ROOT / "data")
     master = nbformat.read(ROOT / "source" / "gpt2" / "gpt2.ipynb", as_version=4)
@@ -308,7 +308,7 @@ class OpenSandbox(Sandbox):
 @pytest.fixture
 def one_process(ground: Ground) -> Iterator[ForkServer[KernelClient]]:
     """What forks kernels in which tests run beside what they test, as stock nbgrader has it."""
-    usual = sandbox(ROOT / "data", ground.policy["disk"])
+    usual = sandbox(ROOT / "data", ground.policy.disk)
     readable = (*usual.readable, ROOT / "src" / "hidden_tests")
     open_sandbox = OpenSandbox(readable, usual.environment, usual.disk, usual.fonts)
     fork_server = ForkServer(ground.pool.students.settings, KernelClient, open_sandbox)
