@@ -434,7 +434,10 @@ def _greeted(connection: socket.socket) -> int:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
     if hello != b"hello" or not ancillary:
         raise OSError("a kernel ended before it began")
-    return int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+    pid = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+    if not pid:  # a signal to process 0 would be one to all of our own group
+        raise OSError("a kernel's process cannot be seen from here")
+    return pid
 
 
 def descendants(pid: int) -> list[int]:
