@@ -344,7 +344,7 @@ def test_distances_are_relative_and_nan_is_like_nan(one, other, apart):
 
 
 def test_an_edit_that_does_not_fit_is_refused():
-    with pytest.raises(EditError, match="stands 0 times"):
+    with pytest.raises(EditError, match="occurs 0 times"):
         DOUBLE.code(wrong("x", ("3 * x", "x")))
 
 
