@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader import utils
 
-from autograder import job
+from autograder import job, regions
 from course.directory import CONFIG, Course, CourseError
 from course.feedback import failures, leak_check, markup, page, wording
 from course.feedback import marks as marks_module
@@ -208,7 +208,7 @@ def leaky(notebook: NotebookNode) -> None:
         if not is_test(cell):  # a function has remembered what it was called with
             cell.outputs = [new_output("stream", name="stdout", text=seen)] if seen else []
             continue
-        hidden = [part.group() for part in failures.HIDDEN.finditer(cell.source)]
+        hidden = [part.text for part in regions.find(cell.source, regions.HIDDEN_TESTS)]
         way = next(ways) if hidden else "visible"
         seen += "\n".join(hidden)
         everything = {"quoted": f"{cell.source}\n{seen}", "printed": seen}
