@@ -143,4 +143,4 @@ def _listed(path: Path) -> str | None:
 
 
 def _remedy(name: str) -> str:
-    return f"copy {name} again from the course's archive (git checkout data, in a repository)"
+    return f"copy {name} again from the zip of the assignment (in a clone: git checkout data)"

@@ -133,7 +133,7 @@ def expected_shapes(hparams: dict[str, int]) -> dict[str, tuple[int, ...]]:
 
 def _remedy(model_size: str) -> str:
     if model_size == "mini":
-        return "copy data/gpt2 again from the course's archive"
+        return "copy data/gpt2 again from the zip of the assignment"
     return f"get it with `python -m seqlab fetch {model_size}`, or use mini, which is here already"
 
 

@@ -130,6 +130,17 @@ def test_the_requirements_are_the_locked_ones_and_name_no_host(unpacked):
     assert all("==" in line for line in text.splitlines())
 
 
+def test_whatever_tells_to_install_installs_from_the_unpacked_folder(unpacked):
+    """The repository, which holds the answers, and its files are not there to be installed."""
+    pages = [*unpacked.glob("*.md"), *unpacked.glob("*.ipynb")]
+    for page in pages:
+        targets = re.findall(r"pip install ((?:-\S+ )*)([\w./]+)", page.read_text("utf-8"))
+        assert targets, page.name
+        for options, target in targets:
+            assert options == "-r ", (page.name, options)
+            assert (unpacked / target).is_file(), (page.name, target)
+
+
 def test_the_page_is_one_page_and_names_the_steps(unpacked):
     text = (unpacked / "README.md").read_text("utf-8")
     name = unpacked.name
