@@ -11,9 +11,10 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from autograder.status import Status
 from course import nbgrader_internals
 from course.directory import Course
-from course.run.scores import NbgraderRunner
+from course.run.scores import NbgraderRunner, Score
 
 PREPROCESSORS = [
     f"nbgrader.preprocessors.{name}"
@@ -46,6 +47,13 @@ class Stock(NbgraderRunner):
         super().__init__(course)
         plain = config(course, demos)
         self.api = NbGraderAPI(CourseDirectory(config=plain), config=plain)
+
+    def grade(self, assignment: str, student: str) -> Score:
+        """Run nbgrader's autograder, which leaves marks and none of the course's statuses."""
+        done = self.api.autograde(assignment, student, force=True)
+        if done["success"]:
+            return self.result(assignment, student)
+        return Score(student, assignment, state=Status("failed", ("nbgrader fails",)))
 
 
 def grade(root: Path, assignment: str, student: str) -> dict[str, float] | None:

@@ -136,7 +136,7 @@ def test_scores_and_export_are_those_that_sqlite_has(course, on_sqlite, tmp_path
             hand_in(each, name, example(name))
         grade(each, Here())
         with each.gradebook() as gradebook:
-            exported = nbgrader_plugin.rows(each, gradebook, set(), set())
+            exported = list(nbgrader_plugin.rows(each, gradebook, set(), set()))
         results = [NbgraderRunner(each).result(GPT2, name) for name in FEW]
         found.append(
             (
@@ -146,7 +146,7 @@ def test_scores_and_export_are_those_that_sqlite_has(course, on_sqlite, tmp_path
             )
         )
     assert found[0] == found[1]
-    assert [row["score"] > 0 for row in found[0][0]] == [False, True, True, True]
+    assert [row.score > 0 for row in found[0][0]] == [False, True, True, True]
     assert not (course.root / "gradebook.db").exists()
 
 
