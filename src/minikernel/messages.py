@@ -59,13 +59,13 @@ class RunReply(TypedDict):
 
 
 class DescribeRequest(TypedDict):
-    """Tell functions from values."""
+    """Tell functions, modules and values apart."""
 
     names: list[str]
 
 
 class DescribeReply(TypedDict):
-    """``function`` or ``value`` for each name that is either."""
+    """``function``, ``module`` or ``value`` for each name that is there."""
 
     kinds: dict[str, str]
 

@@ -80,12 +80,7 @@ class KernelServer:
 
     def _describe(self, request: messages.DescribeRequest, _: list[Array]) -> Reply:
         values = {n: self.shell.user_ns[n] for n in request["names"] if n in self.shell.user_ns}
-        kinds = {
-            name: "function" if callable(value) else "value"
-            for name, value in values.items()
-            if not isinstance(value, ModuleType)
-        }
-        return messages.DescribeReply(kinds=kinds), []
+        return messages.DescribeReply(kinds={n: _kind(v) for n, v in values.items()}), []
 
     def _get(self, request: messages.GetRequest, _: list[Array]) -> Reply:
         encoder = Encoder(self.shared)
@@ -148,6 +143,12 @@ class KernelServer:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content.tobytes())
         return messages.Nothing(), []
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, ModuleType):
+        return "module"
+    return "function" if callable(value) else "value"
 
 
 class ArgumentSnapshot:

@@ -110,7 +110,7 @@ class KernelClient:
         return self.ask("run", request, messages.RunReply, seconds)
 
     def describe(self, names: list[str], seconds: float) -> Answer[messages.DescribeReply]:
-        """Tell functions from values."""
+        """Say of each name whether it is there, and what it is."""
         request = messages.DescribeRequest(names=names)
         return self.ask("describe", request, messages.DescribeReply, seconds)
 

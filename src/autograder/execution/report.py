@@ -22,6 +22,10 @@ class SessionReport:
         self.statuses.add(status)
         self.reasons.append(reason)
 
+    def remark(self, reason: str) -> None:
+        """Remember what is worth saying of a submission with which nothing went wrong."""
+        self.reasons.append(reason)
+
     def note_once(self, status: str, reason: str) -> None:
         """Remember it unless it is known."""
         if reason not in self.reasons:

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from autograder import regions
 from autograder.cell_notes import CellNote, FailedTest
 from autograder.cells import is_locked, is_skipped, is_solution, is_test
-from autograder.execution import outputs, test_requests
+from autograder.execution import late_names, outputs, test_requests
 from autograder.execution.client import (
     Answer,
     ForkServer,
@@ -73,6 +73,7 @@ class Session:
         self._student = StudentSide(students, policy, files, self.report, self._tests.meet)
         self._deadline = time.monotonic() + policy.total_seconds
         self._cells: list[str] = []  # the solution cells, of which the catalogue has mistakes
+        self._undefined: dict[str, list[str]] = {}  # names that failed tests lacked, by test
 
     def run(
         self, notebook: NotebookNode, released: Mapping[str, str], demos: bool = False
@@ -89,6 +90,7 @@ class Session:
         """
         try:
             self._go_through(notebook, released, demos)
+            self._decide_again(notebook)
             self._diagnose(notebook)
         finally:
             self._close()
@@ -108,10 +110,14 @@ class Session:
         Raises:
             KernelError, ProvidedCellError: a kernel was lost on the way.
         """
-        last = next(i for i, cell in enumerate(notebook.cells) if cell.id == test)
-        cells = [c for c in notebook.cells[: last + 1] if c.id == test or not is_test(c)]
+        cells = [c for c in notebook.cells if c.id == test or not is_test(c)]
+        last = next(i for i, cell in enumerate(cells) if cell.id == test)
+        shown = cells[last]
         try:
-            self._go_through(nbformat.v4.new_notebook(cells=cells), released, demos=False)
+            self._go_through(nbformat.v4.new_notebook(cells=cells[: last + 1]), released, False)
+            if self._undefined:
+                rest = nbformat.v4.new_notebook(cells=[*cells[last + 1 :], shown])
+                self._go_on(rest, released, demos=False)
             seconds = self._policy.test_seconds
             about = test_requests.DiagnoseRequest(
                 cells=self._cells, patience=seconds, catalogue=self._catalogue
@@ -119,11 +125,14 @@ class Session:
             answer = self._tests.calls(test_requests.CallsRequest(**about, most=most), seconds)
         finally:
             self._close()
-        return ReplayedTest(_decoded(answer), answer.reply["made"], cells[-1].outputs)
+        return ReplayedTest(_decoded(answer), answer.reply["made"], shown.outputs)
 
     def _go_through(self, notebook: NotebookNode, released: Mapping[str, str], demos: bool) -> None:
         self._student.open()
         self._cells = [cell.id for cell in notebook.cells if is_solution(cell)]
+        self._go_on(notebook, released, demos)
+
+    def _go_on(self, notebook: NotebookNode, released: Mapping[str, str], demos: bool) -> None:
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for cell in code:
             cell.outputs, cell.execution_count = [], None
@@ -190,10 +199,21 @@ class Session:
         """Say where a test failed, and if the student's kernel was lost in it."""
         if answer.reply["failed"]:
             self.report.failures[cell.id] = _failure(cell.source, answer.reply["line"])
+            self._undefined[cell.id] = answer.reply["undefined"]
         if answer.reply["lost"]:
             status, why = answer.reply["lost"]
             self.report.note(status, f"the student's process was lost in {cell.id}: {why}")
             self._student.reopen()
+
+    def _decide_again(self, notebook: NotebookNode) -> None:
+        """Run tests again, once, that lacked a name which is there at the notebook's end."""
+        there = self._student.defined({n for names in self._undefined.values() for n in names})
+        for cell in notebook.cells:
+            late = there.intersection(self._undefined.get(cell.id, ()))
+            if late and time.monotonic() < self._deadline:
+                del self.report.failures[cell.id]
+                self._execute(cell, cell.execution_count)
+                self.report.remark(_decided_again(cell.id, late))
 
     def _diagnose(self, notebook: NotebookNode) -> None:
         """Ask why tests failed, when nothing of it can change a mark any more."""
@@ -230,6 +250,11 @@ def _failure(source: str, line: int | None) -> FailedTest:
     hidden = regions.find(source, regions.HIDDEN_TESTS)
     is_hidden = line is None or any(part.first <= line <= part.last for part in hidden)
     return FailedTest(line, is_hidden)
+
+
+def _decided_again(test: str, late: set[str]) -> str:
+    where = f"at the notebook's end, {late_names.WHERE}"
+    return f"ran the test {test} again {where}: {', '.join(sorted(late))}"
 
 
 def _decoded(answer: Answer[test_requests.CallsReply]) -> tuple[ReplayedCall, ...]:

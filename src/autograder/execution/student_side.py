@@ -3,7 +3,7 @@
 What it had run is run again, without the cells that cost a kernel.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from nbformat import NotebookNode
 
@@ -64,6 +64,16 @@ class StudentSide:
             return self._after_loss(name, source, error)
         self._done.append((name, source))
         return self._shown(name, answer)
+
+    def defined(self, names: Collection[str]) -> set[str]:
+        """Return which of the names are defined now."""
+        if not names or self.kernel is None:
+            return set()
+        try:
+            reply = self.kernel.describe(sorted(names), self._policy.call_seconds).reply
+        except KernelError:
+            return set()
+        return set(names) & reply["kinds"].keys()
 
     def is_innocent(self, name: str) -> bool:
         """Return whether to try a cell again in which the kernel was lost, once for each cell.

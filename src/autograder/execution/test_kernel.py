@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from autograder.diagnosis import explain
 from autograder.diagnosis.diagnosis import Diagnosis
 from autograder.diagnosis.recorded_calls import Call
-from autograder.execution import test_requests
+from autograder.execution import late_names, test_requests
 from autograder.execution.client import KernelClient
 from autograder.execution.proxies import KernelLost, Proxy, StudentKernel
 from minikernel import messages
@@ -76,6 +76,7 @@ class TestKernel(KernelServer):
         draws.use_key(bytes.fromhex(request["key"]))
         if self.student:
             self.student.calls.clear()
+        self._failures.pop(request["name"], None)
         outputs = self._outputs(request)
         failed = any(output["output_type"] == "error" for output in outputs)
         reply = test_requests.TestReply(
@@ -84,6 +85,7 @@ class TestKernel(KernelServer):
             line=self.shell.failed_in if failed else None,
             lost=None,
             slow=[],
+            undefined=[],
         )
         if self.student:
             self._report(self.student, reply, request["name"])
@@ -102,6 +104,7 @@ class TestKernel(KernelServer):
         if lost := student.kernel.lost:
             reply["lost"] = [lost.status, str(lost)]
         elif reply["failed"] and not reply["slow"]:
+            reply["undefined"] = late_names.undefined(reply["outputs"], student.calls)
             self._failures[name] = list(student.calls)[-MOST_CALLS:], dict(self.shell.user_ns)
 
     def _diagnose(self, request: test_requests.DiagnoseRequest, _: list[Array]) -> Reply:

@@ -38,6 +38,7 @@ class TestReply(TypedDict):
     line: int | None  # in which it failed, where that is known
     lost: list[str] | None  # status and reason, where the student's kernel was lost
     slow: list[str]  # functions that had to be stopped
+    undefined: list[str]  # names that it needed and that were not there
 
 
 class DiagnoseRequest(TypedDict):

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from autograder.execution import late_names
+
 LONGEST_NAME = 60
 KINDS = frozenset(
     name
@@ -204,7 +206,7 @@ LOST = {
     "InvalidReply": "your code sent the grader something that is not an answer",
     "CellTimeout": "your code did not stop in time",
 }
-FREE_TEXT = re.compile(r"(reply is invalid|cannot be connected).*", re.DOTALL)
+FREE_TEXT = re.compile(rf"(reply is invalid|cannot be connected|{late_names.WHERE}).*", re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
 LONGEST_SUMMARY = 300
 

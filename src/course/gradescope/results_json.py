@@ -15,6 +15,7 @@ from nbgrader import utils
 from autograder.cell_notes import CellNote, FailedTest
 from autograder.cells import is_graded, is_test
 from autograder.result import Result
+from course.feedback import wording
 from course.gradescope.run_autograder import NO_MARK, ResultEntry, ResultsFile
 
 HEADING = re.compile(r"^#+ (.+)", re.MULTILINE)
@@ -43,7 +44,8 @@ def results(
     why = "" if result.notebook is not None else "; ".join(result.reasons) or result.word
     cells = template.cells if why else result.cells
     entries = list(_View(hidden, visibility, why).entries(cells))
-    reasons = [] if why else [reason for reason in result.reasons if not _names(reason, hidden)]
+    told = [] if why else [reason for reason in result.reasons if not _names(reason, hidden)]
+    reasons = map(wording.of_reason, told)
     return {
         "score": sum(entry.get("score", 0.0) for entry in entries),
         "execution_time": round(result.total, 2),
