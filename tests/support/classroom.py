@@ -138,9 +138,29 @@ def hand_in_damaged(course: Course) -> None:
     (folder / "gpt2.ipynb").symlink_to(course.root / "source" / GPT2 / "gpt2.ipynb")
     os.mkfifo(hand_in(course, "fifo", example("half-done")) / "pipe")
     (submitted / "folder" / GPT2 / "gpt2.ipynb").mkdir(parents=True)
+    hand_in_in_the_way(course)
     hand_in(course, "linked-to", example("half-done"))
     (submitted / "linked").mkdir()
     (submitted / "linked" / GPT2).symlink_to("../linked-to/gpt2")
+
+
+IN_THE_WAY = {  # file names that stand where something is read or written
+    "notebook-is-folder": ("sub/gpt2.ipynb", "gpt2.ipynb/a.txt", "gpt2.ipynb/gpt2.ipynb.txt"),
+    "page-is-folder": ("gpt2.ipynb", "gpt2.html/a.txt"),
+    "own-page": ("gpt2.ipynb", "gpt2.html", "page.html", "sub/gpt2.html"),
+    "time-is-folder": ("gpt2.ipynb", "timestamp.txt/a.txt"),
+    "stray-notebooks": ("gpt2.ipynb", "draft.ipynb", "sub/OTHER.IPYNB", "a.ipynb/b.txt"),
+    "odd-names": ("gpt2.ipynb", "%s{}[0]*?.txt", "\u0436 \u4e2d.txt", "-rf", "~", "con.txt"),
+    "files-of-ours": ("gpt2.ipynb", "gradebook.db", "nbgrader_config.py", "status/gpt2/x.json"),
+}
+
+
+def hand_in_in_the_way(course: Course) -> None:
+    """Hand in right notebooks, with files around them whose names stand in the way."""
+    for student, names in IN_THE_WAY.items():
+        for name in names:
+            is_it = Path(name).name == "gpt2.ipynb"
+            hand_in(course, student, example("half-done") if is_it else b"not a notebook", name)
 
 
 def grade(

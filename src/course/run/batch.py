@@ -19,6 +19,7 @@ from autograder.policy import Policy
 from autograder.result import Result
 from autograder.status import UNGRADED, Status
 from autograder.submission import intake
+from autograder.submission.accepted_files import error_line
 from course.directory import CONFIG, Course, CourseError
 from course.run import handin_time, secret, status_files
 from course.run.cache import Store
@@ -132,7 +133,7 @@ class Batch:
         except (intake.SubmissionRefused, OSError, ValueError) as error:
             self._files.pop(student, None)
             refused = Result("unreadable", (str(error),))
-            self._note(student, recorder.publish(student, "", refused, {}))
+            self._note(student, _published(recorder, student, "", refused, {}))
             return None
         return self._packed(student, files)
 
@@ -191,7 +192,7 @@ class Batch:
                 return  # run() comes back to it
         except (intake.SubmissionRefused, OSError):
             return
-        self._note(student, recorder.publish(student, key, result, files))
+        self._note(student, _published(recorder, student, key, result, files))
 
     def _again(self, student: str, recorder: Recorder) -> None:
         """Grade a submission that was replaced while its predecessor was being graded."""
@@ -222,6 +223,16 @@ class Batch:
 
     def _folder(self, student: str) -> Path:
         return self.course.root / "submitted" / student / self.assignment
+
+
+def _published(recorder: Recorder, student: str, key: str, result: Result, files: Files) -> Status:
+    """Publish a result; one that cannot be published is a row, and the others go on."""
+    try:
+        return recorder.publish(student, key, result, files)
+    except CourseError:  # it concerns everybody
+        raise
+    except Exception as error:
+        return recorder.fail(student, f"its result could not be written: {error_line(error)}")
 
 
 def policy_of(course: Course, assignment: str, sandbox: bool = True, demos: bool = False) -> Policy:

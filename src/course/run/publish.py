@@ -7,6 +7,7 @@ This module does not know how a result came about.
 """
 
 import contextlib
+import errno
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,16 @@ from course.directory import STAFF_FILES, Course, CourseError
 from course.run import atomic, handin_time, lateness, status_files
 from course.run.right_answers import completed_catalogue
 
+EVERYBODYS = {  # what stands in the way of every result, and what to do about it
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "make it writable",
+    errno.EPERM: "make it writable",
+    errno.EIO: "look after the disk",
+    errno.EMFILE: "let this process open more files (ulimit -n)",
+    errno.ENFILE: "close other programs",
+}
 LOCKED_SECONDS = 180.0  # for which a database that others use is waited for
 
 
@@ -73,9 +84,11 @@ class Publisher:
                 self._replace(student, result.notebook, files)
             status_files.write(self.course.root, self.assignment, student, status)
         except OSError as error:
+            if error.errno not in EVERYBODYS:
+                return self.fail(student, f"its result could not be written ({error.strerror})")
             raise CourseError(
                 f"{student}'s result could not be written ({error.strerror}): "
-                "make room, then run the same command again"
+                f"{EVERYBODYS[error.errno]}, then run the same command again"
             ) from None
         return status
 
@@ -143,7 +156,8 @@ class Publisher:
         text = notebook.encode("utf-8", errors="replace")
 
         def fill(new: Path) -> None:
-            atomic.write_files(new, {**files, f"{self.assignment}.ipynb": text})
+            beside = published(files)
+            atomic.write_files(new, {**beside, f"{self.assignment}.ipynb": text})
             for path in new.rglob("*"):
                 path.chmod(0o755 if path.is_dir() else 0o444)
 
@@ -152,6 +166,23 @@ class Publisher:
 
     def _remove(self, student: str) -> None:
         shutil.rmtree(self.course.root / "autograded" / student / self.assignment, True)
+
+
+def published(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return which of a submission's files are put beside its graded notebook.
+
+    nbgrader would take any other notebook, even a folder of such a name, for one of the
+    assignment's, and a folder for the file that it reads a time from.
+
+    >>> list(published({"a.png": b"", "a.ipynb": b"", "gpt2.ipynb/b.txt": b""}))
+    ['a.png']
+    """
+    return {
+        name: content
+        for name, content in files.items()
+        if not any(part.lower().endswith(".ipynb") for part in name.split("/"))
+        and not name.startswith(f"{handin_time.FILE}/")
+    }
 
 
 @contextlib.contextmanager

@@ -241,6 +241,31 @@ def test_what_can_be_mended_is_graded_like_anything_else(odd, name):
     assert marks(course, name)["score"] == 50
 
 
+@pytest.mark.parametrize("name", classroom.IN_THE_WAY)
+def test_whatever_else_lies_in_the_folder_the_notebook_is_graded_and_published(odd, name):
+    course, found, _ = odd
+    assert found[name].word in ("repaired", "graded"), found[name].reason
+    assert marks(course, name)["score"] == 50
+    folder = course.root / "autograded" / name / GPT2
+    assert [path.name for path in folder.rglob("*.ipynb")] == ["gpt2.ipynb"]
+
+
+@pytest.mark.parametrize("problem", [OSError(errno.EISDIR, "Is a directory"), ValueError("no")])
+def test_a_result_that_cannot_be_written_is_a_row_and_the_class_goes_on(few, monkeypatch, problem):
+    real = publish.Publisher._replace
+
+    def replace_or_fail(self, student, *arguments):
+        if student == "half-done":
+            raise problem
+        return real(self, student, *arguments)
+
+    monkeypatch.setattr(publish.Publisher, "_replace", replace_or_fail)
+    found = grade(few, Fake())
+    assert found["half-done"].word == "failed"
+    assert "could not be written" in found["half-done"].reason
+    assert {found[name].word for name in FEW if name != "half-done"} == {"graded"}
+
+
 def test_the_others_are_graded_and_nobody_is_left_out(odd):
     course, found, _ = odd
     assert sorted(found) == course.students(GPT2)
