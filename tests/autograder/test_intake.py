@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.submission.intake import FileLimits, SubmissionRefused, read_folder, read_zip
+from autograder.submission.intake import FileLimits, SubmissionRefused, read_folder
+from autograder.submission.zip_reader import read_zip
 
 FILES = {"data/a.txt": b"a" * 70_000, "hw.ipynb": b"{}", "z/y/x.png": bytes(range(256))}
 LEFTOVERS = (

@@ -18,10 +18,10 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 
 from autograder.cells import is_solution
+from autograder.status import Reasons, Unreadable, one_line
 from autograder.submission import reader, repair
-from autograder.submission.choose_notebook import choose_notebook
+from autograder.submission.notebook_file import choose_notebook
 from autograder.submission.reader import CELLS
-from autograder.submission.reasons import Reasons, Unreadable, one_line
 from course.directory import Course
 from examples import build
 from examples.roster import CLASS

@@ -1,36 +1,196 @@
-"""Take what a student handed in, a folder or a zip, as names and bytes, or refuse it.
+"""Take the files that a student handed in, as names and bytes within limits, or refuse them.
 
-Nothing here follows a link, writes to the disk, or believes a size. Needs a POSIX system, for
-``O_NOFOLLOW``.
+A submission may be meant to harm: names that lead out of its folder, two names that are one on
+Windows, more bytes than a disk holds. Nothing here follows a link, writes to the disk, or believes
+a size. Needs a POSIX system, for ``O_NOFOLLOW``. `zip_reader` reads zips into the same
+`AcceptedFiles`.
 
 This module does not know what the files are for, nor whether a notebook is among them.
 """
 
-import io
 import os
+import re
 import stat
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.submission.accepted_files import (
-    ONE_STUDENT,
-    PLAIN,
-    SMALLER,
-    AcceptedFiles,
-    FileLimits,
-    Parts,
-    SubmissionRefused,
-    check_depth,
-    check_name_lengths,
-    error_line,
-    is_leftover,
-    refusal,
-    split_path,
-)
-from autograder.submission.zip_reader import ZipReader
+LEFTOVERS = {".ipynb_checkpoints", "__pycache__", ".DS_Store", "__MACOSX", "Thumbs.db"}
+PATH_CHARACTERS = 4096  # the system's own limit
+ENTRIES_PER_FILE = 10  # folders, headers and skipped files included, for each file allowed
+BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
-__all__ = ["FileLimits", "SubmissionRefused", "read_folder", "read_zip", "without_top_folder"]
+PLAIN = "hand in plain files"
+SMALLER = "leave out what is not asked for and hand in plain files"
+CLEAR = "clear its outputs and hand it in again"  # a notebook's
+RENAME = "give it a plain name and hand in plain files"
+
+Parts = tuple[str, ...]  # of a path: ("plots", "loss.png")
+
+
+class SubmissionRefused(Exception):  # noqa: N818 (it is the student who erred)
+    """The submission is not taken; the message says why in one line."""
+
+
+def refusal(name: str, problem: str, remedy: str) -> SubmissionRefused:
+    """Return an exception that names the file, the problem, and what to do about it."""
+    return SubmissionRefused(f"{_quoted(name)} {problem}: {remedy}")
+
+
+def error_line(error: Exception) -> str:
+    """Return what an error says, in one printable line."""
+    text = "".join(sign if sign.isprintable() else " " for sign in str(error)[:80])
+    return text.strip() or type(error).__name__
+
+
+@dataclass(frozen=True)
+class FileLimits:
+    """How much of one submission is taken."""
+
+    files: int = 200
+    file_bytes: int = 20_000_000
+    total_bytes: int = 50_000_000
+    ratio: int = 200  # unpacked to packed, above 1 MB unpacked
+    depth: int = 8  # nested folders
+    name_bytes: int = 200  # of a single file or folder name
+
+
+ONE_STUDENT = FileLimits()
+
+
+@dataclass
+class AcceptedFiles:
+    """The files taken so far; everything beyond the limits is refused."""
+
+    limits: FileLimits
+    files: dict[str, bytes] = field(default_factory=dict)
+    _total: int = 0
+    _entries: int = 0
+    _file_keys: set[Parts] = field(default_factory=set)
+    _folder_keys: set[Parts] = field(default_factory=set)
+
+    def count_entry(self, name: str) -> None:
+        """Count one more entry of any kind, skipped ones too."""
+        self._entries += 1
+        most = ENTRIES_PER_FILE * self.limits.files
+        if self._entries > most:
+            raise refusal(name, f"is one of more than {most} files and folders", SMALLER)
+
+    def check_room(self, size: int, name: str, files: int = 0, size_before: int = 0) -> None:
+        """Refuse a file of this size if it is too large, or one too many.
+
+        Args:
+            size: of the file
+            name: of the file
+            files: how many others are about to be added before it
+            size_before: how many bytes those others have
+        """
+        limits = self.limits
+        if len(self.files) + files >= limits.files:
+            raise refusal(name, f"is one of more than {limits.files} files", SMALLER)
+        if size > limits.file_bytes:
+            remedy = CLEAR if name.endswith(".ipynb") else SMALLER
+            raise refusal(name, f"has more than {limits.file_bytes} bytes", remedy)
+        if self._total + size_before + size > limits.total_bytes:
+            problem = f"brings the total to more than {limits.total_bytes} bytes"
+            raise refusal(name, problem, SMALLER)
+
+    def room(self) -> int:
+        """Return how many bytes one more file may have."""
+        return min(self.limits.file_bytes, self.limits.total_bytes - self._total)
+
+    def claim(self, parts: Parts, is_folder: bool) -> None:
+        """Refuse a name that is already taken, comparing names as Windows and macOS do."""
+        name = "/".join(parts)
+        check_name_lengths(parts, self.limits)
+        if not parts and not is_folder:
+            raise refusal(name, "has no name", PLAIN)
+        key = tuple(_folded(part) for part in parts)
+        folders = {key[:length] for length in range(1, len(key) + is_folder)}
+        if folders & self._file_keys or (
+            not is_folder and key in self._file_keys | self._folder_keys
+        ):
+            problem = "is there twice, or as a file and a folder (case does not tell names apart)"
+            raise refusal(name, problem, f"rename one of them and {PLAIN}")
+        self._folder_keys |= folders
+        if not is_folder:
+            self._file_keys.add(key)
+
+    def add(self, parts: Parts, content: bytes) -> None:
+        """Take a file."""
+        self.check_room(len(content), "/".join(parts))
+        self._total += len(content)
+        self.files["/".join(parts)] = content
+
+
+def split_path(name: str) -> Parts:
+    """Return the folders and the file name of a relative path, or refuse it.
+
+    >>> split_path("plots/./loss.png")
+    ('plots', 'loss.png')
+    """
+    if len(name) > PATH_CHARACTERS:
+        raise refusal(name, f"has a path of more than {PATH_CHARACTERS} characters", RENAME)
+    if not _is_utf8(name):
+        raise refusal(name, "is not UTF-8", RENAME)
+    if any(map(_is_control, name)):
+        raise refusal(name, "has control characters in its name", RENAME)
+    if "\\" in name:
+        raise refusal(name, "has a backslash in its name", RENAME)
+    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        raise refusal(name, "is an absolute path", PLAIN)
+    parts = tuple(part for part in name.split("/") if part not in ("", "."))
+    if ".." in parts:
+        raise refusal(name, "leads out of its folder", PLAIN)
+    return parts
+
+
+def is_leftover(parts: Parts) -> bool:
+    """Return whether operating systems or Jupyter have left this behind."""
+    return any(part in LEFTOVERS or part.startswith("._") for part in parts)
+
+
+def check_name_lengths(parts: Parts, limits: FileLimits) -> None:
+    """Refuse a path with a name in it that is too long."""
+    if any(len(part.encode()) > limits.name_bytes for part in parts):
+        problem = f"has a name of more than {limits.name_bytes} bytes"
+        raise refusal("/".join(parts), problem, RENAME)
+
+
+def check_depth(folders: int, name: str, limits: FileLimits) -> None:
+    """Refuse a path of too many nested folders."""
+    if folders > limits.depth:
+        raise refusal(
+            name, f"lies in more than {limits.depth} nested folders", f"use fewer and {PLAIN}"
+        )
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_control(character: str) -> bool:
+    kind, direction = unicodedata.category(character), unicodedata.bidirectional(character)
+    return kind in ("Cc", "Zl", "Zp") or direction in BIDIRECTIONAL
+
+
+def _quoted(name: str) -> str:
+    """Return a name in quotes, escaped, of 80 characters at most."""
+    text = repr(name[:80])
+    return text if len(name) <= 80 and len(text) <= 80 else f"{text[:76]}...{text[0]}"
+
+
+# Folders
 
 
 def read_folder(folder: Path, limits: FileLimits = ONE_STUDENT) -> dict[str, bytes]:
@@ -49,29 +209,6 @@ def read_folder(folder: Path, limits: FileLimits = ONE_STUDENT) -> dict[str, byt
     with _opened_folder(folder, folder.name) as at:
         _walk(at, (), accepted)
     return dict(sorted(accepted.files.items()))
-
-
-def read_zip(content: bytes, name: str, limits: FileLimits = ONE_STUDENT) -> dict[str, bytes]:
-    """Return the files of a zip in the same way, without writing anything to disk.
-
-    If all files lie in a single top folder, its name is left out.
-
-    Args:
-        content: the zip's bytes
-        name: its name, for reasons
-        limits: how much is taken
-
-    Raises:
-        SubmissionRefused: with the reason.
-    """
-    if len(content) > limits.total_bytes:
-        raise refusal(name, f"has more than {limits.total_bytes} bytes", SMALLER)
-    files = without_top_folder(ZipReader(io.BytesIO(content), name).read(limits))
-    if not files:
-        raise refusal(name, "holds no file", PLAIN)
-    for path in files:
-        check_depth(path.count("/"), path, limits)
-    return dict(sorted(files.items()))
 
 
 def without_top_folder(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -15,9 +15,9 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4.rwbase import rejoin_lines
 from nbformat.validator import get_validator
 
-from autograder.submission import notebook_json
-from autograder.submission.cell_text import parsed_names
-from autograder.submission.reasons import Reasons, Unreadable, one_line
+from autograder.status import Reasons, Unreadable, one_line
+from autograder.submission import notebook_file
+from seqlab.names import names
 
 FORMAT = (4, 5)
 CELLS = 4_000  # more than anybody writes
@@ -35,7 +35,7 @@ def read(raw: bytes, reasons: Reasons) -> NotebookNode:
     Raises:
         Unreadable: it is no notebook, not a whole one, or too large.
     """
-    content = notebook_json.values(raw, reasons)
+    content = notebook_file.values(raw, reasons)
     if not isinstance(content, dict):
         raise Unreadable("the file is JSON, but not a notebook")
     _check_version(content, reasons)
@@ -96,7 +96,7 @@ def _object(value: Any) -> dict[str, Any]:
 def _clean(value: Any, reasons: Reasons, depth: int = 0) -> Any:
     """Return a copy whose strings can be written, of a depth that can be walked."""
     if depth > DEPTH:
-        raise Unreadable(notebook_json.too_deep())
+        raise Unreadable(notebook_file.too_deep())
     if isinstance(value, str):
         return _clean_string(value, reasons)
     if isinstance(value, list):
@@ -179,8 +179,8 @@ def _lack_ends(lines: list[str], is_code: bool) -> bool:
     is_each = lacking == len(lines) - 1
     if not is_code:
         return is_each
-    as_parts = parsed_names("".join(lines)) is not None
-    as_lines = parsed_names("".join(_ended(lines))) is not None
+    as_parts = names("".join(lines)).is_python
+    as_lines = names("".join(_ended(lines))).is_python
     return as_lines >= as_parts if is_each else as_lines > as_parts
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from copy import copy
 from typing import BinaryIO
 
-from autograder.submission.accepted_files import (
+from autograder.submission.intake import (
     ONE_STUDENT,
     PLAIN,
     SMALLER,
@@ -23,10 +23,12 @@ from autograder.submission.accepted_files import (
     FileLimits,
     Parts,
     SubmissionRefused,
+    check_depth,
     error_line,
     is_leftover,
     refusal,
     split_path,
+    without_top_folder,
 )
 
 CHUNK = 2**16
@@ -50,6 +52,29 @@ DAMAGE = (
     OverflowError,
     NotImplementedError,
 )
+
+
+def read_zip(content: bytes, name: str, limits: FileLimits = ONE_STUDENT) -> dict[str, bytes]:
+    """Return the files of a zip in the same way, without writing anything to disk.
+
+    If all files lie in a single top folder, its name is left out.
+
+    Args:
+        content: the zip's bytes
+        name: its name, for reasons
+        limits: how much is taken
+
+    Raises:
+        SubmissionRefused: with the reason.
+    """
+    if len(content) > limits.total_bytes:
+        raise refusal(name, f"has more than {limits.total_bytes} bytes", SMALLER)
+    files = without_top_folder(ZipReader(io.BytesIO(content), name).read(limits))
+    if not files:
+        raise refusal(name, "holds no file", PLAIN)
+    for path in files:
+        check_depth(path.count("/"), path, limits)
+    return dict(sorted(files.items()))
 
 
 class ZipReader:

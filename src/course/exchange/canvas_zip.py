@@ -16,7 +16,7 @@ from nbgrader.plugins import FileNameCollectorPlugin
 from traitlets import default
 
 from autograder.assignment import Assignment
-from autograder.submission.accepted_files import SubmissionRefused, split_path
+from autograder.submission.intake import SubmissionRefused, split_path
 from autograder.submission.zip_reader import ZipReader
 from course.exchange.collect import ENDINGS, IncomingSubmission
 from course.exchange.roster import Roster

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autograder.submission.accepted_files import SubmissionRefused, refusal
+from autograder.submission.intake import SubmissionRefused, refusal
 from autograder.submission.zip_reader import ZipReader
 
 ENTRIES = 50_000  # files and folders of a whole class

@@ -23,10 +23,11 @@ from nbformat import NotebookNode
 
 from autograder import status
 from autograder.assignment import Assignment
+from autograder.status import Unreadable
 from autograder.submission import intake
-from autograder.submission.choose_notebook import choose_notebook
 from autograder.submission.intake import SubmissionRefused
-from autograder.submission.reasons import Unreadable
+from autograder.submission.notebook_file import choose_notebook
+from autograder.submission.zip_reader import read_zip
 from course.directory import Course
 from course.exchange import template_py
 from course.run import atomic, handin_time, status_files
@@ -304,7 +305,7 @@ def _unzipped(submission: IncomingSubmission) -> dict[str, bytes]:
     files = {name: part for name, part in submission.files.items() if name not in zips}
     for name in sorted(zips):
         try:
-            inside = intake.read_zip(submission.files[name], PurePosixPath(name).name)
+            inside = read_zip(submission.files[name], PurePosixPath(name).name)
         except SubmissionRefused as refusal:
             submission.problems.append(f"{name}: {refusal}")
             continue

@@ -19,8 +19,8 @@ from autograder.execution.client import KernelError
 from autograder.execution.pool import shared_pool
 from autograder.execution.report import ReplayedCall, ReplayedTest
 from autograder.execution.test_side import ProvidedCellError
+from autograder.status import Unreadable
 from autograder.submission.intake import SubmissionRefused
-from autograder.submission.reasons import Unreadable
 from course.directory import Course, CourseError
 from course.run import batch, workers
 
