@@ -19,7 +19,7 @@ from autograder.policy import Policy
 from autograder.result import Result
 from autograder.status import UNGRADED, Status
 from autograder.submission import intake
-from autograder.submission.accepted_files import error_line
+from autograder.submission.intake import error_line
 from course.directory import CONFIG, Course, CourseError
 from course.run import handin_time, secret, status_files
 from course.run.cache import Store
