@@ -709,7 +709,6 @@ def test_another_assignment_without_metadata_has_no_mark(other, assignment, ids)
 @pytest.mark.parametrize(
     "cells",
     [
-        [],
         [new_code_cell("")],
         [new_markdown_cell("# Homework 1"), new_code_cell("print('hello')")],
         [new_code_cell(f"x{i} = {i}") for i in range(200)],
@@ -722,6 +721,16 @@ def test_another_assignment_without_metadata_has_no_mark(other, assignment, ids)
 )
 def test_the_notebook_of_another_course_has_no_mark(cells):
     assert unread(notebook_of(*cells)).startswith("none of its cells belongs to gpt2")
+
+
+@pytest.mark.parametrize("expected", [*CODE, "starter"])
+def test_a_notebook_without_cells_has_no_mark(expected):
+    path = ROOT / "src" / "course" / "release" / "starter" / "starter.ipynb"
+    made_from = kept_template(expected) if expected in CODE else nbformat.read(path, as_version=4)
+    for empty in (notebook_of(), NotebookNode({**template(), "cells": []})):
+        files = {f"{expected}.ipynb": nbformat.writes(empty).encode("utf-8")}
+        with pytest.raises(Unreadable, match=r"^the notebook has no cells: "):
+            repair.repair_submission(files, f"{expected}.ipynb", made_from)
 
 
 def only(kept):

@@ -42,6 +42,8 @@ def read(raw: bytes, reasons: Reasons) -> NotebookNode:
     items = content.get("cells")
     if not isinstance(items, list):
         raise Unreadable("the file is JSON, but not a notebook: it has no list of cells")
+    if not items:
+        raise Unreadable("the notebook has no cells: hand in the one that holds your work")
     if len(items) > CELLS:
         raise Unreadable(f"the notebook has {len(items)} cells, and {CELLS} is the limit")
     items = [_clean(item, reasons) for item in items]
