@@ -4,7 +4,11 @@
 """
 
 import ast
+import re
+import sys
+import tomllib
 from collections import Counter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -41,6 +45,22 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def declared(*projects: str) -> set[str]:
+    """Return the distributions that these pyprojects ask for, extras included, spelled alike."""
+    names = set()
+    for project in projects:
+        table = tomllib.loads((ROOT / project).read_text("utf-8"))["project"]
+        extras = [
+            name for extra in table.get("optional-dependencies", {}).values() for name in extra
+        ]
+        names |= {re.split(r"[\[<>=!~ ;]", name)[0] for name in [*table["dependencies"], *extras]}
+    return {normal(name) for name in names}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def module_list() -> str:
     """Return a table for each folder of src/: its modules, and what their docstrings say first."""
     lines = []
@@ -66,6 +86,19 @@ def test_every_package_has_rules():
 def test_a_module_imports_what_its_package_may(path):
     ours = imported(path) & (set(MAY_IMPORT) | ELSEWHERE) - {package(path)}
     assert ours <= MAY_IMPORT[package(path)]
+
+
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_what_a_package_imports_is_declared_and_does_not_come_by_way_of_another(name):
+    own = ["src/seqlab/pyproject.toml"] if name == "seqlab" else []
+    projects = own or ["pyproject.toml", "src/seqlab/pyproject.toml"]
+    paths = [path for path in MODULES if package(path) == name]
+    third = set.union(*map(imported, paths)) - set(MAY_IMPORT) - ELSEWHERE - sys.stdlib_module_names
+    installed = packages_distributions()
+    third -= {"playwright"}  # seqlab finds a browser without it, too
+    known = declared(*projects)
+    undeclared = {m for m in third if not known & set(map(normal, installed.get(m, [m])))}
+    assert undeclared == set()
 
 
 def test_no_two_modules_have_one_name():
