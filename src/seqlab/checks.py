@@ -31,15 +31,28 @@ def quiet() -> Iterator[None]:
 
 
 def expect_array(what: str, value: Any) -> np.ndarray:
-    """Return ``value``, an array of any type or nested lists or tuples, as an array of numbers."""
+    """Return ``value``, or what numpy makes of it, as an array of real numbers."""
     _expect_something(what, value)
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
-            array = array.astype(np.float64)
+            array = _real(array)
     except (TypeError, ValueError):
         raise AssertionError(f"your {what}: not an array of numbers but {_short(value)}") from None
     return array
+
+
+def _real(array: np.ndarray) -> np.ndarray:
+    """Return objects, text or complex numbers as real numbers.
+
+    Raises:
+        TypeError, ValueError: they are not all of them real numbers.
+    """
+    if array.dtype.kind != "c":
+        return array.astype(np.float64)
+    if array.imag.any():
+        raise ValueError("a number with an imaginary part")
+    return array.real
 
 
 def expect_shape(what: str, value: Any, shape: Sequence[int]) -> np.ndarray:

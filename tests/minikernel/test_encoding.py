@@ -2,11 +2,13 @@
 
 import math
 import threading
+from collections import deque
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from minikernel import protocol
+from minikernel import encoding, protocol
 from minikernel.encoding import Decoder, Encoder, SharedArrays, UnsupportedValue, same_bits
 
 
@@ -38,6 +40,7 @@ def crossed(value, shared=None):
         "\udc80 lone",
         "",
         b"\x00bytes",
+        bytearray(b"\x00"),
         [1, [2.0, "x"]],
         (1, (2,)),
         {"a": 1, 2: [3]},
@@ -109,9 +112,68 @@ def test_subclasses_arrive_as_what_they_are_based_on():
 
 
 def test_what_does_not_cross_arrives_as_its_name():
-    got = crossed([object, lambda: 0, (i for i in "ab"), np, np.array([np.datetime64("2020")])])
+    got = crossed([object, lambda: 0, (i for i in "ab"), np, np.zeros(1, "f8,f8"), 10**5000])
     assert all(type(g) is UnsupportedValue for g in got)
-    assert [g.kind for g in got] == ["type", "function", "generator", "module", "ndarray"]
+    kinds = ["type", "function", "generator", "module", "ndarray", "int"]
+    assert [g.kind for g in got] == kinds
+
+
+def test_what_numpy_makes_an_array_or_a_number_of_arrives_as_that():
+    got = crossed([deque([1, 2]), memoryview(b"ab"), Fraction(1, 2), bytearray(b"ab")])
+    assert [type(g) for g in got] == [np.ndarray, np.ndarray, float, bytearray]
+    assert [list(got[0]), list(got[1]), got[2], got[3]] == [[1, 2], [97, 98], 0.5, b"ab"]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set])
+@pytest.mark.parametrize("item", [float, int, np.float32, np.int8, np.longdouble, str, bool])
+def test_long_lists_keep_their_type_and_that_of_their_items(kind, item):
+    value = kind(item(n % 100) for n in range(300))
+    got = crossed(value)
+    assert got == value
+    assert type(got) is kind
+    assert {type(g) for g in got} == {item}
+
+
+def test_a_long_list_of_numbers_keeps_every_one_of_them():
+    value = [0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324] * 20
+    assert list(map(repr, crossed(value))) == list(map(repr, value))
+    whole = [2**63 - 1, -(2**63)] * 50
+    assert crossed(whole) == whole
+    assert crossed([*whole, 2**63]) == [*whole, 2**63]
+
+
+def test_many_of_numpys_numbers_are_no_more_arrays_than_a_message_may_have():
+    value = list(np.arange(protocol.MessageLimits().arrays + 1.0))
+    assert crossed(value) == value
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"n": 1},
+        {"p": -1},
+        {"p": True},
+        {"q": 0},
+        {"p": 0, "n": 0},
+        {},
+        "ab",
+        {"p": 2},
+        {"p": "x"},
+        {"n": 3},
+    ],
+)
+def test_lists_that_refer_to_no_list_of_numbers_are_refused(items):
+    arrays = [np.zeros(3), np.zeros(()), np.zeros((2, 2))]
+    with pytest.raises(protocol.ProtocolError):
+        Decoder(arrays).decode({"l": items})
+
+
+def test_all_such_lists_of_a_message_together_are_bounded(monkeypatch):
+    monkeypatch.setattr(encoding, "MOST_PACKED", 250)
+    value = [[float(n) for n in range(100)] for _ in range(3)]
+    assert crossed(value) == value  # the third one as it is
+    with pytest.raises(protocol.ProtocolError):
+        Decoder([np.zeros(100)]).decode({"l": [{"l": {"p": 0}}] * 3})
 
 
 def test_an_array_of_objects_arrives_as_a_list():

@@ -45,6 +45,8 @@ def numbers(value: Any) -> Floats | None:
     """Return a value as an array of float64, or None if it does not consist of numbers."""
     try:
         array = np.asarray(value)
+        if array.dtype.kind == "c" and not array.imag.any():
+            array = array.real
         return array.astype(np.float64) if array.dtype.kind in NUMERIC else None
     except (TypeError, ValueError):
         return None
