@@ -103,11 +103,23 @@ def rounding(kind: np.dtype, largest: float) -> float:
 def expect_number(
     what: str, value: Any, expected: float, *, atol: float = 0.0, rtol: float = 0.0
 ) -> None:
-    """Check one number, or an array of one, as ``expect_close`` does."""
+    """Check one number, or an array of one, as ``expect_close`` does.
+
+    >>> expect_number("perplexity", 5.3, 5.3188, atol=0.0051)
+    Traceback (most recent call last):
+    AssertionError: your perplexity: 5.3 is right, but rounded too coarsely; return it unrounded
+    """
     array = expect_array(what, value)
     if array.size != 1:
         raise AssertionError(f"your {what}: an array of shape {array.shape}, expected one number")
-    expect_close(what, array.reshape(()), expected, atol=atol, rtol=rtol)
+    number = array.reshape(())
+    try:
+        expect_close(what, number, expected, atol=atol, rtol=rtol)
+    except AssertionError:
+        if any(abs(number - round(expected, digits)) < 1e-6 for digits in (0, 1)):
+            coarse = f"{float(number):g} is right, but rounded too coarsely; return it unrounded"
+            raise AssertionError(f"your {what}: {coarse}") from None
+        raise
 
 
 def expect_text(what: str, value: Any, expected: str) -> None:

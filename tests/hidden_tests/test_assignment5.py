@@ -152,7 +152,70 @@ def test_right_answers_fail_as_seldom_as_the_comments_say():
     assert sum(chances) < 1 / 3e9
     assert off(0.65, 0.53, 700) + off(0.65, 0.77, 700) < 1 / 1e9
     assert sum(list(distinct(341, 16))[:10]) == pytest.approx(1.4e-9, rel=0.1)
-    gone = 0.69
-    assert sum(comb(30, k) * gone**k * (1 - gone) ** (30 - k) for k in range(5)) == pytest.approx(
-        5e-10, rel=0.5
-    )
+    tail = 4 * 0.35 / 43  # of one_likely_symbol, with 44 symbols
+    assert (1 - tail) ** 700 == pytest.approx(1e-10, rel=0.2)
+    assert 2 * sum(comb(64, k) for k in range(8)) / 2**64 < 1e-10
+    assert 0.951**hidden.MOST_DRAWS < 1 / 2e9
+
+
+WORDS = range(100, 441)
+
+
+def sampler(rng, case, change):
+    """Return a function that draws eight tokens with the model's probabilities, changed."""
+    p = np.exp(case.model["fc_out.bias"])
+    p = change(p / p.sum())
+    return lambda: rng.choice(len(p), 8, p=p / p.sum()).tolist()
+
+
+def nucleus(p):
+    """Return the probability of all tokens that are more probable than each."""
+    order = np.argsort(-p)
+    before = np.empty_like(p)
+    before[order] = np.cumsum(p[order]) - p[order]
+    return before
+
+
+def verdict(case, draw):
+    try:
+        hidden.expect_long_tail("sampling", draw, case)
+    except AssertionError as error:
+        return str(error)
+    return ""
+
+
+def test_right_draws_from_a_long_tail_pass(rng):
+    for _ in range(100):
+        case = hidden.long_tail(rng, WORDS, 1.0)
+        assert verdict(case, sampler(rng, case, lambda p: p)) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p * (p >= np.sort(p)[-300]), "draw from all of them"),
+        (lambda p: p * (nucleus(p) < 0.95), "draw from all of them"),
+        (lambda p: p**2, "50% was drawn"),
+        (lambda p: p**0.4, "50% was drawn"),
+        (lambda p: p == p.max(), "50% was drawn"),
+        (lambda p: p > 0, "50% was drawn"),
+    ],
+    ids=["top 300", "nucleus", "squared", "flattened", "greedy", "uniform"],
+)
+def test_wrong_draws_from_a_long_tail_are_told_apart(rng, change, message):
+    for _ in range(5):
+        case = hidden.long_tail(rng, WORDS, 1.0)
+        assert message in verdict(case, sampler(rng, case, change))
+
+
+def test_a_text_without_new_tokens_is_no_endless_test(rng):
+    assert "no new tokens" in verdict(hidden.long_tail(rng, WORDS, 1.0), list)
+
+
+def test_the_least_probable_symbols_are_those_with_the_lowest_scores(rng):
+    _, scores = hidden.one_likely_symbol(rng, "abcdefghij")
+    least = hidden.least_probable(scores, "abcdefghij")
+    rest = set("abcdefghij") - set(least)
+    assert len(least) == 4
+    at = "abcdefghij".index
+    assert max(scores[at(s)] for s in least) < min(scores[at(s)] for s in rest)

@@ -119,6 +119,17 @@ def test_a_number_may_be_an_array_of_one():
     refuses("expected 3.5", checks.expect_number, "perplexity", 3.6, 3.5, rtol=0.01)
 
 
+@pytest.mark.parametrize("value", [5.3188, 5.319, 5.32, np.float32(5.3188)])
+def test_a_figure_rounded_to_two_decimals_is_right(value):
+    checks.expect_number("perplexity", value, 5.3188, atol=0.005, rtol=2e-5)
+
+
+@pytest.mark.parametrize("value", [5.3, 5, np.float32(5.3), np.array([5])])
+def test_a_figure_rounded_more_coarsely_is_called_that(value):
+    refuses("rounded too coarsely", checks.expect_number, "perplexity", value, 5.3188, atol=0.005)
+    refuses("expected 5.31", checks.expect_number, "perplexity", 5.2, 5.3188, atol=0.005)
+
+
 def test_texts_differ_in_length_first_and_then_in_a_character():
     checks.expect_text("text", "abc", "abc")
     refuses("has 2 characters, expected 3", checks.expect_text, "text", "ab", "abc")

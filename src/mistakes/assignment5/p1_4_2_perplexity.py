@@ -245,7 +245,7 @@ def steps(text, m):
         ),
         Right(
             "reversed sum",
-            "recursion over the text in pieces, base 2 and back, closures",
+            "recursion over the text in pieces, base 2 and back, closures, rounded to two decimals",
             """\
 def perplexity_RNN(weights, text, m):
     wx, wh, b1, wx2, wh2, b2, wy, by = weights
@@ -255,7 +255,7 @@ def perplexity_RNN(weights, text, m):
         second = np.tanh(wx2.T.dot(first) + wh2.T.dot(state[1]) + b2)
         return (first, second), wy.T.dot(second) + by
 
-    return 2 ** mean_bits(step, (np.zeros(len(wh)), np.zeros(len(wh2))), text, m)
+    return round(2 ** mean_bits(step, (np.zeros(len(wh)), np.zeros(len(wh2))), text, m), 2)
 
 
 def perplexity_GRU(weights, text, m):
@@ -269,7 +269,7 @@ def perplexity_GRU(weights, text, m):
         h = np.tanh(a[-n:] + r * past[-n:]) * (1 - u) + h * u
         return h, np.einsum("i,ij->j", h, wy) + by
 
-    return 2 ** mean_bits(step, np.zeros(n), text, m)
+    return round(2 ** mean_bits(step, np.zeros(n), text, m), 3)
 
 
 def mean_bits(step, state, text, m):

@@ -93,6 +93,23 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
 """,
         ),
         Right(
+            "log of softmax",
+            "the recipe of Keras' example: logarithms of the probabilities, divided and normalized",
+            """\
+def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, temperature=0.9):
+    tokens = enc.encode(prefix_text)
+    for _ in range(max_len):
+        preds = np.asarray(softmax(transformer(tokens, params)[-1])).astype("float64")
+        if greedy:
+            tokens.append(int(np.argmax(preds)))
+            continue
+        exp_preds = np.exp(np.log(preds) / temperature)
+        preds = exp_preds / np.sum(exp_preds)
+        tokens.append(int(np.argmax(np.random.multinomial(1, preds, 1))))
+    return enc.decode(tokens)
+""",
+        ),
+        Right(
             "recursion",
             "one token, then the rest",
             """\
@@ -363,6 +380,36 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                 ),
             ),
             fails=BOTH,
+        ),
+        Mistake(
+            "generate-top-40",
+            about="only the forty most probable tokens are drawn from, and those as probable",
+            nudge="Can every token be drawn?",
+            hint="Only the most probable tokens ever come up in your text: top-k sampling is not "
+            "asked for here. Draw from all of them.",
+            edits=(
+                (
+                    DRAW,
+                    DRAW + "            p[p < np.sort(p)[-40]] = 0\n            p = p / p.sum()\n",
+                ),
+            ),
+            fails=TEMPERATURE,
+        ),
+        Mistake(
+            "generate-nucleus",
+            about="only the most probable tokens with 95% together are drawn from",
+            nudge="Can every token be drawn?",
+            hint="Your text leaves out the least probable tokens: nucleus sampling is not asked "
+            "for here. Draw from all of them.",
+            edits=(
+                (
+                    DRAW,
+                    DRAW + "            order = np.argsort(-p)\n"
+                    "            n = int(np.searchsorted(np.cumsum(p[order]), 0.95)) + 1\n"
+                    "            p[order[n:]] = 0\n            p = p / p.sum()\n",
+                ),
+            ),
+            fails=TEMPERATURE,
         ),
         Mistake(
             "generate-seeded",
