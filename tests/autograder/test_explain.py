@@ -138,6 +138,20 @@ def test_an_exception_is_told_by_class_and_line_and_accuses_nobody():
     assert "mistake" not in found
 
 
+@pytest.mark.parametrize(
+    ("ends_in", "line"),
+    [("double", "line 4 of its cell"), ("halved", "line 4 of the halved cell")],
+)
+def test_a_line_is_that_of_the_function_that_has_it(ends_in, line):
+    def double(x):
+        raise IndexError(x)
+
+    call = called(double, GRID)
+    frame = '  File "/tmp/ipykernel_7/1.py", line {}, in {}\n    x[9]\n'
+    call.error["traceback"] = frame.format(2, "double") + frame.format(4, ends_in)
+    assert explained(call)["summary"] == f"double raises IndexError in {line}"
+
+
 def test_an_argument_that_is_changed_is_noticed_where_the_result_is_right():
     def double(x):
         return 2 * x
@@ -306,9 +320,10 @@ def test_layers_are_silenced_where_their_number_is_fixed():
         (GRID[:, :2].T, GRID[:, :2], "the result is the right one, transposed"),
         (GRID * 3, GRID, "every value is 3 times what it should be"),
         (GRID - 2, GRID, "every value is too small, by the same number"),
-        (4.5, 3.0, "the number is off by 50.0%"),
+        (4.5, 3.0, "the number is 50.0% off"),
+        (3.0001, 3.0, "the number is less than 0.1% off"),
         ("abd", "abc", "the first 2 of 3 characters are right, the next is not"),
-        ("ab", "abc", "the text has 2 characters, and 3 are right"),
+        ("ab", "abc", "the text has 2 characters, and should have 3"),
         (3, "abc", "it does not return a text but int"),
         (
             GRID + np.array([[0, 0, 0], [1, 0, 2]]),

@@ -78,7 +78,7 @@ def _describe_text(value: Any, expected: str) -> str:
     if not isinstance(value, str):
         return f"it does not return a text but {type(value).__name__}"
     if len(value) != len(expected):
-        return f"the text has {len(value)} characters, and {len(expected)} are right"
+        return f"the text has {len(value)} characters, and should have {len(expected)}"
     pairs = enumerate(zip(value, expected, strict=True))
     right = next((i for i, (one, other) in pairs if one != other), len(expected))
     return f"the first {right} of {len(expected)} characters are right, the next is not"
@@ -96,8 +96,17 @@ def _describe_values(a: Floats, b: Floats) -> str:
     if shift := _constant(a, b, np.subtract):
         return f"every value is too {'large' if shift > 0 else 'small'}, by the same number"
     if not a.ndim:
-        return f"the number is off by {abs(float(a - b)) / scale:.1%}"
+        return f"the number is {_share(abs(float(a - b)) / scale)} off"
     return _describe_wrong_values(wrong, float(np.abs(a - b).max()) / scale)
+
+
+def _share(error: float) -> str:
+    """Return a relative error in words: 0% would be no error.
+
+    >>> _share(0.5), _share(0.00002)
+    ('50.0%', 'less than 0.1%')
+    """
+    return f"{error:.1%}" if error >= 0.001 else "less than 0.1%"
 
 
 def _describe_wrong_values(wrong: NDArray[np.bool_], largest: float) -> str:

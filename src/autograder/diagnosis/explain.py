@@ -56,7 +56,7 @@ class ComparedCall:
         name = self.call.name
         if self.call.error:
             kind = re.sub(r"\W", "", self.call.error["name"])[:60]
-            return f"{name} raises {kind}{_line(self.call.error)}"
+            return f"{name} raises {kind}{_line(self.call.error, name)}"
         if self.raised:
             return f"{name} should raise {self.raised} here, and returns something"
         return f"{name}: {compare.describe(self.call.value, self.wanted)}"
@@ -313,12 +313,19 @@ def _first_wrong_layer(layers: int) -> str:
     return f"with {before} it is right, with {layers} it is not"
 
 
-def _line(error: ErrorDescription) -> str:
-    """Return the line of the student's cell in which a traceback ends, if it names one."""
-    numbers = re.findall(
-        r"(?:<ipython-input|/ipykernel_|Cell In)[^\n]*?line (\d+)", error["traceback"]
+def _line(error: ErrorDescription, name: str) -> str:
+    """Return where a traceback ends in the student's code: in which function, and in which line.
+
+    Lines are counted in the cell, and the cell is another function's if that one has failed.
+    """
+    frames = re.findall(
+        r"(?:<ipython-input|/ipykernel_|Cell In)[^\n]*?line (\d+)(?:, in (\w+))?",
+        error["traceback"],
     )
-    return f" in line {numbers[-1]} of its cell" if numbers else ""
+    if not frames:
+        return ""
+    number, function = frames[-1]
+    return f" in line {number} of {'its' if function in ('', name) else f'the {function}'} cell"
 
 
 def catalogue_of(cells: Sequence[str], text: str = "") -> list[mistakes.Cell]:
