@@ -32,6 +32,7 @@ from autograder.policy import Policy
 from autograder.result import Result
 from autograder.status import Status
 from autograder.submission import repair, sanitize
+from autograder.submission.other_assignments import Landmarks, mentioned
 
 VERSION = 2  # of the format
 Settings = Mapping[str, Mapping[str, object]]  # of nbgrader's preprocessors, by their names
@@ -59,6 +60,7 @@ class Release:
         files: what lies beside the master and goes to every student
         settings: the text of assignment.toml
         catalogue: the text of mistakes.py, if the assignment has a catalogue of its own
+        others: by which names the course's other assignments are known
     """
 
     notebook: str
@@ -67,6 +69,7 @@ class Release:
     files: Mapping[str, bytes] = field(default_factory=dict)
     settings: str = ""
     catalogue: str = ""
+    others: Mapping[str, Landmarks] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the release as JSON takes it."""
@@ -82,6 +85,7 @@ class Release:
         """
         cells = tuple(construct(CellRecord, cell) for cell in typed(values, "cells", list))
         files = to_bytes(typed(values, "files", dict))
+        typed(values, "others", dict)
         return construct(cls, {**values, "cells": cells, "files": files})
 
 
@@ -119,8 +123,9 @@ class Job:
         draws: bytes = b"",
     ) -> "Job":
         """Return a job for the code that is installed here, and the data in a folder."""
+        others = mentioned(release.others, submitted, release.template)
         return cls(
-            release,
+            replace(release, others=others),
             submitted,
             policy,
             {name: dict(settings) for name, settings in preprocessors.items()},
@@ -161,6 +166,7 @@ class Job:
         return {
             "submitted": _short(values["submitted"]),
             "assignment": _short([release[name] for name in ("template", "cells", "files")]),
+            "others": _short(release["others"]),
             "settings": _short(release["settings"]),
             "catalogue": _short([release["catalogue"], self.catalogue]),
             "data": _short(self.data),
@@ -235,7 +241,7 @@ def prepared(job: Job) -> Prepared:
     """
     template = nbformat.reads(job.release.template, as_version=4)
     expected = f"{job.release.notebook}.ipynb"
-    repaired = repair.repair_submission(job.submitted, expected, template)
+    repaired = repair.repair_submission(job.submitted, expected, template, job.release.others)
     notebook = repaired.notebook
     sanitize.harmless(notebook, {cell.id for cell in template.cells})
     restore(notebook, job.release.cells)

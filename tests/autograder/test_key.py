@@ -81,12 +81,12 @@ def forget():
         cached.cache_clear()
 
 
-def job(course, **changes):
+def job(course, submitted=SUBMITTED, **changes):
     """Return the job of a submission, as it would be made in a new process."""
     forget()
     with course.gradebook() as gradebook:
         release = release_of(gradebook, course, GPT2)
-    made = Job.of(release, SUBMITTED, Policy(), {}, course.data(), b"draws")
+    made = Job.of(release, submitted, Policy(), {}, course.data(), b"draws")
     return replace(made, **changes)
 
 
@@ -123,6 +123,18 @@ def test_a_change_outside_leaves_the_key(course, name):
     change(course, name)
     assert key(job(course).pack()) == key(before.pack())
     assert gate.fingerprint(course, GPT2) == gate_before
+
+
+def test_another_assignment_is_in_the_key_of_what_may_be_its_notebook_only(course):
+    own, other = ({"gpt2.ipynb": text} for text in (b"def softmax", b"def sample_text_RNN"))
+    released = course.root / "release" / "assignment5"
+    shutil.copytree(ROOT / "release" / "assignment5", released, dirs_exist_ok=True)
+    after = [job(course, submitted=files) for files in (own, other)]
+    shutil.rmtree(released)
+    before = [job(course, submitted=files) for files in (own, other)]
+    assert key(after[0].pack()) == key(before[0].pack())
+    assert changed_parts(before[1], after[1]) == {"others"}
+    assert key(after[1].pack()) != key(before[1].pack())
 
 
 def test_a_test_that_the_gradebook_has_anew_makes_another_key(course):

@@ -17,10 +17,11 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 
-from autograder.cells import is_solution
+from autograder.cells import is_answer, is_solution
 from autograder.status import Reasons, Unreadable, one_line
 from autograder.submission import reader, repair
 from autograder.submission.notebook_file import choose_notebook
+from autograder.submission.other_assignments import landmarks
 from autograder.submission.reader import CELLS
 from course.directory import Course
 from examples import build
@@ -671,13 +672,19 @@ def test_cells_with_the_same_id_and_no_metadata_are_copies():
 # --- repairing: how much must be recognised -----------------------------------------------------
 
 
-def unread(notebook, assignment="gpt2"):
-    """Why a notebook handed in as an assignment is not graded."""
+def unread(notebook, assignment="gpt2", others=()):
+    """Why a notebook handed in as an assignment is not graded, in a course with others."""
     files = {f"{assignment}.ipynb": nbformat.writes(notebook).encode("utf-8")}
+    known = known_as(*others)
     with pytest.raises(Unreadable) as caught:
-        repair.repair_submission(files, f"{assignment}.ipynb", kept_template(assignment))
+        repair.repair_submission(files, f"{assignment}.ipynb", kept_template(assignment), known)
     assert len(str(caught.value).splitlines()) == 1
     return str(caught.value)
+
+
+def known_as(*names):
+    """The course's other assignments, as a job knows them."""
+    return {name: landmarks(kept_template(name)) for name in names}
 
 
 def notebook_of(*cells):
@@ -693,6 +700,46 @@ def test_another_assignment_has_no_mark(make, other, assignment):
     message = unread(make(other), assignment)
     assert f"none of its cells belongs to {assignment}" in message
     assert kept_template(other).cells[0].source.split("\n")[0].lstrip("# ") in message
+
+
+@pytest.mark.parametrize("stripped", ["nothing", "metadata", "metadata and ids"])
+@pytest.mark.parametrize("make", [template, solved])
+@pytest.mark.parametrize(
+    ("other", "assignment"), [("gpt2", "assignment5"), ("assignment5", "gpt2")]
+)
+def test_another_assignment_of_the_course_is_named(make, other, assignment, stripped):
+    notebook = make(other)
+    if stripped != "nothing":
+        strip(notebook, stripped == "metadata")
+    assert unread(notebook, assignment, others=[other]) == f"this is {other}"
+
+
+@pytest.mark.parametrize(("kept", "named"), [(8, False), (9, True)])
+def test_another_assignment_is_named_if_most_of_its_17_cells_are_there(kept, named):
+    notebook = template("assignment5")
+    asked = [one.id for one in notebook.cells if is_solution(one) or is_answer(one)]
+    notebook.cells = [one for one in notebook.cells if one.id not in asked[kept:]]
+    assert len(asked) == 17
+    assert (unread(notebook, others=["assignment5"]) == "this is assignment5") == named
+
+
+def test_assignments_with_cells_of_the_same_ids_are_told_apart_by_their_functions():
+    own, other = template(), template()
+    for one in filter(is_solution, other.cells):  # it began as a copy of this one
+        one["source"] = re.sub(r"def (\w+)", r"def other_\1", one.source)
+    known = {"second": landmarks(other)}
+    with pytest.raises(Unreadable, match=r"^this is second$"):
+        repair.repair(other, own, None, "first", known)
+    repair.repair(own, own, None, "first", known)
+
+
+@pytest.mark.parametrize("make", [template, solved])
+def test_the_right_assignment_is_never_another(make):
+    known = known_as("assignment5", "gpt2")
+    assert repair.repair(make(), template(), None, "gpt2", known).reasons == ()
+    same = {"last-year": landmarks(template())}  # no cell of which is not this one's, too
+    assert repair.repair(make(), template(), None, "gpt2", same).reasons == ()
+    assert "none of its cells" in unread(notebook_of(new_code_cell("x = 1")), others=CODE)
 
 
 @pytest.mark.parametrize("ids", [True, False])

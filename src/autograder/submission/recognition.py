@@ -10,11 +10,14 @@ Below the line it is likelier that this is another notebook, or one that was typ
 somebody deleted the rest on purpose; a zero would be a mark that nobody gave.
 """
 
+from collections.abc import Mapping
 from copy import deepcopy
+from types import MappingProxyType
 
 from nbformat import NotebookNode
 
 from autograder.status import Unreadable, one_line
+from autograder.submission import other_assignments
 from autograder.submission.matching import (
     CellKind,
     Matching,
@@ -25,6 +28,7 @@ from autograder.submission.matching import (
     is_same,
     parsed_names,
 )
+from autograder.submission.other_assignments import Landmarks
 from autograder.submission.reader import original_id
 
 ONE_IN = 3
@@ -237,7 +241,11 @@ def _pool(gap: list[SubmittedCell], cell_type: str) -> list[SubmittedCell]:
 
 
 def check_share(
-    matching: Matching, certain: set[TemplateCell], notebook: NotebookNode, assignment: str
+    matching: Matching,
+    certain: set[TemplateCell],
+    notebook: NotebookNode,
+    assignment: str,
+    others: Mapping[str, Landmarks] = MappingProxyType({}),
 ) -> None:
     """Refuse a notebook in which too little of the template was recognised.
 
@@ -246,6 +254,7 @@ def check_share(
         certain: the cells that were recognised by more than their place
         notebook: as it was handed in
         assignment: its name, for the reason
+        others: the course's other assignments
 
     Raises:
         Unreadable: it is another notebook, or a person has to look.
@@ -253,7 +262,11 @@ def check_share(
     solutions = [target for target in matching.template if target.kind is CellKind.SOLUTION]
     asked = solutions or matching.template
     known = len(_trusted(matching, certain).intersection(asked))
-    if known * ONE_IN < len(asked):
+    is_enough = known * ONE_IN >= len(asked)
+    may_be_another = not is_enough or other_assignments.defines_none(asked, notebook)
+    if may_be_another and (other := other_assignments.other_than(asked, notebook, others)):
+        raise Unreadable(f"this is {other}")
+    if not is_enough:
         share = (
             f"only {known} of the {len(asked)} cells to fill in were recognised as {assignment}'s"
         )

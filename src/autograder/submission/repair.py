@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from nbformat import NotebookNode
 
@@ -18,6 +19,7 @@ from autograder.status import Reasons, Unreadable
 from autograder.submission import misplaced_text, recognition
 from autograder.submission.matching import CellKind, Matching, SubmittedCell, TemplateCell
 from autograder.submission.notebook_file import choose_notebook
+from autograder.submission.other_assignments import Landmarks
 from autograder.submission.reader import CELLS, read, unused
 
 __all__ = ["RepairedNotebook", "Unreadable", "repair", "repair_submission"]
@@ -36,7 +38,10 @@ class RepairedNotebook:
 
 
 def repair_submission(
-    files: Mapping[str, bytes], expected: str, template: NotebookNode
+    files: Mapping[str, bytes],
+    expected: str,
+    template: NotebookNode,
+    others: Mapping[str, Landmarks] = MappingProxyType({}),
 ) -> RepairedNotebook:
     """Choose, read and repair the notebook of a submission.
 
@@ -47,6 +52,7 @@ def repair_submission(
         files: of the submission
         expected: the name that its notebook should have
         template: the student version of the notebook
+        others: the course's other assignments
 
     Raises:
         Unreadable: there is none that can be graded.
@@ -56,7 +62,7 @@ def repair_submission(
     if choice.name != expected:
         reasons.add(choice.reason)
     assignment = expected.removesuffix(".ipynb")
-    return repair(read(files[choice.name], reasons), template, reasons, assignment)
+    return repair(read(files[choice.name], reasons), template, reasons, assignment, others)
 
 
 def repair(
@@ -64,6 +70,7 @@ def repair(
     template: NotebookNode,
     reasons: Reasons | None = None,
     assignment: str = "the assignment",
+    others: Mapping[str, Landmarks] = MappingProxyType({}),
 ) -> RepairedNotebook:
     """Bring a notebook into the shape of ``template``, the student version of the notebook.
 
@@ -74,7 +81,7 @@ def repair(
     matching = Matching.of(notebook, template, reasons)
     certain = _match(matching)
     _check_size(matching)
-    recognition.check_share(matching, certain, notebook, assignment)
+    recognition.check_share(matching, certain, notebook, assignment, others)
     arranged = arrange(matching)
     misplaced_text.join_split(arranged, matching)
     arranged = misplaced_text.take_stray_answers(arranged, reasons)

@@ -20,6 +20,7 @@ from course.run import status_files
 PARTS = {
     "submitted": "the submission was replaced",
     "assignment": "the tests or other provided cells have changed",
+    "others": "another assignment of the course has changed",
     "settings": "assignment.toml has changed",
     "catalogue": "the catalogue or the hidden tests' references have changed",
     "data": "the data has changed",

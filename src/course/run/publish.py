@@ -25,6 +25,7 @@ from autograder.cells import grade_id
 from autograder.job import CellRecord, Release
 from autograder.result import Result
 from autograder.status import Status
+from autograder.submission.other_assignments import Landmarks, landmarks
 from course.directory import STAFF_FILES, Course, CourseError
 from course.run import atomic, handin_time, lateness, status_files
 from course.run.right_answers import completed_catalogue
@@ -227,7 +228,18 @@ def release_of(gradebook: Gradebook, course: Course, assignment: str) -> Release
         _files(course, assignment),
         course.assignment(assignment).text,
         completed_catalogue(course, assignment),
+        _others(course, assignment),
     )
+
+
+def _others(course: Course, assignment: str) -> dict[str, Landmarks]:
+    """Return by which names the other assignments that have been released are known."""
+    others: dict[str, Landmarks] = {}
+    for name in course.assignments():
+        with contextlib.suppress(CourseError, OSError, ValueError):  # its own commands complain
+            if name != assignment:
+                others[name] = landmarks(template(course, name))
+    return others
 
 
 def template(course: Course, assignment: str) -> NotebookNode:
@@ -236,10 +248,14 @@ def template(course: Course, assignment: str) -> NotebookNode:
     Raises:
         CourseError: it has not been released.
     """
-    path = course.root / "release" / assignment / f"{assignment}.ipynb"
+    path = _release(course, assignment)
     if not path.is_file():
         raise CourseError(f"{assignment} has no release: run course release {assignment} first")
     return cast(NotebookNode, nbformat.read(path, as_version=4))
+
+
+def _release(course: Course, assignment: str) -> Path:
+    return course.root / "release" / assignment / f"{assignment}.ipynb"
 
 
 def _records(gradebook: Gradebook, assignment: str) -> tuple[CellRecord, ...]:
