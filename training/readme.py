@@ -140,7 +140,8 @@ Set `COURSE_DATA` to another folder. It may hold the three folders above or thei
 side, under the names above or those of the original course: `Agatha_Christie_train.txt`,
 `Agatha_Christie_test.txt`, `model_weights_D512L4H8.npy`, `bpe1024_enc_full.pkl`. Pickles are read
 by a reader that builds arrays and a tokenizer, and runs nothing else. Files that no `SHA256SUMS`
-lists are not compared with any hash.
+lists are not compared with any hash. GPT-2 may be Hugging Face's files or OpenAI's TensorFlow
+checkpoint, below `gpt2/` or in the folder that `get_params("124M", "models")` names.
 """
 
 

@@ -1,4 +1,8 @@
-"""GPT-2's weights in the form that the document's ``gpt2`` takes, from Hugging Face's files.
+"""GPT-2's weights in the form that the document's ``gpt2`` takes, from the files that people have.
+
+Those are Hugging Face's ``config.json`` and ``model.safetensors``, or OpenAI's own TensorFlow
+checkpoint (``hparams.json``, ``model.ckpt.index`` and the rest). A model that the notebooks'
+formulas would compute otherwise than its makers do is refused.
 
 Tensors are mapped from the file, not read: opening 1558M takes no time and no memory, and processes
 share the pages that they use.
@@ -6,6 +10,7 @@ share the pages that they use.
 
 import json
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +20,34 @@ import numpy as np
 import tiktoken
 import tiktoken.load
 
-from seqlab import data_files, tokenizer
+from seqlab import data_files, tensorflow_files, tokenizer
 from seqlab.errors import DataError
 
 GROUP = "gpt2"
-DTYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64}
+DTYPES = {
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BOOL": "?"},
+    **{f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)},
+}
+# What a config.json may say of how the weights are used. GELU by the hyperbolic tangent has four
+# names; what is not said is as in GPT-2.
+FORMULAS: dict[str, tuple[object, ...]] = {
+    "model_type": ("gpt2",),
+    "activation_function": ("gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh"),
+    "layer_norm_epsilon": (1e-5,),
+    "scale_attn_weights": (True,),
+    "scale_attn_by_inverse_layer_idx": (False,),
+    "add_cross_attention": (False,),
+    "quantization_config": (None,),
+}
+MASKS = (".attn.bias", ".attn.masked_bias")  # of older files; the notebook makes its own
+CONVERT = (
+    "import glob, torch, safetensors.torch as s; [s.save_file({k: v.clone() for k, v in "
+    "torch.load(p, weights_only=True).items()}, p.replace('pytorch_', '').replace('.bin', "
+    "'.safetensors')) for p in glob.glob('pytorch_model*.bin')]"
+)
+CONFIG, HPARAMS = "config.json", "hparams.json"  # Hugging Face's, OpenAI's
+# The merges and the vocabulary, as Hugging Face and as OpenAI call them
+VOCABULARIES = (("merges.txt", "vocab.json"), ("vocab.bpe", "encoder.json"))
 
 # n_embd, n_head and n_layer of the released checkpoints; all have 50257 tokens and 1024 positions
 SIZES = {
@@ -60,14 +88,11 @@ def get_params(
     Source: document gpt2, sections 2.3 and 2.4; Radford et al. 2019.
     """
     folder = model_dir(model_size, models_dir)
-    hparams = _hparams(folder / "config.json")
-    tensors = dict(_tensors(folder))
-    shapes = expected_shapes(hparams)
-    for name, shape in shapes.items():
-        if name not in tensors:
-            raise DataError(f"{folder} lacks the tensor {name}: it is not a GPT-2 of this size")
-        if tensors[name].shape != shape:
-            raise DataError(f"{folder}: {name} has shape {tensors[name].shape}, expected {shape}")
+    if _is_tensorflow(folder):
+        hparams, tensors = _hparams(folder / HPARAMS), dict(_of_tensorflow(folder))
+    else:
+        hparams, tensors = _hparams(folder / CONFIG), dict(_tensors(folder))
+    _require_gpt2(folder, tensors, expected_shapes(hparams))
     return hparams, _nested(tensors, hparams["n_layer"])
 
 
@@ -80,14 +105,15 @@ def get_encoder(model_size: str, models_dir: str | Path | None = None) -> tiktok
     if model_size == "mini":
         return tokenizer.load_tokenizer()
     folder = model_dir(model_size, models_dir)
-    merges, vocabulary = folder / "merges.txt", folder / "vocab.json"
-    if not (merges.is_file() and vocabulary.is_file()):
-        raise DataError(f"no merges.txt and vocab.json in {folder}: {_remedy(model_size)}")
-    return _gpt2_encoding(merges, vocabulary)
+    for merges, vocabulary in ((folder / m, folder / v) for m, v in VOCABULARIES):
+        if merges.is_file() and vocabulary.is_file():
+            return _gpt2_encoding(merges, vocabulary)
+    files = " nor ".join(" and ".join(names) for names in VOCABULARIES)
+    raise DataError(f"neither {files} in {folder}: {_remedy(model_size)}")
 
 
 def model_dir(model_size: str, models_dir: str | Path | None = None) -> Path:
-    """Return the folder of a model.
+    """Return the folder of a model; mini is the course's own where ``models_dir`` has none.
 
     Raises:
         DataError: the model is unknown, or not on this machine.
@@ -95,9 +121,16 @@ def model_dir(model_size: str, models_dir: str | Path | None = None) -> Path:
     if model_size not in MODEL_SIZES:
         raise DataError(f"there is no model {model_size!r}: choose one of {', '.join(MODEL_SIZES)}")
     folder = Path(models_dir or data_files.group_dir(GROUP)) / model_size
-    if not (folder / "config.json").is_file():
+    if model_size == "mini" and not folder.is_dir():
+        folder = data_files.group_dir(GROUP) / model_size
+    if not is_model(folder):
         raise DataError(f"{model_size} is not in {folder}: {_remedy(model_size)}")
     return folder
+
+
+def is_model(folder: Path) -> bool:
+    """Return whether a folder describes a GPT-2, in one of the two layouts."""
+    return (folder / CONFIG).is_file() or (folder / HPARAMS).is_file()
 
 
 def expected_shapes(hparams: dict[str, int]) -> dict[str, tuple[int, ...]]:
@@ -143,13 +176,74 @@ def _hparams(path: Path) -> dict[str, int]:
         config = json.loads(path.read_text(encoding="utf-8"))
         hparams = {key: int(config[key]) for key in ("n_embd", "n_head", "n_layer")}
         n_ctx = config.get("n_positions", config.get("n_ctx"))
-        return {"n_vocab": int(config["vocab_size"]), "n_ctx": int(n_ctx), **hparams}
-    except (ValueError, KeyError, TypeError) as error:
+        n_vocab = config.get("vocab_size", config.get("n_vocab"))
+        hparams = {"n_vocab": int(n_vocab), "n_ctx": int(n_ctx), **hparams}
+        if min(hparams.values()) < 1 or hparams["n_embd"] % hparams["n_head"]:
+            raise ValueError(f"{hparams['n_head']} heads in a width of {hparams['n_embd']}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} does not describe a GPT-2: {error!r}") from None
+    for name, covered in FORMULAS.items():
+        if (value := config.get(name, covered[0])) not in covered:
+            raise DataError(
+                f"{path}: {name} is {value!r}, and the notebook's formulas need {covered[0]!r}"
+            )
+    return hparams
+
+
+def _require_gpt2(
+    folder: Path, tensors: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]]
+) -> None:
+    """Raise DataError unless the tensors are those of a GPT-2 and nothing else is computed."""
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise DataError(f"{folder} lacks the tensor {name}: it is not a GPT-2 of this size")
+        if tensors[name].dtype.kind != "f":
+            raise DataError(
+                f"{folder}: {name} holds {tensors[name].dtype}: save the model as float32"
+            )
+        if tensors[name].shape != shape:
+            raise DataError(f"{folder}: {name} has shape {tensors[name].shape}, expected {shape}")
+    for name, tensor in tensors.items():
+        if name == "lm_head.weight" and not _same(tensor, tensors["wte.weight"]):
+            raise DataError(
+                f"{folder}: lm_head.weight is not wte.weight, and the notebook's gpt2 uses wte for "
+                "both: take a model whose embeddings are tied"
+            )
+        if name not in (*shapes, "lm_head.weight") and not name.endswith(MASKS):
+            raise DataError(f"{folder} has a tensor {name}, which the notebook's gpt2 does not use")
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two matrices are equal, without reading them into memory as wholes."""
+    if one.shape != other.shape:
+        return False
+    return all(
+        np.array_equal(one[i : i + 512], other[i : i + 512]) for i in range(0, len(one), 512)
+    )
+
+
+def _is_tensorflow(folder: Path) -> bool:
+    return (folder / HPARAMS).is_file() and not any(folder.glob("*.safetensors"))
+
+
+def _of_tensorflow(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield OpenAI's tensors under Hugging Face's names: ``model/h0/mlp/c_fc/w`` and the like."""
+    kinds = {"w": "weight", "g": "weight", "b": "bias", "wte": "wte.weight", "wpe": "wpe.weight"}
+    for name, tensor in tensorflow_files.read_checkpoint(folder, "model/").items():
+        *parts, last = name.removeprefix("model/").split("/")
+        block = [re.sub(r"^h(\d+)$", r"h.\1", part) for part in parts]
+        # A matrix of theirs is a convolution of width 1: (1, in, out).
+        matrix = tensor[0] if tensor.ndim == 3 and tensor.shape[0] == 1 else tensor
+        yield ".".join([*block, kinds.get(last, last)]), matrix
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     shards = sorted(folder.glob("model*.safetensors"))
+    if not shards and any(folder.glob("pytorch_model*.bin")):
+        raise DataError(
+            f"{folder} has PyTorch's pytorch_model.bin: with torch and safetensors installed, run "
+            f'python -c "{CONVERT}" in that folder, once'
+        )
     if not shards:
         raise DataError(f"no model.safetensors in {folder}: {_remedy(folder.name)}")
     for shard in shards:
@@ -182,9 +276,11 @@ def _view(data: np.ndarray, name: str, entry: dict[str, Any]) -> np.ndarray:
     start, stop = entry["data_offsets"]
     if not 0 <= start <= stop <= data.size:
         raise ValueError(f"{name} lies outside the file, which was cut short")
-    if entry["dtype"] not in DTYPES:
-        return np.asarray(data[start:stop])  # masks and the like, which nobody reads
-    return np.asarray(data[start:stop].view(DTYPES[entry["dtype"]]).reshape(entry["shape"]))
+    dtype, raw = entry["dtype"], data[start:stop]
+    if dtype != "BF16" and dtype not in DTYPES:
+        raise ValueError(f"{name} holds {dtype} numbers: save the model as float32")
+    numbers = tensorflow_files.bfloat16(raw) if dtype == "BF16" else raw.view(DTYPES[dtype])
+    return np.asarray(numbers.reshape(entry["shape"]))
 
 
 def _nested(tensors: dict[str, np.ndarray], n_layer: int) -> Params:

@@ -87,7 +87,7 @@ def _mini() -> str:
 
 def _fetched() -> str:
     root = data_files.group_dir(gpt2_weights.GROUP)
-    sizes = [size for size in gpt2_weights.SIZES if (root / size / "config.json").is_file()]
+    sizes = [size for size in gpt2_weights.SIZES if gpt2_weights.is_model(root / size)]
     for size in sizes:
         for name, digest in data_files.read_sums(root / size).items():
             if data_files.sha256(root / size / name) != digest:

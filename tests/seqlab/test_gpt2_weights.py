@@ -1,5 +1,8 @@
 import json
 import shutil
+import struct
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -97,6 +100,167 @@ def test_a_model_of_another_size_is_an_error(tmp_path):
     path.write_text("{}")
     with pytest.raises(DataError, match="does not describe a GPT-2"):
         seqlab.get_params("mini", tmp_path)
+
+
+def edited_config(tmp_path, **changes):
+    """A copy of mini that says something else of itself."""
+    path = copy_mini(tmp_path) / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("activation_function", "relu"),
+        ("activation_function", "gelu"),  # by the error function: differs in the third decimal
+        ("layer_norm_epsilon", 1e-6),
+        ("scale_attn_weights", False),
+        ("scale_attn_by_inverse_layer_idx", True),
+        ("add_cross_attention", True),
+        ("model_type", "gpt_neo"),
+        ("quantization_config", {"bits": 8}),
+        ("n_head", 3),
+        ("n_layer", 0),
+        ("n_layer", 3),  # fewer blocks than the file has
+    ],
+)
+def test_a_model_that_the_notebooks_formulas_do_not_cover_is_refused_by_name(tmp_path, name, value):
+    edited_config(tmp_path, **{name: value})
+    named = {"n_head": "3 heads in a width of 256", "n_layer": "h.3|heads"}.get(name, name)
+    with pytest.raises(DataError, match=named):
+        seqlab.get_params("mini", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"])
+def test_gelu_by_the_hyperbolic_tangent_has_several_names(tmp_path, name):
+    edited_config(tmp_path, activation_function=name)
+    assert seqlab.get_params("mini", tmp_path)[0]["n_layer"] == 4
+
+
+def rewritten(tmp_path, change):
+    """A copy of mini whose tensors, ``{name: (dtype, shape, bytes)}``, are changed."""
+    path = copy_mini(tmp_path) / "model.safetensors"
+    raw = path.read_bytes()
+    (n,) = struct.unpack("<Q", raw[:8])
+    tensors = {
+        name: (entry["dtype"], entry["shape"], raw[8 + n :][slice(*entry["data_offsets"])])
+        for name, entry in json.loads(raw[8 : 8 + n]).items()
+        if name != "__metadata__"
+    }
+    header, data = {}, b""
+    for name, (dtype, shape, content) in change(tensors).items():
+        offsets = [len(data), len(data) + len(content)]
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+        data += content
+    packed = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(packed)) + packed + data)
+
+
+WTE, HEAD = "transformer.wte.weight", "lm_head.weight"
+
+
+def test_an_output_matrix_of_its_own_is_refused_and_one_that_is_the_embedding_is_not(tmp_path):
+    rewritten(tmp_path, lambda tensors: {**tensors, HEAD: tensors[WTE]})
+    assert seqlab.get_params("mini", tmp_path)[0]["n_vocab"] == 1024
+    shutil.rmtree(tmp_path / "mini")
+
+    def untied(tensors):
+        dtype, shape, raw = tensors[WTE]
+        return {**tensors, HEAD: (dtype, shape, raw[:-4] + struct.pack("<f", 4.0))}
+
+    rewritten(tmp_path, untied)
+    with pytest.raises(DataError, match=r"lm_head.weight is not wte.weight.*tied"):
+        seqlab.get_params("mini", tmp_path)
+
+
+def test_masks_are_left_out_and_any_other_tensor_is_refused_by_name(tmp_path):
+    mask = ("U8", [1, 1, 2, 2], bytes(4))
+    rewritten(tmp_path, lambda tensors: {**tensors, "transformer.h.0.attn.bias": mask})
+    assert seqlab.get_params("mini", tmp_path)[0]["n_vocab"] == 1024
+    shutil.rmtree(tmp_path / "mini")
+    rewritten(tmp_path, lambda tensors: {**tensors, "transformer.h.0.adapter.weight": mask})
+    with pytest.raises(DataError, match=r"a tensor h.0.adapter.weight, which .* does not use"):
+        seqlab.get_params("mini", tmp_path)
+
+
+def in_dtype(name, convert):
+    def change(tensors):
+        return {
+            tensor: (name, shape, convert(np.frombuffer(raw, np.float32)))
+            for tensor, (_, shape, raw) in tensors.items()
+        }
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "convert", "error"),
+    [
+        ("BF16", lambda x: (x.view(np.uint32) >> 16).astype(np.uint16).tobytes(), 2**-7),
+        ("F16", lambda x: x.astype(np.float16).tobytes(), 2**-10),
+        ("F64", lambda x: x.astype(np.float64).tobytes(), 0),
+    ],
+)
+def test_other_floats_are_read_as_float32(tmp_path, name, convert, error):
+    rewritten(tmp_path, in_dtype(name, convert))
+    ours, whole = (seqlab.get_params("mini", place)[1] for place in (tmp_path, None))
+    assert ours["wte"].dtype == np.float32
+    np.testing.assert_allclose(ours["wte"], whole["wte"], rtol=error, atol=1e-6 if error else 0)
+    np.testing.assert_allclose(ours["ln_f"]["g"], whole["ln_f"]["g"], rtol=error)
+
+
+@pytest.mark.parametrize(
+    ("name", "convert"),
+    [
+        ("F8_E4M3", lambda x: bytes(len(x))),
+        ("I8", lambda x: bytes(len(x))),
+        ("I32", lambda x: x.tobytes()),
+    ],
+)
+def test_numbers_of_another_kind_are_refused_by_name(tmp_path, name, convert):
+    rewritten(tmp_path, in_dtype(name, convert))
+    named = {"I8": "int8", "I32": "int32"}.get(name, name)
+    with pytest.raises(DataError, match=rf" holds {named}.*float32"):
+        seqlab.get_params("mini", tmp_path)
+
+
+def test_a_folder_of_models_without_mini_leaves_the_courses_own(tmp_path, monkeypatch):
+    own = seqlab.get_params("mini")
+    monkeypatch.chdir(tmp_path)
+    for models in ("models", tmp_path / "nowhere", tmp_path):
+        hparams, params = seqlab.get_params("mini", models)
+        assert hparams == own[0]
+        np.testing.assert_array_equal(params["wte"], own[1]["wte"])
+
+
+def test_a_checkpoint_of_pytorch_gets_the_line_that_converts_it(tmp_path):
+    folder = copy_mini(tmp_path)
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"pytorch_model.bin: .*run python -c .* once") as error:
+        seqlab.get_params("mini", tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", [1, 2])
+def test_that_line_converts_it(tmp_path, parts):
+    torch = pytest.importorskip("torch")
+    expected = seqlab.get_params("mini")
+    folder = copy_mini(tmp_path)
+    tensors = gpt2_weights.map_safetensors(folder / "model.safetensors")
+    state = {name: torch.tensor(array) for name, array in tensors.items()}
+    state[HEAD] = state[WTE]  # shares its memory, as in a file that transformers saved
+    (folder / "model.safetensors").unlink()
+    names = list(state)
+    for i in range(parts):
+        name = f"pytorch_model-0000{i + 1}-of-00002.bin" if parts > 1 else "pytorch_model.bin"
+        torch.save({k: state[k] for k in names[i::parts]}, folder / name)
+    with pytest.raises(DataError) as error:
+        seqlab.get_params("mini", tmp_path)
+    code = str(error.value).split('"')[1]
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, timeout=300)
+    np.testing.assert_array_equal(seqlab.get_params("mini", tmp_path)[1]["wpe"], expected[1]["wpe"])
 
 
 @pytest.mark.parametrize("content", [b"", b"12345678", b"\xff" * 64, b"\x02" + b"\0" * 7 + b"[]"])
