@@ -1,5 +1,8 @@
 """What the autograder notes in the metadata of a graded test: seconds, where it failed, and why.
 
+A test that failed and then passed with the course's functions in place of the student's is noted
+with these and with its points: see autograder.execution.follow_through.
+
 >>> cell = {"metadata": {}}
 >>> CellNote(0.5, FailedTest(3, hidden=True)).write(cell)
 >>> CellNote.read(cell).failure.line
@@ -8,10 +11,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
-from autograder.diagnosis.diagnosis import Diagnosis
-from minikernel.messages import checked
+from autograder.diagnosis.diagnosis import Diagnosis, listed
+from minikernel.messages import Output, checked
 from minikernel.protocol import ProtocolError
 
 KEY = "autograder"  # in a cell's metadata
@@ -27,11 +30,35 @@ class FailedTest:
 
 
 @dataclass(frozen=True)
+class FollowedTest:
+    """A test that passed with right functions in place of the student's.
+
+    Attributes:
+        functions: those that stood in
+        points: that are given for it
+        error: with which it failed before, an output of the cell
+    """
+
+    functions: tuple[str, ...]
+    points: float
+    error: Output
+
+    def sentence(self) -> str:
+        """Return what students and staff read.
+
+        >>> FollowedTest(("softmax",), 3.0, {}).sentence()
+        "passed with the course's softmax in place of yours"
+        """
+        return f"passed with the course's {listed(self.functions)} in place of yours"
+
+
+@dataclass(frozen=True)
 class CellNote:
     """What is noted of a test."""
 
     seconds: float
     failure: FailedTest | None = None
+    followed: FollowedTest | None = None
 
     def write(self, cell: Mapping[str, Any]) -> None:
         """Leave the note in a cell's metadata."""
@@ -40,6 +67,8 @@ class CellNote:
             note |= {"line": self.failure.line, "hidden": self.failure.hidden}
         if self.failure and self.failure.diagnosis:
             note["diagnosis"] = dict(self.failure.diagnosis)
+        if self.followed:
+            note["followed"] = {**vars(self.followed), "functions": [*self.followed.functions]}
         cell["metadata"][KEY] = note
 
     @classmethod
@@ -48,7 +77,13 @@ class CellNote:
         note = cell.get("metadata", {}).get(KEY)
         if not isinstance(note, Mapping) or not isinstance(note.get("seconds"), int | float):
             return None
-        return cls(float(note["seconds"]), _failure(note))
+        return cls(float(note["seconds"]), _failure(note), _followed(note.get("followed")))
+
+
+class _FollowedNote(TypedDict):
+    functions: list[str]
+    points: float
+    error: Output
 
 
 def _failure(note: Mapping[str, Any]) -> FailedTest | None:
@@ -60,3 +95,13 @@ def _failure(note: Mapping[str, Any]) -> FailedTest | None:
     except ProtocolError:
         known = None
     return FailedTest(line, hidden, known)
+
+
+def _followed(note: object) -> FollowedTest | None:
+    try:
+        known = checked(_FollowedNote, note)
+    except ProtocolError:
+        return None
+    if not known["functions"]:
+        return None
+    return FollowedTest(tuple(known["functions"]), float(known["points"]), known["error"])

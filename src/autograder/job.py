@@ -279,4 +279,6 @@ def _graded(job: Job, work: Prepared, data: Path | None) -> Result:
     words = report.statuses | ({"repaired"} if work.reasons else set())
     broken = broken_cells.reasons(work.notebook, work.files, work.python)
     reasons = (*work.reasons, *report.reasons, *broken)
-    return finished(notebook, status.gravest(words), reasons, seconds=report.seconds)
+    followed = {test: passed.points for test, passed in report.followed.items()}
+    word = status.gravest(words)
+    return finished(notebook, word, reasons, seconds=report.seconds, followed=followed)

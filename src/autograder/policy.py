@@ -29,6 +29,9 @@ class Policy:
     disk: int = 200_000_000  # bytes that each writable folder of a kernel may hold
     answer_bytes: int = 128_000_000  # bytes of arrays in one answer
     diagnosis_seconds: float = 4.0  # how long to look for the reason of each failed test; 0: not
+    # The share of a test's points that are given where it passes with the course's functions in
+    # place of earlier ones of the student's that are wrong; 0: only what passes as it is counts.
+    follow_through: float = 0.0
     draws: bool = True  # draw hidden inputs for each student, from the course's secret
     sandbox: bool = True  # run students' code in a sandbox, or not at all
     demos: bool = False  # also run the cells tagged demo
@@ -40,6 +43,10 @@ class Policy:
         for field in fields(self):
             value = _checked(field.name, getattr(self, field.name), type(field.default))
             object.__setattr__(self, field.name, value)
+        if self.follow_through > 1:
+            raise ValueError(
+                f"Policy.follow_through is {self.follow_through:g}: give a share from 0 to 1"
+            )
 
     def to_json(self) -> dict[str, float | bool | str]:
         """Return every setting by its name."""

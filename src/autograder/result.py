@@ -13,7 +13,7 @@ from autograder import status
 from autograder.checked_json import construct, typed, versioned
 from autograder.status import Status
 
-VERSION = 2  # of the format
+VERSION = 3  # of the format
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Result:
         seconds: that each cell took
         total: seconds in all
         parts: hashes of the parts of its job
+        followed: points that came by follow-through, by test (see autograder.cell_notes)
     """
 
     word: str
@@ -35,10 +36,13 @@ class Result:
     seconds: Mapping[str, float] = field(default_factory=dict)
     total: float = 0.0
     parts: Mapping[str, str] = field(default_factory=dict)
+    followed: Mapping[str, float] = field(default_factory=dict)
 
     def status(self, key: str = "") -> Status:
         """Return the status to keep of a result with this key."""
-        return Status(self.word, self.reasons, key, self.total, dict(self.parts))
+        return Status(
+            self.word, self.reasons, key, self.total, dict(self.parts), dict(self.followed)
+        )
 
     @cached_property
     def cells(self) -> list[NotebookNode]:

@@ -32,6 +32,7 @@ class Status:
         key: of the result that was published (see autograder.job)
         seconds: that grading took
         parts: hashes of what was graded, to tell later what has changed
+        followed: points that came by follow-through, by test
     """
 
     word: str
@@ -39,6 +40,7 @@ class Status:
     key: str = ""
     seconds: float = 0.0
     parts: dict[str, str] = field(default_factory=dict)
+    followed: dict[str, float] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
@@ -65,6 +67,8 @@ class Status:
         if not isinstance(values, dict):
             raise ValueError("not a status: no object")
         status = construct(cls, {**values, "reasons": tuple(typed(values, "reasons", list))})
+        for test in typed(vars(status), "followed", dict):
+            typed(status.followed, test, float)
         if status.word not in STATUSES or not all(isinstance(r, str) for r in status.reasons):
             raise ValueError(f"not a status: {status.word!r} is not one of {', '.join(STATUSES)}")
         return status

@@ -55,6 +55,7 @@ class KernelFactory:
         ready = {name: array.copy() for name, array in shared.items()} if settings.limited else {}
         module, _, name = settings.kernel.partition(":")
         kernel_class = getattr(importlib.import_module(module), name)
+        kernel_class.prepare()
         _warm_up(shell)
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(isolation.PR_SET_DUMPABLE, 0, 0, 0, 0)  # no kernel can look into this memory

@@ -105,6 +105,27 @@ class CallReply(TypedDict):
     error: NotRequired[ErrorDescription]
 
 
+class ReplaceRequest(TypedDict):
+    """Call functions at the other end of the connection from now on, and no others any more."""
+
+    names: list[str]
+
+
+class AskRequest(TypedDict):
+    """What a kernel sends while it is called: call a function at the other end."""
+
+    name: str
+    args: Encoded
+    kwargs: Encoded
+
+
+class AskReply(TypedDict):
+    """What that function returned or raised."""
+
+    value: Encoded
+    error: NotRequired[ErrorDescription]
+
+
 class FilesRequest(TypedDict):
     """Write files, whose contents are the message's arrays."""
 

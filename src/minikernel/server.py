@@ -1,7 +1,8 @@
 """A kernel at work: requests in, replies out, until the connection is closed.
 
 Requests are ``run`` (a cell), ``describe`` (which names are functions, which values), ``get`` (a
-value), ``call`` (a function) and ``files``; see minikernel.messages.
+value), ``call`` (a function), ``replace`` (functions by calls of others) and ``files``; see
+minikernel.messages.
 """
 
 import builtins
@@ -22,6 +23,7 @@ import numpy as np
 from minikernel import messages, protocol
 from minikernel.encoding import Decoder, Encoded, Encoder, SharedArrays, same_bits
 from minikernel.protocol import Array
+from minikernel.replaced import Questions, Replacements
 from minikernel.shell import Shell
 
 Reply = tuple[Mapping[str, Any], list[Array]]
@@ -36,6 +38,7 @@ class KernelServer:
         "describe": messages.DescribeRequest,
         "get": messages.GetRequest,
         "call": messages.CallRequest,
+        "replace": messages.ReplaceRequest,
         "files": messages.FilesRequest,
     }
 
@@ -51,6 +54,12 @@ class KernelServer:
         self.shell, self.shared = shell, shared
         self._ready = ready or {}
         self.generators = GeneratorSync()
+        self.questions = Questions(shared)
+        self.replacements = Replacements(shell.user_ns, self.questions.ask)
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Load, before any kernel is forked, what all of them may need."""
 
     def serve(self, sock: socket.socket) -> None:
         """Answer requests until nobody sends any."""
@@ -90,7 +99,8 @@ class KernelServer:
     def _call(self, request: messages.CallRequest, arrays: list[Array]) -> Reply:
         """Call a function; reply with its result, its prints and the arguments it has changed."""
         decoder = Decoder(arrays, self.shared, ready=self._ready)
-        reply, new_arrays = self._called(request, arrays, decoder)
+        with self.questions.allowed(self.connection):
+            reply, new_arrays = self._called(request, arrays, decoder)
         self._take_back(decoder.copies, {name for name, _ in reply["renamed"]})
         return reply, new_arrays
 
@@ -134,6 +144,11 @@ class KernelServer:
             if name not in changed and sys.getrefcount(copy) <= 2:
                 copy.flags.writeable = True
                 self._ready[name] = copy
+
+    def _replace(self, request: messages.ReplaceRequest, _: list[Array]) -> Reply:
+        self.replacements.take_back()
+        self.replacements.put(request["names"])
+        return messages.Nothing(), []
 
     def _files(self, request: messages.FilesRequest, arrays: list[Array]) -> Reply:
         """Write files that belong to the submission into the working directory."""

@@ -1,5 +1,6 @@
 """What is found out about a test that failed."""
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 
@@ -13,3 +14,13 @@ class Diagnosis(TypedDict):
     nudge: NotRequired[str]
     hint: NotRequired[str]
     blames: NotRequired[str]  # another function of the student's, which is wrong
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them.
+
+    >>> listed(["q", "k", "v"])
+    'q, k and v'
+    """
+    *others, last = names
+    return " and ".join(filter(None, [", ".join(others), last]))

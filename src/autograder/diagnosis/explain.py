@@ -17,7 +17,7 @@ from typing import Any
 
 import mistakes
 from autograder.diagnosis import compare
-from autograder.diagnosis.diagnosis import Diagnosis
+from autograder.diagnosis.diagnosis import Diagnosis, listed
 from autograder.diagnosis.recorded_calls import Arguments, Call
 from minikernel.messages import ErrorDescription
 from mistakes import depths
@@ -197,9 +197,9 @@ class Explainer:
             namespace = dict(self.namespace)
             for other in self.cells:
                 if other is not cell:
-                    _define(other.right, namespace)
+                    define(other.right, namespace)
             namespace |= {helper: self.students[helper] for helper in helpers}
-            _define(code, namespace)
+            define(code, namespace)
             self._namespaces[key] = namespace
         function: Function = self._namespaces[key][name]
         return function
@@ -255,7 +255,7 @@ def _side_effect(cell: mistakes.Cell, name: str, calls: Sequence[Call]) -> Diagn
     return diagnosis
 
 
-def _define(code: str, namespace: Namespace) -> None:
+def define(code: str, namespace: Namespace) -> None:
     """Run what a cell of the catalogue defines, without what it shows.
 
     A value may depend on names that do not exist yet when a test of an early cell has failed.
@@ -299,7 +299,7 @@ def _outcome(call: Call, function: Function, arguments: Arguments | None = None)
 
 
 def _passed_on(name: str, blamed: Sequence[str]) -> str:
-    them = " and ".join(filter(None, [", ".join(blamed[:-1]), blamed[-1]]))
+    them = listed(blamed)
     return (
         f"{name} does what a right one does with your {them} in it: mend {them} first, "
         "this test may then pass as it is"
@@ -326,6 +326,13 @@ def _line(error: ErrorDescription, name: str) -> str:
         return ""
     number, function = frames[-1]
     return f" in line {number} of {'its' if function in ('', name) else f'the {function}'} cell"
+
+
+def prepare() -> None:
+    """Load the catalogues of this repository, so that kernels forked later have them."""
+    for name in mistakes.assignments():
+        for cell in mistakes.catalogue(name):
+            _definitions(cell.right)
 
 
 def catalogue_of(cells: Sequence[str], text: str = "") -> list[mistakes.Cell]:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
@@ -87,6 +87,10 @@ class Answer(Generic[Message]):
     interrupted: bool = False
 
 
+# What a kernel asks and the arrays of that, to a reply and its arrays
+Answers = Callable[[Mapping[str, Any], list[Array]], tuple[Mapping[str, Any], list[Array]]]
+
+
 @dataclass
 class KernelClient:
     """One kernel: a connection to it, and the number of its first process."""
@@ -96,6 +100,7 @@ class KernelClient:
     memory: int = 0  # bytes that all its processes may hold together; 0: not watched
     limits: protocol.MessageLimits = field(default_factory=protocol.MessageLimits)
     lost: KernelError | None = None
+    answers: Answers | None = None  # to what the kernel asks while it is called; None: it must not
     _ids: "itertools.count[int]" = field(
         default_factory=lambda: itertools.count(int.from_bytes(os.urandom(5), "big"))
     )
@@ -124,6 +129,11 @@ class KernelClient:
         """Call a function."""
         return self.ask("call", request, messages.CallReply, seconds, arrays)
 
+    def replace(self, names: list[str], seconds: float) -> None:
+        """Have these functions ask ``answers`` from now on, and no others any more."""
+        request = messages.ReplaceRequest(names=names)
+        self.ask("replace", request, messages.Nothing, seconds)
+
     def write_files(self, files: Mapping[str, bytes], seconds: float) -> None:
         """Write files into the kernel's working directory."""
         arrays = [np.frombuffer(content, np.uint8) for content in files.values()]
@@ -149,13 +159,26 @@ class KernelClient:
         with self._losing(f"no answer within {seconds:g} s"):
             self.connection.settimeout(seconds)
             protocol.send(self.connection, {**request, "do": do, "id": number}, arrays)
-            interrupted = self._wait(seconds)
-            deadline = time.monotonic() + max(GRACE, seconds)
-            raw, received = protocol.receive(self.connection, self.limits, deadline)
+            raw, received, interrupted = self._received(seconds)
             reply = messages.checked(kind, raw)
             if raw.get("id") != number:
                 raise protocol.ProtocolError("a reply to something else")
         return Answer(reply, received, interrupted)
+
+    def _received(self, seconds: float) -> tuple[Any, list[Array], bool]:
+        """Return what the kernel sends, and whether it was interrupted; answer what it asks."""
+        end = time.monotonic() + seconds
+        while True:
+            interrupted = self._wait(end, seconds)
+            deadline = time.monotonic() + max(GRACE, seconds)
+            raw, arrays = protocol.receive(self.connection, self.limits, deadline)
+            if self.answers is None or not (isinstance(raw, dict) and raw.get("do") == "ask"):
+                return raw, arrays, interrupted
+            if interrupted:
+                raise KernelTimeout(f"no answer within {seconds:g} s, but questions")
+            reply, arrays = self.answers(raw, arrays)
+            self.connection.settimeout(max(end - time.monotonic(), GRACE))
+            protocol.send(self.connection, reply, arrays)
 
     def kill(self) -> None:
         """End the kernel and everything in it."""
@@ -188,9 +211,9 @@ class KernelClient:
         except KernelError as error:
             raise self.lose(error) from None
 
-    def _wait(self, seconds: float) -> bool:
-        """Wait until a reply begins; return whether the kernel had to be interrupted for it."""
-        deadline, interrupted = time.monotonic() + seconds, False
+    def _wait(self, deadline: float, seconds: float) -> bool:
+        """Wait until a message begins; return whether the kernel had to be interrupted for it."""
+        interrupted = False
         poll = select.poll()
         poll.register(self.connection, select.POLLIN)
         while not poll.poll(1000 * TICK):
@@ -239,6 +262,12 @@ class TestKernelClient(KernelClient):
     ) -> Answer[test_requests.TestReply]:
         """Run a test."""
         return self.ask("test", request, test_requests.TestReply, seconds)
+
+    def follow(
+        self, request: test_requests.FollowRequest, seconds: float
+    ) -> Answer[test_requests.FollowReply]:
+        """Run a test with right functions in place of a student's."""
+        return self.ask("follow", request, test_requests.FollowReply, seconds)
 
     def diagnose(
         self, request: test_requests.DiagnoseRequest, seconds: float

@@ -13,6 +13,8 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
+from autograder.cell_notes import FollowedTest
+
 Output = Mapping[str, Any]  # of a kernel, or of a notebook that may be damaged
 TEXT = ("text/plain",)  # not LaTeX: in a page, MathJax would follow its links
 PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff"}
@@ -33,6 +35,28 @@ def clean(raw: Sequence[Output]) -> list[NotebookNode]:
 def failure(name: str, text: str) -> list[NotebookNode]:
     """Return the outputs of a cell that the autograder itself has ended with an error."""
     return [new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])]
+
+
+def points(
+    before: Sequence[NotebookNode], followed: FollowedTest, count: int | None
+) -> list[NotebookNode]:
+    """Return the outputs of a test that has failed and has points: nbgrader reads them from these.
+
+    Args:
+        before: what it showed when it failed
+        followed: what it passed with
+        count: of the cell
+    """
+    error = followed.error
+    told = f"{error.get('ename')}: {error.get('evalue')}\n{followed.sentence()}\n"
+    kept = [output for output in before if output.output_type in ("stream", "display_data")]
+    kept = [output for output in kept if output.get("name") != "stderr"]  # nbgrader: no points
+    data = {"text/plain": f"{followed.points:g}"}
+    return [
+        *kept,
+        new_output("stream", name="stdout", text=told),
+        new_output("execute_result", data=data, execution_count=count),
+    ]
 
 
 def _bounded(raw: Sequence[Output]) -> list[Output]:

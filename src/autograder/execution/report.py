@@ -5,17 +5,18 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from autograder.cell_notes import FailedTest
+from autograder.cell_notes import FailedTest, FollowedTest
 
 
 @dataclass
 class SessionReport:
-    """Statuses and their reasons; by cell the seconds that it took, and where a test failed."""
+    """Statuses and their reasons; by cell seconds, where a test failed, and what it passed with."""
 
     statuses: set[str] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, FailedTest] = field(default_factory=dict)
+    followed: dict[str, FollowedTest] = field(default_factory=dict)
 
     def note(self, status: str, reason: str) -> None:
         """Remember that something went wrong."""
@@ -57,8 +58,12 @@ class ReplayedCall:
 
 @dataclass(frozen=True)
 class ReplayedTest:
-    """A test that was run again: its first calls, how many there were, and its outputs."""
+    """A test that was run again: its first calls, how many there were, and its outputs.
+
+    ``followed`` says with which of the course's functions it passed when it was graded, if it did.
+    """
 
     calls: tuple[ReplayedCall, ...]
     n_calls: int
     outputs: list[NotebookNode]
+    followed: str = ""

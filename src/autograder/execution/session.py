@@ -7,17 +7,16 @@ is decided by its side: autograder.execution.student_side and test_side.
 This module does not know how a notebook came about, nor what its outputs are worth.
 """
 
-import ast
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from typing import cast
 
 import nbformat
 from nbformat import NotebookNode
 
 from autograder import regions
-from autograder.cell_notes import CellNote, FailedTest
+from autograder.cell_notes import CellNote, FailedTest, FollowedTest
 from autograder.cells import is_locked, is_skipped, is_solution, is_test
 from autograder.execution import late_names, outputs, test_requests
 from autograder.execution.client import (
@@ -27,11 +26,14 @@ from autograder.execution.client import (
     KernelError,
     TestKernelClient,
 )
+from autograder.execution.follow_through import FollowThrough, PassedWith
 from autograder.execution.report import ReplayedCall, ReplayedTest, SessionReport
 from autograder.execution.student_side import StudentSide
 from autograder.execution.test_side import TestSide, provide_request
+from autograder.execution.visible import visible_definitions
 from autograder.policy import Policy
 from minikernel.encoding import Decoder
+from minikernel.messages import Output
 from seqlab.names import names
 
 Tested = Answer[test_requests.TestReply]
@@ -68,7 +70,8 @@ class Session:
         """
         self.report = SessionReport()
         self._policy, self._defined, self._key = policy, sorted(defined), key.hex()
-        self._catalogue = catalogue
+        self._catalogue, self._files = catalogue, files
+        self._fork_servers = students, test_kernels
         self._tests = TestSide(test_kernels, policy)
         self._student = StudentSide(students, policy, files, self.report, self._tests.meet)
         self._deadline = time.monotonic() + policy.total_seconds
@@ -91,9 +94,14 @@ class Session:
         try:
             self._go_through(notebook, released, demos)
             self._decide_again(notebook)
+            beside = self._fork_servers[0].isolated  # then it can have two kernels at a time
+            if beside:
+                self._follow_through(notebook, released)
             self._diagnose(notebook)
         finally:
             self._close()
+        if not beside:
+            self._follow_through(notebook, released)
         return self.report
 
     def replay(
@@ -119,7 +127,7 @@ class Session:
                 rest = nbformat.v4.new_notebook(cells=[*cells[last + 1 :], shown])
                 self._go_on(rest, released, demos=False)
             seconds = self._policy.test_seconds
-            about = test_requests.DiagnoseRequest(
+            about = test_requests.CatalogueRequest(
                 cells=self._cells, patience=seconds, catalogue=self._catalogue
             )
             answer = self._tests.calls(test_requests.CallsRequest(**about, most=most), seconds)
@@ -218,11 +226,12 @@ class Session:
     def _diagnose(self, notebook: NotebookNode) -> None:
         """Ask why tests failed, when nothing of it can change a mark any more."""
         patience, failures = self._policy.diagnosis_seconds, self.report.failures
-        if not (patience and failures):
+        unknown = [test for test in failures if test not in self.report.followed]
+        if not (patience and unknown):
             return
-        seconds = (patience + self._policy.call_seconds) * (1 + len(failures))
+        seconds = (patience + self._policy.call_seconds) * (1 + len(unknown))
         request = test_requests.DiagnoseRequest(
-            cells=self._cells, patience=patience, catalogue=self._catalogue
+            cells=self._cells, patience=patience, catalogue=self._catalogue, tests=unknown
         )
         try:
             diagnoses = self._tests.diagnose(request, seconds).reply["diagnoses"]
@@ -234,11 +243,41 @@ class Session:
             if cell.id in diagnoses:
                 self._note(cell)
 
+    def _follow_through(self, notebook: NotebookNode, released: Mapping[str, str]) -> None:
+        """Give tests their points that pass with right functions in place of earlier wrong ones."""
+        if not (self._policy.follow_through and self.report.failures):
+            return
+        again = FollowThrough(
+            *self._fork_servers,
+            self._policy,
+            self._files,
+            self._defined,
+            self._key,
+            self._catalogue,
+            self._deadline,
+            self._student.avoided,
+        )
+        for test, passed in again.run(notebook, released).items():
+            cell = next(cell for cell in notebook.cells if cell.id == test)
+            self._give(cell, passed)
+
+    def _give(self, cell: NotebookNode, passed: PassedWith) -> None:
+        """Note a test that has passed, and leave outputs that nbgrader takes for its points."""
+        points = round(self._policy.follow_through * float(cell.metadata.nbgrader.points), 4)
+        error = next(output for output in cell.outputs if output.output_type == "error")
+        followed = FollowedTest(passed.functions, points, cast(Output, dict(error)))
+        failure = self.report.failures.get(cell.id) or FailedTest(None, hidden=True)
+        self.report.failures[cell.id] = replace(failure, diagnosis=passed.diagnosis())
+        self.report.followed[cell.id] = followed
+        cell.outputs = outputs.points(cell.outputs, followed, cell.execution_count)
+        self._note(cell)
+
     def _note(self, cell: NotebookNode) -> None:
         """Leave in a test's metadata how long it took, where it failed, and why."""
         if is_test(cell):
             failure = self.report.failures.get(cell.id)
-            CellNote(self.report.seconds[cell.id], failure).write(cell)
+            followed = self.report.followed.get(cell.id)
+            CellNote(self.report.seconds[cell.id], failure, followed).write(cell)
 
     def _close(self) -> None:
         self._student.close()
@@ -274,20 +313,6 @@ def _decoded(answer: Answer[test_requests.CallsReply]) -> tuple[ReplayedCall, ..
         )
         for call in answer.reply["calls"]
     )
-
-
-@lru_cache(maxsize=1000)  # the same tests are run for every submission
-def visible_definitions(source: str) -> str:
-    """Return the imports and definitions in the part of a test that the student has, too.
-
-    A student's notebook was tried out where these had been run, and may rely on them.
-    """
-    try:
-        tree = ast.parse(regions.without(source, regions.HIDDEN_TESTS))
-    except SyntaxError:
-        return ""
-    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-    return "\n".join(ast.unparse(node) for node in tree.body if isinstance(node, kinds))
 
 
 def names_to_define(notebook: NotebookNode) -> set[str]:

@@ -3,12 +3,12 @@
 What it had run is run again, without the cells that cost a kernel.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from nbformat import NotebookNode
 
 from autograder.execution import outputs
-from autograder.execution.client import Answer, ForkServer, KernelClient, KernelError
+from autograder.execution.client import Answer, ForkServer, KernelClient, KernelDied, KernelError
 from autograder.execution.report import SessionReport
 from autograder.policy import Policy
 from minikernel.messages import RunReply
@@ -20,6 +20,7 @@ class StudentSide:
 
     Attributes:
         kernel: the kernel at the moment; None once it was lost too often
+        avoided: cells that cost a kernel
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class StudentSide:
         files: Mapping[str, bytes],
         report: SessionReport,
         introduce: Callable[[KernelClient | None], None],
+        avoided: Iterable[str] = (),
     ):
         """Take what a kernel is made of.
 
@@ -38,12 +40,13 @@ class StudentSide:
             files: what lies beside the notebook
             report: where is noted what goes wrong
             introduce: called with every new kernel, before it runs anything
+            avoided: cells that have cost a kernel before, and are not run
         """
         self.kernel: KernelClient | None = None
         self._fork_server, self._policy, self._files = fork_server, policy, files
         self._report, self._introduce = report, introduce
         self._done: list[tuple[str, str]] = []  # what has been run: names and sources of cells
-        self._avoided: set[str] = set()  # cells that cost a kernel
+        self.avoided = set(avoided)
         self._tried: set[str] = set()  # cells and tests whose fork server was killed
         self._restarts = 0
 
@@ -58,6 +61,8 @@ class StudentSide:
         """Return what a cell shows; a cell that costs the kernel shows that."""
         if self.kernel is None:
             return outputs.failure("NotRun", "the process of this code was lost too often")
+        if name in self.avoided:
+            return outputs.failure("NotRun", "the process of this code was lost in it")
         try:
             answer = self.kernel.run(source, self._policy.cell_seconds)
         except KernelError as error:
@@ -74,6 +79,16 @@ class StudentSide:
         except KernelError:
             return set()
         return set(names) & reply["kinds"].keys()
+
+    def replace(self, names: list[str]) -> None:
+        """Have these functions called in the test kernel from now on, and no others any more.
+
+        Raises:
+            KernelError: the kernel is lost, or there is none.
+        """
+        if self.kernel is None:
+            raise KernelDied("it was lost too often")
+        self.kernel.replace(names, self._policy.call_seconds)
 
     def is_innocent(self, name: str) -> bool:
         """Return whether to try a cell again in which the kernel was lost, once for each cell.
@@ -118,18 +133,18 @@ class StudentSide:
         return kernel
 
     def _replay(self, kernel: KernelClient) -> None:
-        for name, source in [pair for pair in self._done if pair[0] not in self._avoided]:
+        for name, source in [pair for pair in self._done if pair[0] not in self.avoided]:
             try:
                 kernel.run(source, self._policy.cell_seconds)
             except KernelError:
-                self._avoided.add(name)
+                self.avoided.add(name)
                 raise
 
     def _after_loss(self, name: str, source: str, error: KernelError) -> list[NotebookNode]:
         if self.is_innocent(name):
             return self.run(name, source)
         self._report.note(error.status, f"the process of cell {name} was lost: {error}")
-        self._avoided.add(name)
+        self.avoided.add(name)
         self.reopen()
         return outputs.failure(type(error).__name__, str(error))
 

@@ -2,22 +2,24 @@
 
 It is a kernel as the student's is, and answers more requests (see
 autograder.execution.test_requests): ``attach`` (here is a student's kernel), ``test`` (run a cell
-in which proxies stand for what the student defined), ``diagnose`` and ``calls``.
+in which proxies stand for what the student defined), ``follow`` (the same, while the student's
+kernel may call right functions here), ``diagnose`` and ``calls``.
 """
 
 import builtins
 import contextlib
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from autograder.diagnosis import explain
 from autograder.diagnosis.diagnosis import Diagnosis
 from autograder.diagnosis.recorded_calls import Call
-from autograder.execution import late_names, test_requests
+from autograder.execution import late_names, right_functions, test_requests
 from autograder.execution.client import KernelClient
 from autograder.execution.proxies import KernelLost, Proxy, StudentKernel
+from autograder.execution.right_functions import RightFunctions
 from minikernel import messages
 from minikernel.encoding import Encoder, SharedArrays
 from minikernel.protocol import Array, MessageLimits
@@ -36,6 +38,7 @@ class TestKernel(KernelServer):
         "run": test_requests.ProvideRequest,
         "attach": test_requests.AttachRequest,
         "test": test_requests.TestRequest,
+        "follow": test_requests.FollowRequest,
         "diagnose": test_requests.DiagnoseRequest,
         "calls": test_requests.CallsRequest,
     }
@@ -52,6 +55,11 @@ class TestKernel(KernelServer):
         ] = {}  # calls and names, by test
         # Tests fail by the hundred, and IPython's coloured excerpts take a tenth of a second each.
         shell.InteractiveTB.set_mode("Plain")
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Load what explains failures."""
+        explain.prepare()
 
     def _attach(self, request: test_requests.AttachRequest, _: list[Array]) -> Reply:
         """Take the socket of a student's kernel, which comes right behind the request."""
@@ -91,6 +99,25 @@ class TestKernel(KernelServer):
             self._report(self.student, reply, request["name"])
         return reply, []
 
+    def _follow(self, request: test_requests.FollowRequest, arrays: list[Array]) -> Reply:
+        """Run a test; meanwhile, and only then, the student's kernel may call right functions."""
+        right = RightFunctions(right_functions.of(request, self.shell.user_ns), self.shared)
+        with self._answering(right):
+            reply, arrays = self._test(request, arrays)
+        return {**reply, "asked": sorted(right.asked)}, arrays
+
+    @contextlib.contextmanager
+    def _answering(self, right: RightFunctions) -> Iterator[None]:
+        if self.student is None:
+            yield
+            return
+        student = self.student
+        student.kernel.answers = right.answer
+        try:
+            yield
+        finally:
+            student.kernel.answers = None
+
     def _outputs(self, request: test_requests.TestRequest) -> list[messages.Output]:
         try:
             self._borrow(set(request["defined"]), set(request["needs"]) | self._provided)
@@ -124,7 +151,8 @@ class TestKernel(KernelServer):
         functions = self._functions({name for cell in cells for name in cell.functions})
         diagnoses: dict[str, Diagnosis] = {}
         explainers: dict[str, explain.Explainer] = {}
-        for test, (calls, names) in self._failures.items():
+        failures = {test: self._failures[test] for test in request["tests"] & self._failures.keys()}
+        for test, (calls, names) in failures.items():
             deadline = time.monotonic() + patience
             explainers[test] = explain.Explainer(cells, names, functions, deadline)
             with contextlib.suppress(Exception):

@@ -41,12 +41,32 @@ class TestReply(TypedDict):
     undefined: list[str]  # names that it needed and that were not there
 
 
-class DiagnoseRequest(TypedDict):
-    """Say why tests have failed."""
+class FollowRequest(TestRequest):
+    """Run a test once more, with right functions in place of some of the student's."""
+
+    given: list[str]  # names of these functions
+    cells: list[str]  # solution cells before the test's own, of which right ones are known
+    catalogue: str  # the text of the assignment's own mistakes.py; often nothing
+
+
+class FollowReply(TestReply):
+    """What came of it."""
+
+    asked: list[str]  # right functions that the student's code has called
+
+
+class CatalogueRequest(TypedDict):
+    """Something about which the catalogue is asked."""
 
     cells: list[str]  # solution cells of the notebook
     patience: float  # seconds for each test
     catalogue: str  # the text of the assignment's own mistakes.py; often nothing
+
+
+class DiagnoseRequest(CatalogueRequest):
+    """Say why tests have failed."""
+
+    tests: list[str]  # which
 
 
 class DiagnoseReply(TypedDict):
@@ -55,7 +75,7 @@ class DiagnoseReply(TypedDict):
     diagnoses: dict[str, Diagnosis]
 
 
-class CallsRequest(DiagnoseRequest):
+class CallsRequest(CatalogueRequest):
     """Return the calls that the last test has made."""
 
     most: int  # how many

@@ -28,8 +28,15 @@ class ProvidedCellError(Exception):
 class TestSide:
     """Runs provided cells and tests."""
 
-    def __init__(self, fork_server: ForkServer[TestKernelClient], policy: Policy):
-        self._fork_server, self._policy = fork_server, policy
+    def __init__(self, fork_server: ForkServer[TestKernelClient], policy: Policy, memory: int = 0):
+        """Take what makes kernels.
+
+        Args:
+            fork_server: makes them
+            policy: how long they may take
+            memory: bytes that a kernel may hold; 0: not watched
+        """
+        self._fork_server, self._policy, self._memory = fork_server, policy, memory
         self._kernel: TestKernelClient | None = None
         self._student: KernelClient | None = None
         self._provided: list[tuple[str, str]] = []  # names and sources of cells
@@ -68,6 +75,12 @@ class TestSide:
         """
         return self._asked(lambda kernel: kernel.test(request, seconds))
 
+    def follow(
+        self, request: test_requests.FollowRequest, seconds: float
+    ) -> Answer[test_requests.FollowReply]:
+        """Run a test with right functions in place of the student's; raises what ``test`` does."""
+        return self._asked(lambda kernel: kernel.follow(request, seconds))
+
     def diagnose(
         self, request: test_requests.DiagnoseRequest, seconds: float
     ) -> Answer[test_requests.DiagnoseReply]:
@@ -103,6 +116,7 @@ class TestSide:
     def _begun(self, tries: int = TRIES) -> TestKernelClient:
         """Return a new test kernel that has run the provided cells."""
         kernel, cell = self._fork_server.kernel(), ""
+        kernel.memory = self._memory
         try:
             self._attach(kernel)
             for cell, source in self._provided:  # noqa: B007  (the last one is named)
