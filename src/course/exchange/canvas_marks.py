@@ -47,6 +47,8 @@ class CanvasMark:
     def remark(self) -> str:
         """Return what is worth knowing about an exported mark."""
         remarks = [f"{self.penalty:g} off for lateness"] if self.penalty else []
+        if followed := sum(self.status.followed.values()):
+            remarks.append(f"{followed:g} by follow-through")
         if self.points == 0:
             remarks.append("a zero: graded, and no point was earned")
         if self.needs_marking:

@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from nbconvert.filters.ansi import strip_ansi
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
 from autograder import regions
+from autograder.cell_notes import CellNote, FollowedTest
 from course.feedback import wording
 
 Hints = Literal["off", "mild", "full"]
@@ -47,6 +48,7 @@ class Failure:
         whole: ``message`` is complete, not reduced to fixed wording
         thrown: the exception, in words
         own: the line of the student's code that raised it
+        followed: with what it passed all the same
         summary: how the result differs
         blames: another function of the student's that causes this failure
         hint: what to think about
@@ -59,6 +61,7 @@ class Failure:
     whole: bool = False
     thrown: str = ""
     own: OwnLine | None = None
+    followed: str = ""
     summary: str = ""
     blames: str = ""
     hint: str = ""
@@ -94,6 +97,7 @@ class Teller:
         error, found = error_of(cell), cell.metadata.get("autograder", {})
         hidden = failed_hidden(cell)
         line = "" if hidden else self._line(cell)
+        passed = followed(cell)
         return Failure(
             hidden=hidden,
             line=line,
@@ -101,6 +105,7 @@ class Teller:
             whole=not hidden and not was_hidden_before,
             thrown=self._thrown(error, hidden),
             own=self._own_line(error),
+            followed=passed.sentence() if passed else "",
             **self._diagnosis(found.get("diagnosis") or {}, hidden),
         )
 
@@ -185,9 +190,17 @@ class Teller:
 
 
 def error_of(cell: NotebookNode) -> NotebookNode | None:
-    """Return the error output of a cell, or None."""
+    """Return the error output of a cell, or None; of a test, that with which it failed first."""
+    if passed := followed(cell):
+        return cast(NotebookNode, from_dict(passed.error))
     errors = (output for output in cell.get("outputs", []) if output.output_type == "error")
     return next(errors, None)
+
+
+def followed(cell: NotebookNode) -> FollowedTest | None:
+    """Return with what a test passed in place of the student's functions, if it did."""
+    note = CellNote.read(cell)
+    return note.followed if note else None
 
 
 def failed_hidden(cell: NotebookNode) -> bool:

@@ -18,15 +18,16 @@ from course.feedback.mark_scheme import Scheme
 from course.feedback.marks import Mark, Marks
 from course.feedback.problems import Outline, Problem, headings, outline, without
 
-PASSED, FAILED, PARTLY, NOT_RUN, WAITS, MARKED = STATES = (
+PASSED, FOLLOWED, FAILED, PARTLY, NOT_RUN, WAITS, MARKED = STATES = (
     "passed",
+    "follow-through",
     "failed",
     "partly passed",
     "not run",
     "waits for a person",
     "marked",
 )
-SIGNS = dict(zip(STATES, "✓✗◐–…●", strict=True))
+SIGNS = dict(zip(STATES, "✓↪✗◐–…●", strict=True))
 NOT_RUN_ERROR = "NotRun"  # see autograder.execution.session
 NOTHING = Markup("")
 SILENT = "No response."  # nbgrader's comment on an answer that was left untouched
@@ -212,6 +213,11 @@ class Page:
         return [wording.of_reason(str(reason)) for reason in self._examined.get("reasons", [])]
 
     @property
+    def followed(self) -> float:
+        """Points that came by follow-through."""
+        return sum(r.mark.points for r in self.results.values() if r.state == FOLLOWED)
+
+    @property
     def late(self) -> str:
         """How late it was, in words; empty if it was in time."""
         return duration(self.marks.late) if self.marks.late else ""
@@ -382,6 +388,8 @@ def _state(cell: NotebookNode | None, mark: Mark) -> str:
         return MARKED
     if mark.waits:
         return WAITS
+    if cell is not None and failures.followed(cell) and mark.points > 0:
+        return FOLLOWED
     error = failures.error_of(cell) if cell is not None else None
     never = cell is None or (cell.get("execution_count") is None and not cell.get("outputs"))
     if never or (error is not None and error.ename == NOT_RUN_ERROR):

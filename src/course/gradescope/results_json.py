@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbgrader import utils
 
-from autograder.cell_notes import CellNote, FailedTest
+from autograder.cell_notes import CellNote, FailedTest, FollowedTest
 from autograder.cells import is_graded, is_test
 from autograder.result import Result
 from course.feedback import wording
@@ -98,23 +98,24 @@ class _View:
         score, most = self._points(cell)
         entry = _entry(name, f"{count}.1", score >= most)
         entry["score"], entry["max_score"] = score, most
-        if score < most:
-            entry["output"] = self.why or _failure(cell, "nudge")
+        if score < most or _followed(cell):
+            entry["output"] = _sentence(cell) + (self.why or _failure(cell, "nudge"))
         return entry
 
     def _in_two_parts(self, cell: NotebookNode, name: str, count: int) -> Iterator[ResultEntry]:
         """Yield the entries of a test that has a hidden part."""
         score, most = self._points(cell)
-        passed = score >= most
+        passed = score >= most and not _followed(cell)
         failed_later = not passed and _failed_test(cell).hidden
         visible = _entry(name, f"{count}.1", passed or failed_later)
         if not passed and not failed_later:
             visible["output"] = self.why or _failure(cell, "nudge")
         yield visible
-        rest = _entry(f"{name}, further inputs", f"{count}.2", passed)
+        rest = _entry(f"{name}, further inputs", f"{count}.2", score >= most)
         rest["score"], rest["max_score"], rest["visibility"] = score, most, self.visibility
         if not passed:
-            rest["output"] = _failure(cell, "hint") if failed_later else NOT_REACHED
+            why = _failure(cell, "hint") if failed_later else NOT_REACHED
+            rest["output"] = _sentence(cell) + why
         yield rest
 
     def _points(self, cell: NotebookNode) -> tuple[float, float]:
@@ -155,9 +156,22 @@ def _failed_test(cell: NotebookNode) -> FailedTest:
     return note.failure or FailedTest(None, hidden=False)
 
 
+def _followed(cell: NotebookNode) -> FollowedTest | None:
+    note = CellNote.read(cell)
+    return note.followed if note else None
+
+
+def _sentence(cell: NotebookNode) -> str:
+    """Return with what a test passed in place of the student's functions, as a line, or nothing."""
+    passed = _followed(cell)
+    return f"{passed.sentence()}\nThis is how it failed with yours:\n" if passed else ""
+
+
 def _failure(cell: NotebookNode, advice: str) -> str:
     """Return why a test failed: what it says itself, and what is known about the mistake."""
+    passed = _followed(cell)
     errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+    errors = [from_dict(passed.error)] if passed else errors
     lines = [ANSI.sub("", f"{error.ename}: {error.evalue}") for error in errors[:1]]
     diagnosis = dict(_failed_test(cell).diagnosis or {})
     lines += [str(diagnosis[k]) for k in ("summary", advice, "where") if diagnosis.get(k)]

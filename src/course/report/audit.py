@@ -24,6 +24,7 @@ from course.run.status_files import FOLDER
 
 MARKS = ("auto_score", "manual_score", "extra_credit")
 PENALTY = "late_submission_penalty"
+FOLLOWED = "followed"  # in a session's info: what tests passed with, by cell
 IN_FILE = {"before": "from", "after": "to"}  # what fields are called in the file
 
 
@@ -37,6 +38,7 @@ class MarkChange:
         what: which of the gradebook's columns
         before, after: the mark; None for none
         by: a person's user name, or the version of the grader
+        how: what there is to say about points that came by follow-through
         undone: the change did not come to be
     """
 
@@ -49,6 +51,7 @@ class MarkChange:
     after: float | None
     by: str
     undone: bool = False
+    how: str = ""
 
     def to_json(self) -> str:
         """Return the change as a line of JSON."""
@@ -140,7 +143,15 @@ def _dropped(grade: Any) -> Iterator[MarkChange]:
 def _made(row: Any, what: str, before: float | None, after: float | None) -> MarkChange:
     when = datetime.now(UTC).isoformat(timespec="seconds")
     whose = row.assignment.name, row.student.id, row.name
-    return MarkChange(when, *whose, what, before, after, _author(what))
+    return MarkChange(when, *whose, what, before, after, _author(what), how=_how(row, what, after))
+
+
+def _how(row: Any, what: str, after: float | None) -> str:
+    """Return what whoever writes a mark has said about it (see ``course.run.publish``)."""
+    session = inspect(row).session
+    if what != "auto_score" or not after or session is None:
+        return ""
+    return str(session.info.get(FOLLOWED, {}).get(row.name, ""))
 
 
 def _author(what: str) -> str:

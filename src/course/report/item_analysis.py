@@ -29,6 +29,7 @@ class Success:
         mean: mean of points / maximum points
         hidden: failures known to lie in the hidden part
         failed: failures whose place is known
+        followed: passes that came by follow-through
     """
 
     name: str
@@ -38,6 +39,7 @@ class Success:
     mean: float
     hidden: int = 0
     failed: int = 0
+    followed: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def _success(name: str, cells: Sequence[CellResult], graded: Sequence[Submission
         sum(scores) / (points or 1.0) / n,
         sum(lines),
         len(lines),
+        sum("followed" in note for note in notes),
     )
 
 

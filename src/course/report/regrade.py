@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 
+from autograder.cell_notes import CellNote
 from autograder.cells import grade_id, is_test
 from autograder.result import Result
 from autograder.status import Status
@@ -138,8 +139,10 @@ def _marks(result: Result) -> dict[str, float | None]:
 
 
 def _messages(result: Result) -> dict[str, str]:
-    """Return what each failed test says, in a line."""
-    return {
+    """Return what each failed test says, in a line; of others, what they passed with instead."""
+    notes = {grade_id(cell): CellNote.read(cell) for cell in result.cells if is_test(cell)}
+    followed = {name: note.followed for name, note in notes.items() if note and note.followed}
+    return {name: passed.sentence() for name, passed in followed.items()} | {
         grade_id(cell): f"{output.ename}: {output.evalue}".splitlines()[0][:120]
         for cell in result.cells
         if is_test(cell)
@@ -168,6 +171,6 @@ def trail(changes: list[MarkChange]) -> str:
     return "\n".join(
         f"{change.when}  {change.student:24} {change.cell:24} {change.what:14} "
         f"{_shown(change.before):>5} -> {_shown(change.after):<5} {change.by}"
-        f"{'  (undone)' if change.undone else ''}"
+        f"{f'  ({change.how})' if change.how else ''}{'  (undone)' if change.undone else ''}"
         for change in changes
     )

@@ -5,6 +5,8 @@ The hidden inputs are those of the student's mark, since they are drawn from the
 
 import base64
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 
 from autograder import job
+from autograder.cell_notes import CellNote
 from autograder.cells import is_test
 from autograder.diagnosis import compare
 from autograder.execution.client import KernelError
@@ -45,7 +48,7 @@ def replay(course: Course, assignment: str, student: str, test: str) -> Replayed
         raise CourseError(f"{assignment} has no test {test}; it has {', '.join(names)}")
     pool = shared_pool(policy, course.data())
     try:
-        return pool.replay(
+        done = pool.replay(
             ready.notebook,
             ready.files,
             ready.template,
@@ -55,6 +58,18 @@ def replay(course: Course, assignment: str, student: str, test: str) -> Replayed
         )
     except (KernelError, ProvidedCellError) as error:
         raise CourseError(f"{student}'s code did not come as far as {test}: {error}") from None
+    return replace(done, followed=_followed(course, assignment, student, test))
+
+
+def _followed(course: Course, assignment: str, student: str, test: str) -> str:
+    """Return with what a test passed in place of the student's functions when it was graded."""
+    path = course.root / "autograded" / student / assignment / f"{assignment}.ipynb"
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        notes = [CellNote.read(cell) for cell in cells if cell.get("id") == test]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return "; ".join(note.followed.sentence() for note in notes if note and note.followed)
 
 
 def text(test: ReplayedTest) -> str:
@@ -63,7 +78,8 @@ def text(test: ReplayedTest) -> str:
     if test.n_calls > len(test.calls):
         parts.append(f"{test.n_calls} calls were made; these are the first {len(parts)}")
     errors = _errors(test)
-    return "\n\n".join([*parts, f"the test: {errors[0]}" if errors else "the test passes"])
+    parts.append(f"the test: {errors[0]}" if errors else "the test passes")
+    return "\n\n".join([*parts, *([f"graded: {test.followed}"] if test.followed else [])])
 
 
 def _paragraph(number: int, call: ReplayedCall) -> str:
@@ -87,7 +103,13 @@ def page(test: ReplayedTest, title: str) -> str:
         for call in test.calls
     ]
     template = jinja2.Environment(autoescape=True).from_string(PAGE)
-    return template.render(title=title, calls=calls, errors=_errors(test), n_calls=test.n_calls)
+    return template.render(
+        title=title,
+        calls=calls,
+        errors=_errors(test),
+        n_calls=test.n_calls,
+        followed=test.followed,
+    )
 
 
 def _errors(test: ReplayedTest) -> list[str]:
@@ -175,6 +197,7 @@ dt { font-weight: 600 } dd { margin: 0 0 .4rem } img { max-width: 100% }
 <p>For staff: this page shows hidden inputs and expected values.</p>
 {% for line in errors %}<p><strong>The test says:</strong> {{ line }}</p>
 {% else %}<p><strong>The test passes.</strong></p>{% endfor %}
+{% if followed %}<p><strong>When it was graded:</strong> {{ followed }}.</p>{% endif %}
 {% for shown in calls %}
 <section class="{{ 'wrong' if shown.call.differs else 'right' }}">
 <h2>Call {{ loop.index }}: {{ shown.call.summary or shown.call.name ~ ' is as it should be' }}</h2>

@@ -126,6 +126,7 @@ class ExportRow:
     needs_manual: int | str
     late_seconds: float | str
     late_penalty: float | str
+    follow_through: float | str  # points of the score that came that way
     status: str
     reason: str
 
@@ -176,6 +177,7 @@ def _row(course: Course, assignment: Any, name: str, submission: Any) -> ExportR
         needs_manual=int(submission.needs_manual_grade) if submission else "",
         late_seconds=submission.total_seconds_late if submission else "",
         late_penalty=(submission.late_submission_penalty or 0) if submission else "",
+        follow_through=sum(status.followed.values()) if status.is_graded else "",
         status=status.word,
         reason=_plain(status.reason),
     )

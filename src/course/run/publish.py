@@ -21,12 +21,14 @@ from nbgrader import utils
 from nbgrader.api import Comment, Grade, Gradebook, InvalidEntry, MissingEntry
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from autograder.cell_notes import CellNote
 from autograder.cells import grade_id
 from autograder.job import CellRecord, Release
 from autograder.result import Result
 from autograder.status import Status
 from autograder.submission.other_assignments import Landmarks, landmarks
 from course.directory import STAFF_FILES, Course, CourseError
+from course.report import audit
 from course.run import atomic, handin_time, lateness, status_files
 from course.run.right_answers import completed_catalogue
 
@@ -126,6 +128,7 @@ class Publisher:
         more = {"timestamp": when} if when else {}
         submission = gradebook.update_or_create_submission(self.assignment, student, **more)
         cells = {name: cell for cell in notebook.cells if (name := grade_id(cell))}
+        gradebook.db.info[audit.FOLLOWED] = _followed(cells)  # for whoever writes down changes
         for part in submission.notebooks:
             for grade in part.grades:
                 if grade.name in cells:
@@ -201,6 +204,12 @@ def in_one_transaction(gradebook: Gradebook) -> Iterator[None]:
         raise
     finally:
         session.expunge_all()
+
+
+def _followed(cells: Mapping[str, NotebookNode]) -> dict[str, str]:
+    """Return with what tests have passed in place of the student's functions, by name."""
+    notes = {name: CellNote.read(cell) for name, cell in cells.items()}
+    return {n: note.followed.sentence() for n, note in notes.items() if note and note.followed}
 
 
 def _enter_grade(grade: Grade, cell: NotebookNode) -> None:

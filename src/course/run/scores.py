@@ -41,6 +41,12 @@ class Score:
         return sum(cell.score for cell in self.automatic)
 
     @property
+    def followed(self) -> float:
+        """Return the points among them that came by follow-through."""
+        by_test = self.state.followed
+        return sum(min(by_test.get(cell.name, 0.0), cell.score) for cell in self.automatic)
+
+    @property
     def status(self) -> str:
         """Return one word for lists."""
         return self.state.word
@@ -131,9 +137,16 @@ def table(results: list[Score]) -> str:
         points = f"{result.score:g}" if result.is_graded else "-"
         lines.append(
             f"{result.student:{width}} {points:>5}/{result.out_of:<3g}{result.needs_manual:>7g}   "
-            f"{result.status}{': ' + _cut(result.reason) if result.reason else ''}"
+            f"{result.status}{_parts(result)}{': ' + _cut(result.reason) if result.reason else ''}"
         )
     return "\n".join(lines)
+
+
+def _parts(result: Score) -> str:
+    """Return which points came by follow-through, if some did: ", 56 + 28 follow-through"."""
+    if not result.followed:
+        return ""
+    return f", {result.score - result.followed:g} + {result.followed:g} follow-through"
 
 
 def _cut(text: str, most: int = 100) -> str:
