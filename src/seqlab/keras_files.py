@@ -1,26 +1,46 @@
 """Keras models without Keras: the architecture from its JSON, the weights from its HDF5 file.
 
 It reads what ``Model.to_json`` and ``save_weights`` of Keras 2 write, a whole Keras 2 model saved
-as HDF5, and the ``.weights.h5`` files of Keras 3.
+as HDF5, and the ``.weights.h5`` files of Keras 3. A model that the notebooks' formulas would
+compute otherwise than Keras does is refused.
 """
 
+import contextlib
 import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import h5py
 import numpy as np
 
-from seqlab import data_files
+from seqlab import data_files, tensorflow_files
 from seqlab.errors import DataError
 
 GROUP = "problem1_data"
 Shape = tuple[int, ...]
+STACKS = {"RNN": ["SimpleRNN", "SimpleRNN", "Dense"], "GRU": ["GRU", "Dense"]}  # of the notebook
+# What the settings of a layer may be, for the notebooks' formulas to give what Keras gives. What a
+# file does not say is the first of them.
+RECURRENT: dict[str, tuple[object, ...]] = {
+    "activation": ("tanh",),
+    "use_bias": (True,),
+    "go_backwards": (False,),
+    "time_major": (False,),
+}
+FORMULAS: dict[str, dict[str, tuple[object, ...]]] = {
+    "SimpleRNN": RECURRENT,
+    "GRU": RECURRENT | {"recurrent_activation": ("sigmoid",), "reset_after": (True,)},
+    "Dense": {"activation": ("linear", "softmax"), "use_bias": (True,)},
+    "Activation": {"activation": ("linear", "softmax")},
+    "Dropout": {},  # does nothing once a model is trained
+    "InputLayer": {},
+}
 
 
 @dataclass(frozen=True)
@@ -105,13 +125,28 @@ def load_keras_model(kind: Literal["RNN", "GRU"]) -> KerasModel:
     """
     if kind not in ("RNN", "GRU"):
         raise DataError(f"there is no model {kind!r}: ask for 'RNN' or 'GRU'")
-    paths = (data_files.find(GROUP, f"{kind}_model{suffix}") for suffix in (".json", ".h5"))
-    model = data_files.remember(read_keras_model, *paths)
+    _refuse_archive(data_files.group_dir(GROUP) / f"{kind}_model.keras", kind)
+    names = (f"{kind}_model.json",), (f"{kind}_model.h5", f"{kind}_model.weights.h5")
+    architecture, weights = (data_files.find(GROUP, *choice) for choice in names)
+    model = data_files.remember(read_keras_model, architecture, weights)
+    stack = [layer.kind for layer in model.layers]
+    if stack != STACKS[kind]:
+        raise DataError(
+            f"{architecture} has the layers {', '.join(stack)}, and the notebook's {kind} has "
+            f"{', '.join(STACKS[kind])}"
+        )
     return replace(model, weights=tuple(model.get_weights()))
 
 
 def read_keras_model(architecture: Path, weights: Path) -> KerasModel:
-    """Return the model that Keras wrote into a JSON and an HDF5 file."""
+    """Return the model that Keras wrote into a JSON and an HDF5 file.
+
+    Raises:
+        DataError: they cannot be read, do not belong together, or hold a model that the notebooks'
+            formulas do not cover.
+    """
+    for path in (architecture, weights):
+        _refuse_archive(path, architecture.stem.removesuffix("_model"))
     name, layers = _read_architecture(architecture)
     try:
         with h5py.File(weights, "r") as file:
@@ -130,6 +165,17 @@ def read_keras_model(architecture: Path, weights: Path) -> KerasModel:
     return KerasModel(name, layers, arrays)
 
 
+def _refuse_archive(path: Path, kind: str) -> None:
+    """Raise DataError if a file is one of Keras 3's ``.keras`` archives, whatever its name."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(4) == b"PK\x03\x04":
+            raise DataError(
+                f"{path} is a .keras archive. Load it with keras.models.load_model, then save "
+                f"model.to_json() as {kind}_model.json, and the weights with "
+                f"model.save_weights('{kind}_model.weights.h5')"
+            )
+
+
 def _output_shape(layer: Layer) -> str:
     return f"(None, None, {layer.n_units})" if layer.sequences else f"(None, {layer.n_units})"
 
@@ -140,9 +186,60 @@ def _read_architecture(path: Path) -> tuple[str, tuple[Layer, ...]]:
         config = model["config"]
         described = config if isinstance(config, list) else config["layers"]
         name = "sequential" if isinstance(config, list) else config["name"]
+        _require_covered(path, described)
+        if isinstance(config, dict):
+            _require_chain(path, described, config)
         return name, tuple(_layers(described))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise DataError(f"{path} does not describe a Keras model: {error!r}") from None
+
+
+def _require_covered(path: Path, described: list[dict[str, Any]]) -> None:
+    """Raise DataError if a layer computes what the notebooks' formulas do not."""
+    softmax = False
+    for entry in described:
+        kind, config = entry["class_name"], entry["config"]
+        if kind not in FORMULAS:
+            raise DataError(
+                f"{path} has a layer of the kind {kind}, which the notebooks do not have"
+            )
+        if softmax and kind != "Dropout":
+            raise DataError(f"{path} has a softmax before its last layer")
+        for name, covered in FORMULAS[kind].items():
+            value = _plain(config.get(name, covered[0]))
+            softmax = softmax or value == "softmax"
+            if value not in covered:
+                raise DataError(
+                    f"{path}: {config.get('name', kind)} ({kind}) has {name}={value!r}, and the "
+                    f"notebooks' formulas need {covered[-1]!r}"
+                )
+
+
+def _plain(value: Any) -> Any:
+    """Return the name of a function that Keras 3 describes as an object."""
+    return value.get("config", value) if isinstance(value, dict) else value
+
+
+def _require_chain(path: Path, described: list[dict[str, Any]], config: dict[str, Any]) -> None:
+    """Raise DataError if a layer reads another one than the one before it."""
+    names = [entry["config"]["name"] for entry in described]
+    for before, entry in pairwise(described):
+        reads = {*_strings(entry.get("inbound_nodes"))} & {*names}
+        if not reads <= {before["config"]["name"]}:
+            raise DataError(
+                f"{path}: {entry['config']['name']} reads {' and '.join(sorted(reads))}"
+            )
+    if not {*_strings(config.get("output_layers"))} & {*names} <= {names[-1]}:
+        raise DataError(f"{path} gives the output of another layer than its last")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield the texts in lists and dictionaries of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
 
 
 def _layers(described: list[dict[str, Any]]) -> Iterator[Layer]:
@@ -154,10 +251,8 @@ def _layers(described: list[dict[str, Any]]) -> Iterator[Layer]:
         width = width or (shape[-1] if shape else None)
         if kind in ("InputLayer", "Activation", "Dropout"):
             continue
-        if kind not in ("SimpleRNN", "GRU", "Dense") or width is None:
-            raise ValueError(f"a layer of the kind {kind}")
-        if kind == "GRU" and not config.get("reset_after", True):
-            raise ValueError("a GRU with reset_after=False")
+        if width is None:
+            raise ValueError("no layer says how wide the input is")
         sequences = sequences and config.get("return_sequences", True)
         yield Layer(kind, config["name"], width, config["units"], sequences)
         width = config["units"]
@@ -168,7 +263,7 @@ def _read_weights(file: h5py.File, layers: tuple[Layer, ...]) -> Iterator[np.nda
     if "layer_names" in root.attrs:  # Keras 2
         for name in _texts(root.attrs["layer_names"]):
             for weight in _texts(root[name].attrs["weight_names"]):
-                yield np.asarray(root[name][weight], dtype=np.float32)
+                yield _float32(root[name][weight])
         return
     seen: Counter[str] = Counter()
     for layer in layers:  # Keras 3 names the groups by class and count
@@ -177,7 +272,16 @@ def _read_weights(file: h5py.File, layers: tuple[Layer, ...]) -> Iterator[np.nda
         seen[kind] += 1
         values = group["cell/vars" if "cell" in group else "vars"]
         for i in range(len(values)):
-            yield np.asarray(values[str(i)], dtype=np.float32)
+            yield _float32(values[str(i)])
+
+
+def _float32(dataset: h5py.Dataset) -> np.ndarray:
+    """Return a dataset as float32; Keras stores bfloat16 as pairs of bytes that it marks."""
+    if dataset.attrs.get("dtype") == "bfloat16":
+        return tensorflow_files.bfloat16(dataset[()])
+    if dataset.dtype.kind != "f":
+        raise TypeError(f"{dataset.name} holds {dataset.dtype}: save the model as float32")
+    return np.asarray(dataset, dtype=np.float32)
 
 
 def _texts(values: Any) -> list[str]:

@@ -1,4 +1,5 @@
 import json
+import zipfile
 
 import h5py
 import numpy as np
@@ -107,6 +108,148 @@ def test_an_architecture_that_is_not_the_documents_is_an_error(tmp_path, edit, m
         keras_files.read_keras_model(path, tmp_path / "GRU_model.h5")
 
 
+def edited(folder, kind, edit):
+    """Write a model whose description is changed; return the paths of its two files."""
+    rng = np.random.default_rng(0)
+    keras_writer.write(kind, [rng.random(shape, np.float32) for shape in SHAPES[kind]], folder)
+    path = folder / f"{kind}_model.json"
+    model = json.loads(path.read_text())
+    edit(model["config"]["layers"])
+    path.write_text(json.dumps(model))
+    return path, folder / f"{kind}_model.h5"
+
+
+def setting(layer, **changes):
+    return lambda layers: layers[layer]["config"].update(changes)
+
+
+def activation(name, at=None):
+    """An edit that puts a layer Activation somewhere, at the end if nothing else is said."""
+    layer = {"class_name": "Activation", "config": {"name": "activation", "activation": name}}
+    return lambda layers: layers.insert(len(layers) if at is None else at, layer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "edit", "message"),
+    [
+        ("RNN", setting(1, activation="relu"), r"simple_rnn \(SimpleRNN\) has activation='relu'"),
+        ("RNN", setting(2, activation="linear"), r"simple_rnn_1 .* has activation='linear'"),
+        ("RNN", setting(1, use_bias=False), "use_bias=False"),
+        ("RNN", setting(2, go_backwards=True), "go_backwards=True"),
+        ("RNN", setting(2, time_major=True), "time_major=True"),
+        ("RNN", setting(3, activation="sigmoid"), r"dense \(Dense\) has activation='sigmoid'"),
+        ("RNN", activation("relu", at=2), "activation='relu'"),
+        ("RNN", activation("softmax"), "a softmax before its last layer"),
+        ("GRU", setting(1, recurrent_activation="hard_sigmoid"), "'hard_sigmoid', .* 'sigmoid'"),
+        ("GRU", setting(1, activation="relu"), "activation='relu', .* need 'tanh'"),
+        (
+            "GRU",
+            setting(1, recurrent_activation={"class_name": "function", "config": "hard_sigmoid"}),
+            "recurrent_activation='hard_sigmoid'",
+        ),
+        ("GRU", lambda layers: layers[1].update(class_name="CuDNNGRU"), "kind CuDNNGRU"),
+        ("GRU", lambda layers: layers[1].update(class_name="Bidirectional"), "kind Bidirectional"),
+        (
+            "GRU",
+            lambda layers: layers[2].update(inbound_nodes=[[["gru_input", 0, 0]]]),
+            "reads gru",
+        ),
+    ],
+)
+def test_a_model_that_the_formulas_do_not_cover_is_refused_by_name(tmp_path, kind, edit, message):
+    with pytest.raises(DataError, match=message) as error:
+        keras_files.read_keras_model(*edited(tmp_path, kind, edit))
+    assert f"{kind}_model.json" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda layers: [setting(3, activation="linear")(layers), activation("softmax")(layers)],
+        setting(3, activation="linear"),  # the notebook applies the softmax
+        activation("linear", at=2),
+        lambda layers: layers.insert(2, {"class_name": "Dropout", "config": {"name": "drop"}}),
+        setting(1, dropout=0.2, recurrent_dropout=0.1, stateful=True, unroll=True),
+        setting(1, activation={"module": "builtins", "class_name": "function", "config": "tanh"}),
+    ],
+)
+def test_what_makes_no_difference_is_taken(tmp_path, edit):
+    model = keras_files.read_keras_model(*edited(tmp_path, "RNN", edit))
+    assert [w.shape for w in model.weights] == SHAPES["RNN"]
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A data folder of an instructor's own, without a list of hashes."""
+    (tmp_path / "problem1_data").mkdir()
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    return tmp_path / "problem1_data"
+
+
+def test_a_model_with_other_layers_than_the_notebooks_is_refused(own):
+    architecture, weights = edited(own, "RNN", lambda layers: None)
+    architecture.rename(own / "GRU_model.json")
+    weights.rename(own / "GRU_model.h5")
+    with pytest.raises(DataError, match=r"layers SimpleRNN, SimpleRNN, Dense, .* GRU has GRU, Den"):
+        seqlab.load_keras_model("GRU")
+
+
+@pytest.mark.parametrize("name", ["RNN_model.keras", "RNN_model.h5", "RNN_model.json"])
+def test_an_archive_of_keras_3_says_what_to_save_instead(own, name):
+    edited(own, "RNN", lambda layers: None)
+    with zipfile.ZipFile(own / name, "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(DataError, match=r"to_json\(\) as RNN_model.json.*RNN_model.weights.h5"):
+        seqlab.load_keras_model("RNN")
+
+
+def test_weights_under_keras_3s_name_are_found(own):
+    _, weights = edited(own, "RNN", lambda layers: None)
+    weights.rename(own / "RNN_model.weights.h5")
+    assert len(seqlab.load_keras_model("RNN").get_weights()) == 8
+
+
+def stored(path, convert):
+    """Store the weights of a file in another type."""
+    with h5py.File(path, "r+") as file:
+        names = []
+        file.visititems(lambda name, o: names.append(name) if hasattr(o, "dtype") else None)
+        for name in names:
+            values, dtype = convert(file[name][()])
+            del file[name]
+            file.create_dataset(name, data=values)
+            if dtype:
+                file[name].attrs["dtype"] = dtype
+
+
+@pytest.mark.parametrize(
+    ("convert", "error"),
+    [
+        (lambda x: ((x.view("<u4") >> 16).astype("<u2").view("V2"), "bfloat16"), 2**-7),
+        (lambda x: (x.astype(np.float16), None), 2**-10),
+        (lambda x: (x.astype(np.float64), None), 0),
+    ],
+    ids=["bfloat16", "float16", "float64"],
+)
+def test_weights_in_other_floats_are_read_as_float32(tmp_path, convert, error):
+    paths = edited(tmp_path, "GRU", lambda layers: None)
+    whole = keras_files.read_keras_model(*paths)
+    stored(paths[1], convert)
+    for read, expected in zip(
+        keras_files.read_keras_model(*paths).weights, whole.weights, strict=True
+    ):
+        assert read.dtype == np.float32
+        np.testing.assert_allclose(read, expected, rtol=error, atol=1e-4 if error else 0)
+
+
+def test_whole_numbers_are_no_weights(tmp_path):
+    paths = edited(tmp_path, "GRU", lambda layers: None)
+    stored(paths[1], lambda x: (x.astype(np.int8), None))
+    with pytest.raises(DataError, match="kernel:0 holds int8: save the model as float32"):
+        keras_files.read_keras_model(*paths)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # TensorFlow's own
 @pytest.mark.parametrize("kind", SHAPES)
@@ -154,3 +297,57 @@ def test_files_that_keras_wrote_are_read(package, name, tmp_path):
     for ours, expected in zip(read.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, expected)
     assert [layer.sequences for layer in read.layers] == [True, True, False, False]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        ({"activation": "relu"}, "activation='relu'"),
+        ({"recurrent_activation": "hard_sigmoid"}, "recurrent_activation='hard_sigmoid'"),
+        ({"reset_after": False}, "reset_after=False"),
+        ({"go_backwards": True}, "go_backwards=True"),
+    ],
+)
+@pytest.mark.parametrize("package", ["tf_keras", "keras"])
+def test_what_keras_writes_of_other_models_is_refused_by_name(package, layer, named, tmp_path):
+    keras = pytest.importorskip(package)
+    model = keras.Sequential([keras.Input((None, 7)), keras.layers.GRU(5, **layer)])
+    (tmp_path / "a.json").write_text(model.to_json())
+    with pytest.raises(DataError, match=named):
+        keras_files.read_keras_model(tmp_path / "a.json", tmp_path / "a.h5")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("package", ["tf_keras", "keras"])
+def test_a_model_that_is_no_chain_is_refused(package, tmp_path):
+    keras = pytest.importorskip(package)
+    start = keras.Input((None, 7))
+    one, other = (keras.layers.SimpleRNN(7, return_sequences=True)(start) for _ in range(2))
+    for name, output in (("straight", one), ("aside", other)):
+        model = keras.Model(start, [keras.layers.Dense(7)(output)])
+        (tmp_path / f"{name}.json").write_text(model.to_json())
+        model.save_weights(str(tmp_path / f"{name}.weights.h5"))
+        keras_files.read_keras_model(tmp_path / f"{name}.json", tmp_path / f"{name}.weights.h5")
+    both = keras.Model(start, [keras.layers.Dense(7)(one), keras.layers.Dense(7)(other)])
+    (tmp_path / "both.json").write_text(both.to_json())
+    with pytest.raises(DataError, match=r"reads|gives the output"):
+        keras_files.read_keras_model(tmp_path / "both.json", tmp_path / "both.h5")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_bfloat16_that_keras_wrote_is_read(tmp_path):
+    keras = pytest.importorskip("keras")
+    recurrent = keras.layers.SimpleRNN(
+        5, dtype="bfloat16", recurrent_initializer="glorot_uniform", return_sequences=True
+    )
+    model = keras.Sequential([keras.Input((None, 7)), recurrent])
+    (tmp_path / "a.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "a.weights.h5")
+    read = keras_files.read_keras_model(tmp_path / "a.json", tmp_path / "a.weights.h5")
+    for ours, weight in zip(read.weights, model.weights, strict=True):
+        expected = keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))
+        np.testing.assert_array_equal(ours, expected)
