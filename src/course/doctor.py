@@ -1,7 +1,4 @@
-"""What this machine can do for grading, one line each: what is there, what is missing, what to do.
-
-This module does not repair anything.
-"""
+"""What this machine can do for grading: a line for each thing that is needed, and what to do."""
 
 import os
 import platform
@@ -11,109 +8,126 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.execution import sandbox
 from autograder.execution.client import ForkServerError, KernelError
 from autograder.execution.pool import KernelPool
+from autograder.execution.sandbox import Sandbox, SandboxError
 from autograder.policy import Policy
-from course.directory import Course
+from course.directory import Course, CourseError
 from course.run import batch
 from seqlab.errors import DataError
 
 GIGABYTE = 1e9
+FINE, LIMITED, MISSING = "fine", "limited", "missing"
 
 
 @dataclass(frozen=True)
 class DoctorFinding:
-    """One thing that was looked at."""
+    """One thing that grading needs; the verdict is FINE, LIMITED or MISSING."""
 
     what: str
-    verdict: str  # fine, limited or missing
+    verdict: str
     detail: str
 
 
 def examine(course: Course) -> list[DoctorFinding]:
     """Look at everything that grading needs."""
-    return list(_examine(course))
-
-
-def table(found: list[DoctorFinding]) -> str:
-    """Return the findings as lines of text."""
-    return "\n".join(f"{each.verdict:8} {each.what:12} {each.detail}" for each in found)
-
-
-def _examine(course: Course) -> Iterator[DoctorFinding]:
-    linux = sys.platform == "linux"
-    system = f"{platform.platform()}, Python {platform.python_version()}"
-    yield DoctorFinding(
-        "system",
-        "fine" if linux else "limited",
-        system if linux else f"{system}: no sandbox; grade on Linux",
-    )
-    yield DoctorFinding("cores", "fine", f"{os.cpu_count()}, so many submissions at a time")
     policy = batch.configured(course)
-    yield _memory(policy.memory)
-    who = "root: kernels run as users that own nothing" if os.geteuid() == 0 else "an ordinary user"
-    yield DoctorFinding("user", "fine", who)
-    try:
-        data = course.data()
-        yield DoctorFinding("data", "fine", str(data))
-    except DataError as error:
-        yield DoctorFinding("data", "missing", str(error))
-        return
-    yield from _sandbox(policy, data)
-    alembic = shutil.which("alembic") or (Path(sys.executable).parent / "alembic").is_file()
-    yield DoctorFinding(
-        "alembic",
-        "fine" if alembic else "missing",
-        "found: nbgrader makes its database with it"
-        if alembic
-        else "not on PATH: pip install alembic in the environment of nbgrader",
-    )
-    try:
-        with course.gradebook() as gradebook:
-            known = ", ".join(a.name for a in gradebook.assignments) or "no assignment yet"
-        yield DoctorFinding("gradebook", "fine", known)
-    except Exception as error:
-        yield DoctorFinding("gradebook", "missing", f"cannot be opened: {error}")
+    system = [_system(), _cores(), _memory(policy.memory), _user()]
+    return [*system, *_kernels(course, policy), _alembic(), _gradebook(course), *_settings(course)]
+
+
+def table(findings: list[DoctorFinding]) -> str:
+    """Return the findings as lines of text."""
+    return "\n".join(f"{item.verdict:8} {item.what:12} {item.detail}" for item in findings)
+
+
+def _system() -> DoctorFinding:
+    system = f"{platform.platform()}, Python {platform.python_version()}"
+    if sys.platform == "linux":
+        return DoctorFinding("system", FINE, system)
+    return DoctorFinding("system", LIMITED, f"{system}: no sandbox; grade on Linux")
+
+
+def _cores() -> DoctorFinding:
+    return DoctorFinding("cores", FINE, f"{os.cpu_count()}: as many submissions at a time")
 
 
 def _memory(limit: int) -> DoctorFinding:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
-        return DoctorFinding("memory", "limited", "unknown")
+        return DoctorFinding("memory", LIMITED, "unknown")
     free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) * 1024
-    enough = free > 2 * GIGABYTE
     return DoctorFinding(
         "memory",
-        "fine" if enough else "limited",
+        FINE if free > 2 * GIGABYTE else LIMITED,
         f"{free / GIGABYTE:.1f} GB free; a submission may take {limit / GIGABYTE:.1f} GB, "
         "an honest one takes 0.3 GB",
     )
 
 
-def _sandbox(policy: Policy, data: Path) -> Iterator[DoctorFinding]:
+def _user() -> DoctorFinding:
+    root = "root: kernels run as users that own nothing"
+    return DoctorFinding("user", FINE, root if os.geteuid() == 0 else "an ordinary user")
+
+
+def _kernels(course: Course, policy: Policy) -> Iterator[DoctorFinding]:
+    """Yield what there is of data, sandbox and kernels; each of them needs the one before."""
     try:
-        here = sandbox.Sandbox(())
-        here.check()
-        yield DoctorFinding("bubblewrap", "fine", shutil.which("bwrap") or "")
-    except sandbox.SandboxError as error:
-        yield DoctorFinding("bubblewrap", "missing", str(error))
+        data = course.data()
+        yield DoctorFinding("data", FINE, str(data))
+    except DataError as error:
+        yield DoctorFinding("data", MISSING, str(error))
         return
+    try:
+        Sandbox(()).check()
+        yield DoctorFinding("bubblewrap", FINE, shutil.which("bwrap") or "")
+    except SandboxError as error:
+        yield DoctorFinding("bubblewrap", MISSING, str(error))
+        return
+    yield _kernel(policy, data)
+
+
+def _kernel(policy: Policy, data: Path) -> DoctorFinding:
+    """Try a kernel."""
     pool = KernelPool(policy, data)
     try:
         kernel = pool.students.kernel()
         kernel.run("1", 30)
         pool.students.done_with(kernel)
-        isolated = pool.students.isolated
-        yield DoctorFinding(
-            "kernels",
-            "fine" if isolated else "limited",
-            "fork from a warm process, each in namespaces of its own"
-            if isolated
-            else "each starts anew (about 3 s): no user namespaces within a sandbox here",
-        )
-    except (ForkServerError, KernelError, sandbox.SandboxError) as error:
-        yield DoctorFinding("kernels", "missing", f"none can be made: {error}")
+        if pool.students.isolated:
+            detail = "fork from a warm process, each in namespaces of its own"
+            return DoctorFinding("kernels", FINE, detail)
+        detail = "each starts anew (about 3 s): no user namespaces within a sandbox here"
+        return DoctorFinding("kernels", LIMITED, detail)
+    except (ForkServerError, KernelError, SandboxError) as error:
+        return DoctorFinding("kernels", MISSING, f"none starts: {error}")
     finally:
         pool.close()
+
+
+def _alembic() -> DoctorFinding:
+    if shutil.which("alembic") or (Path(sys.executable).parent / "alembic").is_file():
+        return DoctorFinding("alembic", FINE, "nbgrader makes its database with it")
+    detail = "not on PATH: pip install alembic in nbgrader's environment"
+    return DoctorFinding("alembic", MISSING, detail)
+
+
+def _gradebook(course: Course) -> DoctorFinding:
+    try:
+        with course.gradebook() as gradebook:
+            names = [assignment.name for assignment in gradebook.assignments]
+    except Exception as error:
+        return DoctorFinding("gradebook", MISSING, f"cannot be opened: {error}")
+    return DoctorFinding("gradebook", FINE, ", ".join(names) or "no assignment yet")
+
+
+def _settings(course: Course) -> Iterator[DoctorFinding]:
+    """Yield a finding for each assignment: whether its settings can be read."""
+    for name in course.assignments():
+        try:
+            settings = course.assignment(name)
+        except CourseError as error:
+            yield DoctorFinding(name, MISSING, str(error))
+        else:
+            yield DoctorFinding(name, FINE, settings.title)

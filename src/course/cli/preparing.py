@@ -25,7 +25,7 @@ def doctor() -> None:
 
     findings = doctor.examine(Course.find())
     print(doctor.table(findings))
-    if any(finding.verdict == "missing" for finding in findings):
+    if any(finding.verdict == doctor.MISSING for finding in findings):
         raise CourseError("something that grading needs is missing: see above")
 
 
@@ -35,7 +35,7 @@ def new(
         str, typer.Option(help="the notebook's first heading; the name if left out")
     ] = "",
 ) -> None:
-    """Make a small assignment that works, to be turned into one's own.
+    """Make a small assignment that works, for you to change.
 
     Example: course new intro --title "Sequences, by hand"
     """
@@ -188,33 +188,29 @@ def mutation(
     if held_back:
         print(accuracy.table(accuracy.accuracy(trials, outcomes)))
         return
-    kills = mutation.matrix(trials, outcomes, chosen)
-    print(json.dumps(kills.as_json(), indent=1) if as_json else matrix.table(kills))
+    kills = matrix.KillMatrix.of(trials, outcomes, chosen)
+    print(json.dumps(kills.to_json(), indent=1) if as_json else matrix.table(kills))
     if picture:
         matrix.draw(kills, picture)
     if (untested := catalogue_gate.untested(course, assignment)) and not as_json:
         print(f"note: {untested}")
     complaints = kills.complaints()
     if only is not None:  # tests of other cells had nothing to notice
-        complaints = [line for line in complaints if not line.endswith("no mistake fails it")]
+        complaints = [line for line in complaints if not line.endswith(matrix.UNNOTICED)]
     if complaints:
         if not as_json:
             print(*complaints, sep="\n")
-        raise CourseError(f"{len(complaints)} things are not as the catalogue says: see above")
+        raise CourseError("tests and catalogue do not agree: see above")
 
 
 def _variants(trials: "Trials", held_back: bool, only: str | None) -> "list[Variant]":
     """Return the catalogue's variants, or those that the command line asks for."""
     from course.test_quality import catalogue_gate, mutation
-    from mistakes import EditError
 
     if not trials.catalogue:
         line = catalogue_gate.untested(trials.course, trials.assignment)
         raise CourseError(f"{line} (docs/mistakes.md says how to add some)")
-    try:
-        variants = mutation.variants(trials.catalogue, held_back)
-    except EditError as error:
-        raise CourseError(f"the catalogue does not fit its own right answers: {error}") from None
+    variants = mutation.variants(trials.catalogue, held_back)
     chosen = [v for v in variants if only is None or only in v.name or only in v.cell]
     if not chosen:
         where = f"{trials.assignment}'s catalogue"

@@ -1,9 +1,6 @@
-"""How often a diagnosis names the right reason, and whether it ever accuses right code.
+"""How often a diagnosis names the right reason, and whether it ever accuses right code."""
 
-This module does not know how a diagnosis is made.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +9,15 @@ from course.test_quality.mutation import Trials, VariantOutcome
 
 @dataclass
 class Accuracy:
-    """Names of variants by what became of their diagnosis.
+    """Names of variants, sorted by what their diagnosis said.
 
     Attributes:
-        right: the first mistake that was named is a right reason
-        silent: no mistake was named, and there was one to name
-        other: the first that was named is another mistake of the same function
-        unknown: nothing was named, rightly: the catalogue does not have it
-        taken: something was named although the catalogue does not have it
-        accused: a function that is right was said to have a mistake, and which
+        right: it named a right reason first
+        silent: it named no mistake, though there was one to name
+        other: it named another mistake of the same function first
+        unknown: it rightly named nothing: the catalogue does not have the mistake
+        taken: it named a mistake, though the catalogue does not have the right one
+        accused: it said that a right function has a mistake, and which
     """
 
     right: list[str] = field(default_factory=list)
@@ -31,67 +28,65 @@ class Accuracy:
     accused: list[str] = field(default_factory=list)
 
     @property
+    def known(self) -> int:
+        """Return how many variants have a reason that could be named."""
+        return len(self.right) + len(self.silent) + len(self.other)
+
+    @property
     def share(self) -> float:
         """Return how often the right reason was named first, of all that have one."""
-        known = len(self.right) + len(self.silent) + len(self.other)
-        return len(self.right) / known if known else 0.0
+        return len(self.right) / self.known if self.known else 0.0
+
+    def add(self, name: str, reasons: Sequence[str], named: Sequence[str]) -> None:
+        """Add a variant: the reasons that would be right, and the mistakes that were named."""
+        if not reasons:
+            (self.taken if named else self.unknown).append(name)
+        elif not named:
+            self.silent.append(name)
+        elif named[0] in reasons:
+            self.right.append(name)
+        else:
+            self.other.append(f"{name}: {named[0]}")
 
 
 def accuracy(trials: Trials, outcomes: Iterable[VariantOutcome]) -> Accuracy:
-    """Sort variants by whether what was said of them is a right reason."""
-    cells = {cell.id: cell for cell in trials.catalogue}
-    held = {
-        f"{cell.functions[0]} held back: {each.name}": each.reasons
-        for cell in cells.values()
-        for each in cell.held_back
+    """Sort variants by whether their diagnoses name a right reason."""
+    functions = {cell.id: cell.functions for cell in trials.catalogue}
+    reasons = {
+        f"{cell.functions[0]} held back: {entry.name}": entry.reasons
+        for cell in trials.catalogue
+        for entry in cell.held_back
     }
-    found = Accuracy()
+    result = Accuracy()
     for outcome in outcomes:
         variant = outcome.variant
-        said = [outcome.diagnoses[t.name] for t in trials.tests if t.name in outcome.diagnoses]
-        own = cells[variant.cell].functions
-        found.accused += [
-            f"{variant.name}: {d['mistake']}"
-            for d in said
-            if "mistake" in d and d["function"] not in own
-        ]
+        in_order = [test.name for test in trials.tests if test.name in outcome.diagnoses]
+        diagnoses = [outcome.diagnoses[name] for name in in_order]
+        own = [d for d in diagnoses if d["function"] in functions[variant.cell]]
+        others = [d for d in diagnoses if d not in own]
+        result.accused += [f"{variant.name}: {d['mistake']}" for d in others if "mistake" in d]
         if variant.kind == "mistake":
-            _sort(found, variant.name, (variant.name,), said, own)
+            result.add(variant.name, [variant.name], _named(own))
         elif variant.kind == "held back":
-            _sort(found, variant.name, held[variant.name], said, own)
+            result.add(variant.name, reasons[variant.name], _named(own))
         elif variant.kind == "right":
-            found.accused += [f"{variant.name}: {d['summary']}" for d in said]
-    return found
+            result.accused += [f"{variant.name}: {d['summary']}" for d in diagnoses]
+    return result
 
 
-def _sort(
-    found: Accuracy,
-    name: str,
-    reasons: tuple[str, ...],
-    said: list[Mapping[str, Any]],
-    own: tuple[str, ...],
-) -> None:
-    named = [d["mistake"] for d in said if "mistake" in d and d["function"] in own]
-    if not reasons:
-        (found.taken if named else found.unknown).append(name)
-    elif not named:
-        found.silent.append(name)
-    elif named[0] in reasons:
-        found.right.append(name)
-    else:
-        found.other.append(f"{name}: {named[0]}")
+def _named(diagnoses: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [diagnosis["mistake"] for diagnosis in diagnoses if "mistake" in diagnosis]
 
 
-def table(found: Accuracy) -> str:
-    """Return the figures, and what is not as it should be."""
-    n_known = len(found.right) + len(found.silent) + len(found.other)
+def table(result: Accuracy) -> str:
+    """Return the figures, with the names of what is not as it should be."""
     lines = [
-        f"right reason first: {len(found.right)} of {n_known} ({found.share:.0%})",
-        f"nothing named: {len(found.silent)}{_listed(found.silent)}",
-        f"another mistake named: {len(found.other)}{_listed(found.other)}",
-        f"not in the catalogue: {len(found.unknown)} left unnamed, "
-        f"{len(found.taken)} named{_listed(found.taken)}",
-        f"right code accused: {len(found.accused)}{_listed(found.accused)}",
+        f"right reason first: {len(result.right)} of {result.known} ({result.share:.0%})",
+        f"nothing named: {len(result.silent)}{_listed(result.silent)}",
+        f"another mistake named: {len(result.other)}{_listed(result.other)}",
+        f"not in the catalogue: {len(result.unknown)} left unnamed, "
+        f"{len(result.taken)} named{_listed(result.taken)}",
+        f"right code accused: {len(result.accused)}{_listed(result.accused)}",
     ]
     return "\n".join(lines)
 

@@ -19,7 +19,8 @@ from autograder.cells import is_demo
 from course.directory import Course
 from course.run import batch, status_files
 from course.run.atomic import write_whole
-from course.test_quality import mutation
+from course.test_quality import dependencies, mutation
+from course.test_quality.matrix import KillMatrix
 
 PASSED = "passed.json"
 
@@ -30,7 +31,7 @@ def untested(course: Course, assignment: str) -> str:
     Example: "no mistakes are known for intro: its tests are untested"
     """
     master = nbformat.read(course.master(assignment), as_version=4)
-    tested = {cell for test in mutation.tests(master) for cell in test.runs}
+    tested = {cell for test in dependencies.tests(master) for cell in test.runs}
     known = {cell.id for cell in course.catalogue(assignment) if cell.mistakes}
     if not tested - known:
         return ""
@@ -80,14 +81,14 @@ def _remember(path: Path, assignment: str, current: str) -> None:
     path.chmod(0o644)
 
 
-def run(course: Course, assignment: str, workers: int = 0) -> mutation.Matrix:
+def run(course: Course, assignment: str, workers: int = 0) -> KillMatrix:
     """Return the whole kill matrix, with a progress bar."""
     policy = replace(batch.policy_of(course, assignment), diagnosis_seconds=0.0)
     trials = mutation.Trials(course, assignment, policy)
     chosen = mutation.variants(trials.catalogue)
     outcomes = trials.run(chosen, workers or os.cpu_count() or 1)
     bar = tqdm(outcomes, total=len(chosen), desc=f"{assignment}'s catalogue", unit="")
-    return mutation.matrix(trials, bar, chosen)
+    return KillMatrix.of(trials, bar, chosen)
 
 
 def fingerprint(course: Course, assignment: str) -> str:

@@ -1,13 +1,12 @@
-"""Marks do not depend on what is drawn: a variant's tests, many times over, with other inputs.
+"""Whether marks depend on what is drawn: each variant's tests, many times over, with other inputs.
 
 In kernels a thousand draws of a catalogue would take days. Here a variant and its tests share a
-process, and only what can come out differently is repeated: a test without its hidden parts is
-tried ``AGREED`` times. Where it always fails, nothing that is drawn can change the mark; where it
-never does, all from the first hidden part on is run for every draw, or ``UNDRAWN`` times where
-hidden parts draw nothing: there only what a student's function draws itself differs.
+process, and only what can differ is repeated. A test is first tried ``AGREED`` times without its
+hidden parts. Where it always fails, no draw can change the mark. Where it never does, everything
+from the first hidden part on is run for every draw, or ``UNDRAWN`` times where hidden parts draw
+nothing: there only what a student's function draws itself can differ.
 
-This module does not know what is drawn, nor whether a variant is right. It runs the catalogue's
-code without a sandbox: that is our own.
+The catalogue's code is run without a sandbox: it is the course's own.
 """
 
 import contextlib
@@ -18,7 +17,7 @@ import os
 import random
 import signal
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -44,15 +43,15 @@ Space = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawCount:
     """How often a variant failed a test.
 
     Attributes:
-        variant, test: which ones
-        draws: how many inputs were drawn; with 0 the visible part decides
+        variant, test: their names
+        draws: how many inputs were drawn; 0 if the visible part decides
         failed: with how many of them the test failed
-        must_fail: what the catalogue says
-        reason: what the first failure said
+        must_fail: whether it must, by the catalogue
+        reason: the first failure's message
     """
 
     variant: str
@@ -72,15 +71,15 @@ class Drawn:
 
 def run(
     trials: Trials, chosen: Sequence[Variant], draws: int, workers: int, kept: Path
-) -> Iterator[list[Drawn]]:
-    """Yield, for each variant, what its own cell's tests made of it.
+) -> Iterator[list[DrawCount]]:
+    """Yield, for each variant, how often each test of its own cell failed.
 
     Args:
-        trials: of which assignment
+        trials: of the assignment
         chosen: the variants
         draws: how many inputs are drawn
         workers: how many processes work at a time
-        kept: a file of results, one JSON line a variant, where what is done is taken from
+        kept: a file of results, a JSON line for each variant, from which an interrupted run goes on
     """
     known = dict(_read(kept))
     waiting = {}
@@ -101,11 +100,11 @@ def run(
         futures = {pool.submit(tried, *job): key for key, job in waiting.items()}
         try:
             for future in as_completed(futures):
-                found = future.result()
-                line = [futures.pop(future), [asdict(each) for each in found]]
+                counts = future.result()
+                line = [futures.pop(future), [asdict(count) for count in counts]]
                 file.write("\n" + json.dumps(line))  # the last one may have been cut short
                 file.flush()
-                yield found
+                yield counts
         except BaseException:  # Ctrl-C too: a variant may take minutes, and nobody waits for it
             pool.shutdown(wait=False, cancel_futures=True)
             for process in active_children():
@@ -114,31 +113,38 @@ def run(
             raise
 
 
-def tried(source: str, variant: str, fails: Sequence[str], n: int) -> list[Drawn]:
-    """Return how often a notebook's tests fail."""
-    found = []
+def tried(source: str, variant: str, fails: Sequence[str], n: int) -> list[DrawCount]:
+    """Return how often a notebook's tests fail.
+
+    Args:
+        source: the notebook, as JSON
+        variant: its name
+        fails: the tests that must fail
+        n: how many inputs are drawn
+    """
+    counts = []
     space: Space = {"__name__": "__main__"}
     for cell in nbformat.reads(source, as_version=4).cells:
         if cell.cell_type != "code":
             continue
         if is_test(cell):
-            failed, made, reason = _tested(cell.source, space, n)
-            found.append(Drawn(variant, cell.id, made, failed, cell.id in fails, reason))
+            failed, drawn, reason = _tested(cell.source, space, n)
+            counts.append(DrawCount(variant, cell.id, drawn, failed, cell.id in fails, reason))
         else:
             _failure(cell.source, space)  # which the tests will notice
-    return found
+    return counts
 
 
 def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
-    """Return how often a test fails, of how many draws, and what it says then."""
+    """Return how often a test fails, of how many draws, and its first message."""
     hidden = regions.find(source, regions.HIDDEN_TESTS)
     visible = regions.without(source, regions.HIDDEN_TESTS)
-    said = [_apart(visible, space) for _ in range(AGREED)]
-    if not hidden or all(said):
-        return sum(map(bool, said)), 0, next(filter(None, said), "")
+    messages = [_apart(visible, space) for _ in range(AGREED)]
+    if not hidden or all(messages):
+        return sum(map(bool, messages)), 0, next(filter(None, messages), "")
     lines, first = source.splitlines(keepends=True), hidden[0].first - 1
     before, rest = "".join(lines[:first]), "".join(lines[first:])
-    repeated = any(said)  # the visible part comes out differently by itself
+    repeated = any(messages)  # the visible part comes out differently by itself
     ready = dict(space)
     if not repeated:
         _failure(before, ready)
@@ -146,14 +152,14 @@ def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     n = n if "draws" in rest or "hidden_tests" in rest else min(n, UNDRAWN)
     for draw in range(n):
         draws.use_key(draw.to_bytes(4, "big"))
-        if why := _apart(source if repeated else rest, ready):
-            failed, reason = failed + 1, reason or why
+        if message := _apart(source if repeated else rest, ready):
+            failed, reason = failed + 1, reason or message
     draws.use_key(b"")
     return failed, n, reason
 
 
 def _apart(source: str, space: Space) -> str:
-    """Return what a piece of a test fails with on a copy of the names, which is let go."""
+    """Return what a piece of a test fails with on a copy of the names, which is then cleared."""
     scratch = dict(space)
     try:
         return _failure(source, scratch)
@@ -202,30 +208,29 @@ def _too_long(*_: Any) -> None:
     raise TimeoutError(f"more than {SECONDS} s")
 
 
-def _read(kept: Path) -> Iterator[tuple[str, list[Drawn]]]:
-    """Yield what is kept; a line that was cut short is not."""
+def _read(kept: Path) -> Iterator[tuple[str, list[DrawCount]]]:
+    """Yield the results in a file; a line that was cut short is passed over."""
     for line in kept.read_text("utf-8").splitlines() if kept.is_file() else ():
         with contextlib.suppress(ValueError, TypeError):
-            key, found = json.loads(line)
-            yield key, [Drawn(**each) for each in found]
+            key, counts = json.loads(line)
+            yield key, [DrawCount(**count) for count in counts]
 
 
-def table(found: Iterable[Drawn]) -> str:
-    """Return what was tried, in some lines, and every pair whose mark depends on the draw."""
-    every = list(found)
-    loose = [each for each in every if not each.is_settled]
-    drawn = [each for each in every if each.draws]
-    counts: Mapping[str, int] = {
-        "pairs of a variant and a test": len(every),
-        "decided by the visible part, whatever is drawn": len(every) - len(drawn),
-        "hidden parts run": sum(each.draws for each in drawn),
+def table(counts: Sequence[DrawCount]) -> str:
+    """Return what was tried, in a few lines, and every pair whose mark depends on the draw."""
+    loose = [count for count in counts if not count.is_settled]
+    drawn = [count for count in counts if count.draws]
+    totals: Mapping[str, int] = {
+        "pairs of a variant and a test": len(counts),
+        "decided by the visible part, whatever is drawn": len(counts) - len(drawn),
+        "hidden parts run": sum(count.draws for count in drawn),
         "pairs whose mark depends on the draw": len(loose),
     }
-    lines = [f"{n:>9,}  {what}" for what, n in counts.items()]
-    for each in sorted(loose, key=lambda each: each.variant):
-        must = "fail" if each.must_fail else "pass"
+    lines = [f"{n:>9,}  {what}" for what, n in totals.items()]
+    for count in sorted(loose, key=lambda count: count.variant):
+        must = "fail" if count.must_fail else "pass"
         lines.append(
-            f"{each.variant}, {each.test}: failed {each.failed} of {each.draws or AGREED}"
-            f", must {must}: {each.reason}"
+            f"{count.variant}, {count.test}: failed {count.failed} of {count.draws or AGREED}"
+            f", must {must}: {count.reason}"
         )
     return "\n".join(lines)

@@ -13,16 +13,24 @@ import mistakes
 import seqlab
 from autograder.policy import Policy
 from course.directory import CONFIG, Course, CourseError
-from course.test_quality import accuracy, catalogue_gate, matrix, mutation, seeds
+from course.test_quality import (
+    accuracy,
+    catalogue_gate,
+    dependencies,
+    matrix,
+    mutation,
+    seeds,
+)
+from course.test_quality.dependencies import TestCell
 from mistakes import Cell, Mistake, Right
 from tests.conftest import ASSIGNMENTS, ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's and jupyter's own
 COURSE = Course.find()
 TESTS = (
-    mutation.Test("t1", 3.0, frozenset({"s"})),
-    mutation.Test("t2", 2.0, frozenset({"s"})),
-    mutation.Test("t3", 1.0, frozenset({"other"})),
+    TestCell("t1", 3.0, frozenset({"s"})),
+    TestCell("t2", 2.0, frozenset({"s"})),
+    TestCell("t3", 1.0, frozenset({"other"})),
 )
 
 
@@ -34,7 +42,7 @@ def outcome(name, kind, fails=(), failed=(), statuses=(), diagnoses=None):
 
 
 def found(*outcomes):
-    return mutation.Matrix("toy", TESTS, outcomes)
+    return matrix.KillMatrix("toy", TESTS, outcomes)
 
 
 def test_a_matrix_without_fault_has_only_tests_that_nothing_fails_to_complain_of():
@@ -68,13 +76,13 @@ def test_the_table_and_the_picture_show_every_variant(tmp_path):
     assert "<- not as expected" in text.splitlines()[3]
     matrix.draw(both, tmp_path / "m.png")
     assert (tmp_path / "m.png").stat().st_size > 5000
-    assert json.loads(json.dumps(both.as_json()))["variants"][1]["points_lost"] == 3.0
+    assert json.loads(json.dumps(both.to_json()))["variants"][1]["points_lost"] == 3.0
 
 
 def test_a_test_depends_on_the_solution_cells_whose_code_it_reaches():
     import nbformat
 
-    tests = {t.name: t.runs for t in mutation.tests(nbformat.read(COURSE.master("gpt2"), 4))}
+    tests = {t.name: t.runs for t in dependencies.tests(nbformat.read(COURSE.master("gpt2"), 4))}
     assert tests["a-1-1-test"] == {"a-1-1-solution"}
     assert tests["a-1-2-test"] == {"a-1-1-solution", "a-1-2-solution"}
     assert "a-2-2-solution" in tests["b-2-3-test"]
@@ -132,6 +140,14 @@ def test_variants_are_examined_as_submissions_are(toy):
         assert each.failed == expected
         assert each.statuses == ()
         assert all("softmax" in text for text in each.messages.values())
+
+
+def test_an_entry_that_does_not_fit_its_right_answer_is_an_error_in_a_line():
+    bad = Mistake("columns", "a", "n", "h", (), (("axis=7", "axis=0"),))
+    with pytest.raises(CourseError) as caught:
+        mutation.variants([Cell("s", ("f",), SOFTMAX, mistakes=(bad,))])
+    assert str(caught.value).startswith("the catalogue does not fit its own right answers: columns")
+    assert "\n" not in str(caught.value)
 
 
 def test_an_entry_for_a_cell_that_is_not_there_is_refused(toy):

@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course.test_quality import mutation, seeds
+from course.test_quality.dependencies import TestCell
 
 TEST = """import seqlab.draws
 
@@ -114,7 +115,7 @@ def test_code_that_does_not_run_fails_the_tests_and_stops_nothing():
 class Trials:
     """One test, and variants that are what they say."""
 
-    tests = (mutation.Test("t", 1.0, frozenset({"s"})),)
+    tests = (TestCell("t", 1.0, frozenset({"s"})),)
 
     def own(self, cell):
         return ["t", "an answer"]
