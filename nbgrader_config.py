@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autograder import assignment
+from course.directory import STAFF_FILES
 
 c = get_config()  # noqa: F821  (nbgrader puts it there)
 
@@ -13,8 +14,7 @@ c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "*.pyc",
     "__pycache__",
-    assignment.FILE,
-    "mistakes.py",
+    *STAFF_FILES,
     *assignment.written_files(Path(__file__).parent / "source"),
 ]
 

@@ -1,6 +1,10 @@
 """The course's folders and assignments, and nbgrader set up for them.
 
-This module does not know what is done with an assignment.
+>>> course = Course.find()
+>>> course.assignments()
+['assignment5', 'gpt2']
+>>> course.assignment("gpt2").points
+100
 """
 
 import os

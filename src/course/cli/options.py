@@ -1,8 +1,4 @@
-"""What some options of the course command may be.
-
-They stand apart from what they are options of, so that a shell can complete a command line without
-loading it. This module does not know what they mean.
-"""
+"""Values of options, apart from the modules that use them, which completing a word does without."""
 
 CANVAS_ID = "ID"
 IDS = ("SIS Login ID", "SIS User ID", "Integration ID", CANVAS_ID)  # columns; the first goes first

@@ -56,7 +56,7 @@ def build(course: Course, copy: Path, assignment: str) -> Path:
 def register(course: Course, assignment: str) -> None:
     """Enter the assignment's cells and hidden tests into the course's gradebook.
 
-    nbgrader does that while it generates a release; what it writes beside is thrown away.
+    nbgrader does that while it generates a release; the release itself is thrown away.
     """
     result = course.nbgrader(release=REGISTERING).generate_assignment(assignment)
     shutil.rmtree(course.root / REGISTERING, ignore_errors=True)
@@ -74,7 +74,7 @@ def is_registered(course: Course, assignment: str) -> bool:
 
 
 def is_stale(course: Course, assignment: str) -> bool:
-    """Return whether ``release/`` differs from what the master gives now."""
+    """Return whether ``release/`` differs from what nbgrader makes of the master now."""
     with tempfile.TemporaryDirectory(prefix="release-") as scratch:
         _copy_course(course, Path(scratch), assignment)
         built = build(course, Path(scratch), assignment)
@@ -94,7 +94,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 
 def _reason(result: dict[str, Any]) -> str:
-    """Return in a line what nbgrader says; the cause stands above its own exception, if at all."""
+    """Return nbgrader's error as one line; its cause, if any, is logged above its own exception."""
     if causes := re.findall(r"^ +\w*Error: (.+)$", result.get("log") or "", re.MULTILINE):
         return str(causes[-1])
     lines = (result.get("error") or result.get("log") or "no reason given").strip().splitlines()

@@ -1,8 +1,6 @@
 """Find what a release must not hold: lines of solutions, hidden tests, model answers, rubrics.
 
 The package ``hidden_tests`` is as secret as the hidden tests that import it.
-
-This module does not know how a release is made.
 """
 
 import json
@@ -23,7 +21,7 @@ LONG_PYTHON = 40  # the same in a module, which has signatures and imports as ot
 
 
 def secret_lines(master: NotebookNode, regions: Collection[str] = REGIONS) -> set[str]:
-    """Return the stripped lines that stand in regions of the master and nowhere outside any."""
+    """Return the lines, stripped, that a master has in its regions and nowhere outside them."""
     inside: set[str] = set()
     outside: set[str] = set()
     for cell in master.cells:
@@ -41,7 +39,7 @@ def secret_lines(master: NotebookNode, regions: Collection[str] = REGIONS) -> se
 
 @cache
 def reference_lines() -> frozenset[str]:
-    """Return the long lines of the package ``hidden_tests``, stripped, imports left out."""
+    """Return the long lines of the package ``hidden_tests``, stripped and without imports."""
     package = Path(hidden_tests.__file__ or "").parent
     texts = [path.read_text("utf-8") for path in sorted(package.glob("*.py"))]
     lines = {line.strip() for text in texts for line in text.splitlines()}
@@ -53,27 +51,28 @@ def reference_lines() -> frozenset[str]:
 
 
 def find(secrets: set[str], folder: Path) -> list[str]:
-    """Return a line for each secret, or mark of a region, that a file below ``folder`` holds.
+    """Return a complaint for each secret, or mark of a region, in a file below ``folder``.
 
-    A short secret must fill a line, since others may begin alike; a long one counts anywhere.
+    A short secret must fill a line, since other lines may begin like it; a long one counts
+    anywhere.
     """
     long = {line for line in secrets if len(line) >= LONG}
-    found = []
+    complaints = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name, text = path.relative_to(folder), _text(path)
         lines = {line.strip() for line in text.splitlines()}
         leaked = (secrets & lines) | {line for line in long if line in text}
-        found += [f"{name} holds {line!r}" for line in sorted(leaked)]
-        found += [
+        complaints += [f"{name} holds {line!r}" for line in sorted(leaked)]
+        complaints += [
             f"{name} holds the mark of a {region} region"
             for region in REGIONS
             if re.search(rf"(BEGIN|END) {region}", text)
         ]
-    return found
+    return complaints
 
 
 def _text(path: Path) -> str:
-    """Return what a file says; of a notebook, every string in it, as it reads on the screen."""
+    """Return a file's text; of a notebook every string, as it reads on the screen."""
     raw = path.read_bytes().decode("utf-8", errors="replace")
     try:
         return "\n".join(_strings(json.loads(raw))) if path.suffix == ".ipynb" else raw

@@ -1,7 +1,6 @@
-"""``course new``: a small assignment that works, to be turned into one's own.
+"""Make a small assignment that works, for an instructor to change.
 
-It is made of ``starter/``, with ``NAME`` and ``TITLE`` filled in. This module does not know what is
-in there.
+It is a copy of ``starter/`` with ``NAME`` and ``TITLE`` filled in.
 """
 
 import importlib.resources
