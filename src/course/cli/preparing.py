@@ -52,18 +52,26 @@ def release(
     check: Annotated[
         bool, typer.Option("--check", help="only say whether release/ is up to date")
     ] = False,
+    tidy: Annotated[
+        bool,
+        typer.Option("--tidy", help="first remove outputs from the master, and set cells' ids"),
+    ] = False,
 ) -> None:
     """Make the student version with nbgrader, unless a gate refuses it.
 
     Example: course release gpt2
     """
     from course.release import generate, student_zip
+    from course.release.tidy import tidy as put_in_order
 
     course = Course.find()
     if check:
         _expect_current(course, assignment)
         print(f"release/{assignment} is up to date")
         return
+    if tidy:
+        for change in put_in_order(course.master(assignment)):
+            print(change)
     print(f"written to {generate.release(course, assignment)}")
     print(f"what students get: {student_zip.write(course, assignment)}")
 

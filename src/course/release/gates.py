@@ -1,7 +1,4 @@
-"""What a release must pass before it goes out: each gate yields a line for whatever is wrong.
-
-This module does not know how a notebook is executed or graded.
-"""
+"""What a release must pass before it goes out: every gate yields a line for each fault."""
 
 import re
 import shutil
@@ -25,6 +22,8 @@ from course.run.scores import CellScore, NbgraderRunner
 from course.test_quality import catalogue_gate
 
 Say = Callable[[str], None]
+SHOWN = 5  # complaints of each gate
+TIDY = "course release --tidy mends that"
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,18 @@ def check(draft: Draft, say: Say) -> list[str]:
     """Try every gate, say how each went, and return all complaints."""
     complaints: list[str] = []
     for name, gate in GATES.items():
-        found = list(gate(draft))
-        say(f"{'refused' if found else 'ok':8}{name}")
-        complaints += found
+        complaints += _told(name, list(gate(draft)), say)
     return complaints + _unnoticed(draft, say)
+
+
+def _told(name: str, complaints: list[str], say: Say) -> list[str]:
+    """Say how a gate went, with its first complaints, and return all of them."""
+    say(f"{'refused' if complaints else 'ok':8}{name}")
+    for complaint in complaints[:SHOWN]:
+        say(f"{'':10}{complaint}")
+    if len(complaints) > SHOWN:
+        say(f"{'':10}and {len(complaints) - SHOWN} more")
+    return complaints
 
 
 def _unnoticed(draft: Draft, say: Say) -> list[str]:
@@ -66,8 +73,8 @@ def _unnoticed(draft: Draft, say: Say) -> list[str]:
     complaints: list[str] = []
     if draft.course.catalogue(draft.name):
         tried = Course(draft.scratch)
-        complaints = list(catalogue_gate.unnoticed(tried, draft.name, draft.course))
-        say(f"{'refused' if complaints else 'ok':8}tests notice what they must")
+        unnoticed = list(catalogue_gate.unnoticed(tried, draft.name, draft.course))
+        complaints = _told("tests notice what they must", unnoticed, say)
     if untested := catalogue_gate.untested(draft.course, draft.name):
         say(f"{'note':8}{untested}")
     return complaints
@@ -106,17 +113,18 @@ def unclean(master: NotebookNode, built: Path) -> Iterator[str]:
         ids = [cell.id for cell in notebook.cells]
         for cell in notebook.cells:
             if grade_id(cell) not in ("", cell.id):
-                yield f"cell {cell.id} has the grade id {grade_id(cell)}"
+                remedy = "another cell has that id" if grade_id(cell) in ids else TIDY
+                yield f"cell {cell.id} has the grade id {grade_id(cell)}: {remedy}"
             if ids.count(cell.id) > 1:
                 yield f"the id {cell.id} occurs twice"
             if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", cell.id):
                 yield f"the id {cell.id!r} is not one that notebooks allow"
             if cell.get("outputs") or cell.get("execution_count"):
-                yield f"cell {cell.id} holds outputs"
+                yield f"cell {cell.id} holds outputs: {TIDY}"
 
 
 def secret(draft: Draft) -> Iterator[str]:
-    """Yield a complaint for each line, and each file, of staff's in the release."""
+    """Yield a complaint for each line and each file in the release that is for staff alone."""
     yield from leaks.find(leaks.secret_lines(draft.master), draft.built)
     for path in sorted(draft.built.rglob("*")):
         if path.name in STAFF_FILES:

@@ -2,12 +2,14 @@
 
 import shutil
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder import assignment
 from course.directory import CONFIG, STAFF_FILES, Course
 from course.release import gates
+from course.release.tidy import tidy
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # jupyter's own
@@ -110,3 +112,21 @@ def test_data_that_is_not_there_is_named(draft):
     missing = gates.Draft(draft.course, settings, draft.master, draft.scratch, draft.built)
     (complaint,) = gates.failing(missing)
     assert complaint.endswith("data/no-such-file, and assignment.toml asks for it")
+
+
+def test_a_master_is_put_in_order_once(tmp_path):
+    path = tmp_path / "master.ipynb"
+    worked_on = graded(3)
+    worked_on.id, worked_on.execution_count = "a1b2c3d4", 7
+    taken = graded(2)
+    taken.id = "t3x"
+    nbformat.write(new_notebook(cells=[worked_on, taken, new_markdown_cell("Text", id="t2")]), path)
+    path.chmod(0o640)
+    assert tidy(path) == ["cell a1b2c3d4 is called t3 now", "removed the outputs of cell t3"]
+    cells = nbformat.read(path, as_version=4).cells
+    assert [cell.id for cell in cells] == ["t3", "t3x", "t2"]  # the last one had the name first
+    assert cells[0].execution_count is None
+    before, mode = path.stat().st_mtime_ns, path.stat().st_mode & 0o777
+    assert mode == 0o640
+    assert tidy(path) == []
+    assert path.stat().st_mtime_ns == before
