@@ -5,8 +5,6 @@ Jinja, and the page's content security policy forbids scripts and network access
 from ``item_analysis``, pairs of similar submissions from ``similarity``.
 """
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,20 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import matplotlib as mpl
 import numpy as np
 from traitlets.config import Config
 
 from autograder import status
 from course.directory import Course, CourseError
-from course.report import class_results, item_analysis, similarity
+from course.report import charts, class_results, item_analysis, similarity
 from course.report.class_results import Results, Submission
 from course.run import atomic, lateness
 
 PAIRS = 10  # similar pairs shown
 ROWS = 12  # rows shown of other long lists
 MANY = 50  # similar pairs shown with --all
-BIN = 5  # points per bar of the histogram
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,7 @@ def _class(results: Results) -> dict[str, Any]:
         ],
         "most": most,
         "quartiles": np.percentile(scores, [25, 50, 75]).tolist() if len(scores) else [],
-        "histogram": histogram(scores, most) if len(scores) else "",
+        "histogram": charts.histogram(scores, most) if len(scores) else "",
         "unboxed": [name for name, boxed in results.sandboxes.items() if boxed is False],
         "unknown": [name for name, boxed in results.sandboxes.items() if boxed is None],
         "waiting": item_analysis.waiting(results),
@@ -109,14 +105,18 @@ def _class(results: Results) -> dict[str, Any]:
 
 def _tests(results: Results) -> dict[str, Any]:
     """Item analysis of the tests."""
+    discriminations, times = item_analysis.discriminations(results), item_analysis.times(results)
     return {
         "problems": item_analysis.successes(results),
-        "discriminations": item_analysis.discriminations(results),
+        "discriminations": discriminations,
         "few": item_analysis.FEW,
         "reasons": item_analysis.reasons(results),
+        "unfinished": item_analysis.unfinished(results),
         "undiagnosed": item_analysis.undiagnosed(results),
-        "times": item_analysis.times(results),
+        "times": times,
         "total": item_analysis.total_times(results),
+        "discrimination_chart": charts.discrimination(results.tests, discriminations),
+        "time_chart": charts.times(results.tests, times),
     }
 
 
@@ -167,33 +167,6 @@ def _alike(results: Results, everything: bool) -> dict[str, Any]:
 def _spread(scores: np.ndarray) -> Sequence[float]:
     """Median and 95th percentile of the similarity scores of all pairs."""
     return np.percentile(scores, [50, 95]).tolist() if len(scores) else [0.0, 0.0]
-
-
-def histogram(scores: np.ndarray, most: float) -> str:
-    """Draw a histogram of scores and return it as a data URI.
-
-    Args:
-        scores: (n,) points
-        most: maximum points; bonus points lie beyond
-    """
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import MaxNLocator
-
-    least, top = min(0.0, scores.min()), max(most, scores.max())
-    edges = np.arange(np.floor(least / BIN) * BIN, top + BIN, BIN)
-    figure, axes = plt.subplots(figsize=(6, 2.7), layout="constrained")
-    axes.hist(scores, bins=edges.tolist(), color="#5b8db8", edgecolor="white")
-    axes.axvline(float(np.median(scores)), color="#b3261e", label=f"median {np.median(scores):g}")
-    axes.legend(frameon=False, loc="upper left")
-    axes.set(xlabel=f"points of {most:g}", ylabel="submissions", xlim=(edges[0], edges[-1]))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "report"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    return f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _percent(part: float) -> str:

@@ -44,6 +44,7 @@ class CellResult:
     is_test: bool
     points: float
     problem: str  # the heading above it
+    part: str = ""  # of the assignment, by its title in assignment.toml
 
 
 @dataclass
@@ -132,7 +133,8 @@ def read(course: Course, assignment: str, show: bool = True) -> Results:
     if not generate.is_registered(course, assignment):
         raise CourseError(f"{assignment} has no gradebook yet: run course autograde {assignment}")
     with course.gradebook() as gradebook:
-        cells = _cells(gradebook, assignment, shape)
+        titles = [part.title for part in course.assignment(assignment).parts]
+        cells = _cells(gradebook, assignment, shape, titles)
         submissions = _submissions(course, gradebook, assignment)
         due = gradebook.find_assignment(assignment).duedate
     if not submissions:
@@ -161,20 +163,24 @@ def given(shape: NotebookNode) -> Iterator[str]:
             yield from (text for _, text in FENCED.findall(cell.source))
 
 
-def _cells(gradebook: Gradebook, assignment: str, shape: NotebookNode) -> tuple[CellResult, ...]:
-    """Return the graded cells in the order of the release."""
+def _cells(
+    gradebook: Gradebook, assignment: str, shape: NotebookNode, parts: Collection[str]
+) -> tuple[CellResult, ...]:
+    """Return the graded cells in the order of the release; a part begins with its title."""
     known = {
         cell.name: cell for cell in gradebook.find_notebook(assignment, assignment).grade_cells
     }
-    problem, found = assignment, []
+    problem, part, found = assignment, "", []
     for cell in shape.cells:
         headings = HEADING.findall(FENCED.sub("", cell.source))
         if cell.cell_type == "markdown" and headings:
             problem = headings[-1]
+            begins = [title for title in parts for line in headings if line.startswith(title)]
+            part = begins[-1] if begins else part
         marked = known.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
         if marked is not None:
             is_test = marked.cell_type == "code"
-            found.append(CellResult(marked.name, is_test, marked.max_score, problem))
+            found.append(CellResult(marked.name, is_test, marked.max_score, problem, part))
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from course.report.class_results import CellResult, Results, Submission
 
 FEW = 10  # with fewer submissions, a correlation is noise
 SLOWEST = 3  # students named per cell
+UNKNOWN = "a mistake that is not in the catalogue"
 SUMMARIES = 3  # shown where no known mistake explains the failures
 Key = tuple[str, str]  # mistake (or empty), function
 Keyed = tuple[str, str, Key, str]  # student, test, key, summary
@@ -78,6 +79,15 @@ class Reason:
     about: str
     tests: tuple[str, ...]
     students: tuple[str, ...]
+    details: tuple[str, ...] = ()  # where no mistake is known: what differed, and how often
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Functions of a cell that some students left as it was handed out."""
+
+    functions: tuple[str, ...]
+    students: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -91,15 +101,15 @@ class Times:
     slowest: tuple[tuple[str, float], ...]
 
 
-def successes(results: Results) -> list[tuple[Success, list[Success]]]:
-    """Return the difficulty of each problem and of each of its tests."""
-    problems: dict[str, list[CellResult]] = defaultdict(list)
+def successes(results: Results) -> list[tuple[str, Success, list[Success]]]:
+    """Return the part, the difficulty of each problem in it, and of each of its tests."""
+    problems: dict[tuple[str, str], list[CellResult]] = defaultdict(list)
     for cell in results.tests:
-        problems[cell.problem].append(cell)
+        problems[cell.part, cell.problem].append(cell)
     graded = results.graded
     return [
-        (_success(problem, cells, graded), [_success(c.name, [c], graded) for c in cells])
-        for problem, cells in problems.items()
+        (part, _success(problem, cells, graded), [_success(c.name, [c], graded) for c in cells])
+        for (part, problem), cells in problems.items()
     ]
 
 
@@ -160,28 +170,48 @@ def discrimination(name: str, passed: np.ndarray, rest: np.ndarray) -> Discrimin
     return Discrimination(name, float(r), math.tanh(middle - half), math.tanh(middle + half))
 
 
+def unfinished(results: Results) -> list[Unfinished]:
+    """Return the functions that students have not written, in the notebook's order."""
+    given = {source.strip() for source in results.given}
+    entries = []
+    for cell in results.catalogue:
+        students = tuple(
+            submission.student
+            for submission in results.graded
+            if submission.code.get(cell.id, "no such cell").strip() in given
+        )
+        if students:
+            entries.append(Unfinished(cell.functions, students))
+    return entries
+
+
 def reasons(results: Results) -> list[Reason]:
-    """Return the diagnosed mistakes, the most frequent first."""
+    """Return what is wrong in functions that students have written, the most frequent first."""
     known = {m.name: m.about for cell in results.catalogue for m in cell.mistakes}
+    missing = {(who, f) for u in unfinished(results) for who in u.students for f in u.functions}
     tests: dict[Key, set[str]] = defaultdict(set)
     students: dict[Key, set[str]] = defaultdict(set)
-    said: dict[Key, Counter[str]] = defaultdict(Counter)
+    summaries: dict[Key, Counter[str]] = defaultdict(Counter)
     for student, test, key, summary in _keyed(list(_diagnoses(results.graded))):
-        tests[key].add(test)
-        students[key].add(student)
-        said[key][summary] += 1
-    found = []
+        if (student, key[1]) not in missing:
+            tests[key].add(test)
+            students[key].add(student)
+            summaries[key][summary] += 1
+    entries = []
     for key, who in students.items():
-        about = known.get(key[0]) or _summed_up(said[key])
         noticed = tuple(cell.name for cell in results.tests if cell.name in tests[key])
-        found.append(Reason(*key, about, noticed, tuple(sorted(who))))
-    return sorted(found, key=lambda entry: (-len(entry.students), entry.mistake, entry.function))
+        entry = Reason("", key[1], UNKNOWN, noticed, tuple(sorted(who)))
+        if key[0] in known:
+            entries.append(replace(entry, mistake=key[0], about=known[key[0]]))
+        else:
+            entries.append(replace(entry, details=_most_frequent(summaries[key])))
+    return sorted(entries, key=lambda entry: (-len(entry.students), entry.mistake, entry.function))
 
 
-def _summed_up(said: Counter[str]) -> str:
+def _most_frequent(summaries: Counter[str]) -> tuple[str, ...]:
     """Return the most frequent summaries with their counts."""
-    few = [f"{text} ({n})" for text, n in said.most_common(SUMMARIES) if text]
-    return "; ".join([*few, "…"] if len(said) > SUMMARIES else few)
+    few = [f"{text} ({n})" for text, n in summaries.most_common(SUMMARIES) if text]
+    return (*few, "…") if len(summaries) > SUMMARIES else tuple(few)
 
 
 def _keyed(diagnoses: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Iterator[Keyed]:

@@ -1,11 +1,13 @@
 """The report says what gradebook and notebooks hold, and runs nothing that stands in them."""
 
+import base64
 import json
 import random
 import re
 from copy import copy, deepcopy
 from datetime import datetime, timedelta
 
+import nbformat
 import numpy as np
 import pytest
 from markupsafe import escape
@@ -225,14 +227,15 @@ def test_every_student_who_is_not_simply_graded_is_listed_with_the_reason(school
 
 def test_success_is_what_counting_by_hand_gives(shared):
     found = item_analysis.successes(shared.read())
-    cells = {cell.name: cell for _, cells in found for cell in cells}
+    cells = {cell.name: cell for _, _, cells in found for cell in cells}
     assert set(cells) == set(shared.tests)
     for test, points in shared.tests.items():
         passed = [shared.marks[name][test] == points for name in shared.names]
         hidden = [n[test]["hidden"] for n in shared.notes.values() if "hidden" in n[test]]
         assert cells[test].full == cells[test].mean == np.mean(passed)
         assert (cells[test].hidden, cells[test].failed) == (sum(hidden), len(hidden))
-    softmax = next(problem for problem, _ in found if "Softmax" in problem.name)
+    part, softmax = next((part, p) for part, p, _ in found if "Softmax" in p.name)
+    assert part == "Multi-head attention"
     both = [
         {"a-1-1-test", "a-1-1-test-stable"} <= {t for t, m in shared.marks[n].items() if m}
         for n in shared.names
@@ -301,7 +304,30 @@ def test_mistakes_are_counted_by_students(school):
     assert first.tests == ("a-1-1-test", "a-1-1-test-stable")
     assert first.about == KNOWN.about
     assert (second.mistake, second.function, second.students) == ("", "gelu", ("s004",))
+    assert second.details == ("gelu: it returns nothing (None) (1)",)
     assert "it returns nothing (None) (1)" in row(school.page(), "gelu: it")
+    assert KNOWN.about in row(school.page(), KNOWN.name)  # readable; the name shows when pointed at
+
+
+def test_what_was_not_written_is_told_apart_from_mistakes(school):
+    release = nbformat.read(ROOT / "release" / GPT2 / f"{GPT2}.ipynb", as_version=4)
+    stub = next(cell.source for cell in release.cells if cell.id == "b-1-1-solution")
+    fail(school, "s004", "b-1-1-test", function="gelu", summary="gelu: it returns nothing (None)")
+    fail(school, "s005", "b-1-1-test", function="gelu", summary="gelu: it returns nothing (None)")
+    school.write("s004", {"b-1-1-solution": f"\n{stub}  \n"})
+    results = school.read()
+    assert item_analysis.unfinished(results) == [item_analysis.Unfinished(("gelu",), ("s004",))]
+    assert [reason.students for reason in item_analysis.reasons(results)] == [("s005",)]
+    assert "Not written" in school.page()
+
+
+def test_charts_have_every_test_and_a_text_that_says_what_they_show(page):
+    pictures = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)"', page)
+    drawn = {alt.split()[0]: base64.b64decode(data).decode() for data, alt in pictures}
+    assert set(drawn) == {"Histogram", "Discrimination", "Time"}
+    for name in ("Discrimination", "Time"):
+        assert "<!-- a-1-1-test -->" in drawn[name]
+        assert "<!-- b-2-3-test-causal -->" in drawn[name]
 
 
 def test_what_another_function_is_to_blame_for_is_counted_there(school):
