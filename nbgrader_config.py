@@ -54,7 +54,7 @@ nbgrader_plugin.install()
 # Formgrader's pages show what students wrote and run nothing of it. Beside a written answer stands
 # the master's mark scheme, for staff alone (docs/ta.md).
 c.TemplateExporter.filters = {
-    "markdown2html": "course.feedback.markup.markdown",
+    "markdown2html": "course.formgrader.marking.markdown_to_html",
     "highlight_code": "course.formgrader.marking.code_to_html",
 }
 c.HTMLExporter.preprocessors = ["course.formgrader.marking.MarkSchemes"]

@@ -30,8 +30,8 @@ from autograder.checked_json import construct, to_bytes, to_text, typed, version
 from autograder.execution.pool import shared_pool
 from autograder.policy import Policy
 from autograder.result import Result
-from autograder.status import Status
-from autograder.submission import repair, sanitize
+from autograder.status import Reasons, Status
+from autograder.submission import pictures, repair, sanitize
 from autograder.submission.other_assignments import Landmarks, mentioned
 
 VERSION = 2  # of the format
@@ -231,6 +231,7 @@ class Prepared:
     files: Mapping[str, bytes]
     reasons: tuple[str, ...]  # what was mended
     python: str = ""  # the version that the notebook was saved with
+    dropped: tuple[str, ...] = ()  # pictures that are not shown
 
 
 def prepared(job: Job) -> Prepared:
@@ -243,11 +244,15 @@ def prepared(job: Job) -> Prepared:
     expected = f"{job.release.notebook}.ipynb"
     repaired = repair.repair_submission(job.submitted, expected, template, job.release.others)
     notebook = repaired.notebook
+    dropped = Reasons()
+    pictures.take(notebook, job.submitted, dropped)
     sanitize.harmless(notebook, {cell.id for cell in template.cells})
     restore(notebook, job.release.cells)
     files = {**job.submitted, **job.release.files}
     files = {name: part for name, part in files.items() if not name.endswith(".ipynb")}
-    return Prepared(notebook, template, files, repaired.reasons, repaired.python)
+    return Prepared(
+        notebook, template, files, repaired.reasons, repaired.python, dropped=dropped.lines()
+    )
 
 
 def restore(notebook: NotebookNode, cells: tuple[CellRecord, ...]) -> None:
@@ -278,7 +283,7 @@ def _graded(job: Job, work: Prepared, data: Path | None) -> Result:
             notebook, _ = preprocessor.preprocess(notebook, {})
     words = report.statuses | ({"repaired"} if work.reasons else set())
     broken = broken_cells.reasons(work.notebook, work.files, work.python)
-    reasons = (*work.reasons, *report.reasons, *broken)
+    reasons = (*work.reasons, *report.reasons, *broken, *work.dropped)
     followed = {test: passed.points for test, passed in report.followed.items()}
     word = status.gravest(words)
     return finished(notebook, word, reasons, seconds=report.seconds, followed=followed)

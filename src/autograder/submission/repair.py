@@ -230,7 +230,7 @@ def _as_template(node: NotebookNode, target: TemplateCell, reasons: Reasons) -> 
         restored["source"] = node.source
     elif "".join(node.source.split()) != "".join(restored.source.split()):
         reasons.add("restored locked cells that had been changed", target.name)
-    if restored.cell_type != "code" and "attachments" in node:  # pictures of an answer
+    if not (restored.cell_type == "code" or target.is_locked) and "attachments" in node:
         restored["attachments"] = deepcopy(node.attachments)
     return restored
 

@@ -3,8 +3,9 @@
 nbgrader's templates for feedback and for formgrader put markdown and raw cells into the page as
 they are; a TA's browser would run what a student put there, with the TA's rights. While a
 submission is graded, raw cells become text, and metadata that templates write into a page is
-dropped. Outputs are cleaned by ``autograder.execution.outputs``; markdown is rendered and cleaned
-by ``course.feedback.markup``, with the tags below.
+dropped. Pictures are taken by ``autograder.submission.pictures``, outputs are cleaned by
+``autograder.execution.outputs``; markdown is rendered and cleaned by ``course.feedback.markup``,
+with the tags below.
 """
 
 import re
@@ -12,7 +13,7 @@ from collections.abc import Collection
 
 from nbformat import NotebookNode
 
-# What sets text and runs nothing. Pictures are left out: one from elsewhere tells who reads.
+# What sets text and runs nothing. No img: a picture from elsewhere tells who reads.
 TAG_NAMES = (
     "p br hr h1 h2 h3 h4 h5 h6 ul ol li dl dt dd a em strong i b u s del sub sup code pre kbd "
     "blockquote table thead tbody tr th td abbr span div q small mark"
@@ -37,7 +38,6 @@ def harmless(notebook: NotebookNode, released: Collection[str]) -> None:
             cell.metadata = NotebookNode()
         if cell.cell_type == "raw":
             cell.cell_type, cell.source = "markdown", _fenced(cell.source)
-        cell.pop("attachments", None)
 
 
 def _fenced(text: str) -> str:

@@ -95,7 +95,8 @@ class FeedbackPage(Exporter):
         name = about["assignment"]
         release = _read(_release_of(root, about))
         master = masters.get(name)
-        schemes = {cell.id: scheme(cell.source) for cell in master.cells} if master else {}
+        cells = master.cells if master else []
+        schemes = {cell.id: scheme(cell.source, cell.get("attachments", {})) for cell in cells}
         return GradedSubmission(
             course=self.course_id,
             assignment=name,

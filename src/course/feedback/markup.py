@@ -1,13 +1,17 @@
 """Markdown, code and outputs as HTML that runs nothing and loads nothing.
 
-Only tags that format text are kept. A picture becomes its description, since loading one from
-elsewhere would tell a third party who reads the page.
+Only tags that format text are kept. Pictures are shown that are attached to their cell (see
+autograder.submission.pictures). Any other becomes its description, since loading one from elsewhere
+would tell a third party who reads the page.
 """
 
 import html
+import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from types import MappingProxyType
+from urllib.parse import unquote
 
 from markupsafe import Markup
 from nbconvert.filters.ansi import strip_ansi
@@ -29,14 +33,21 @@ HEADINGS = re.compile(r"(</?h)([1-6])\b")
 DEEPEST = 6
 LONGEST_TEXT = 20_000  # characters per output
 MOST_OUTPUTS = 40  # per cell
-PICTURE_KINDS = ("image/png", "image/jpeg")
+PICTURE_KINDS = ("image/png", "image/jpeg", "image/gif")
+WHOLE_TAGS = re.compile(r"(?:[^<>]*+<[^<>]*+>)*+[^<>]*+")  # none of them inside another
+PICTURE_TAG = re.compile(r"<img\b[^<>]*>", re.IGNORECASE)
+VALUE = r"""=(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
+SOURCE, DESCRIPTION = (re.compile(rf"\b{name}{VALUE}", re.IGNORECASE) for name in ("src", "alt"))
+Attachments = Mapping[str, Mapping[str, str]]  # pictures in base64, by name and MIME type
+NONE: Attachments = MappingProxyType({})
 
 
 class _Renderer(IPythonRenderer):
-    """Renders markdown and keeps formulas apart from sanitizing."""
+    """Renders markdown and keeps formulas and pictures apart from sanitizing."""
 
-    def __init__(self) -> None:
+    def __init__(self, attachments: Attachments) -> None:
         super().__init__(escape=False, exclude_anchor_links=True)
+        self.pictures = attachments
         self.formulas: list[str] = []
 
     def inline_math(self, body: str) -> str:
@@ -52,18 +63,65 @@ class _Renderer(IPythonRenderer):
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """Replace a picture by its description."""
-        return html.escape(f"[picture: {text}]" if text else "[picture]")
+        """Replace a picture by a marker if it is attached, otherwise by its description."""
+        name = posixpath.normpath(unquote(html.unescape(url)).removeprefix("attachment:"))
+        for kind in PICTURE_KINDS:
+            if kind in self.pictures.get(name, {}):
+                picture = Markup('<img src="data:{};base64,{}" alt="{}">')
+                return self._aside(picture.format(kind, self.pictures[name][kind], text))
+        return html.escape(f"[picture: {text or _file_name(name)}]")
+
+    def inline_html(self, html: str) -> str:
+        """Replace the pictures among HTML in a line."""
+        return super().inline_html(self._pictured(html))
+
+    def block_html(self, html: str) -> str:
+        """Replace the pictures in a block of HTML."""
+        return super().block_html(self._pictured(html))
+
+    def _pictured(self, source: str) -> str:
+        if not WHOLE_TAGS.fullmatch(source):  # a marker must not stand in an attribute
+            return source
+        return PICTURE_TAG.sub(lambda tag: self.image(*_described(tag[0])), source)
 
     def _aside(self, formula: str) -> str:
         self.formulas.append(formula)
         return f"{MARKS[0]}{len(self.formulas) - 1}{MARKS[1]}"
 
 
+def _described(tag: str) -> tuple[str, str]:
+    """Return description and address of a picture's tag.
+
+    >>> _described("<img src='a.png' alt=loss>")
+    ('loss', 'a.png')
+    """
+    values = [form.search(tag) for form in (DESCRIPTION, SOURCE)]
+    alt, src = (html.unescape(next(filter(None, v.groups()), "")) if v else "" for v in values)
+    return alt, src
+
+
+def _file_name(url: str) -> str:
+    return "in the text" if url.startswith("data:") else posixpath.basename(url)
+
+
+def markdown(source: str, below: int = 0, attachments: Attachments = NONE) -> Markup:
+    """Return markdown as HTML.
+
+    Args:
+        source: markdown
+        below: by how many levels headings are deeper
+        attachments: of the cell, which it may show
+    """
+    return _html(source, below, attachments) if attachments else _kept_html(source, below)
+
+
 @lru_cache(maxsize=1000)  # provided cells are the same for everybody
-def markdown(source: str, below: int = 0) -> Markup:
-    """Return markdown as HTML, with headings ``below`` levels deeper."""
-    renderer = _Renderer()
+def _kept_html(source: str, below: int) -> Markup:
+    return _html(source, below, NONE)
+
+
+def _html(source: str, below: int, attachments: Attachments) -> Markup:
+    renderer = _Renderer(attachments)
     for mark in MARKS:
         source = source.replace(mark, "")
     page = MarkdownWithMath(renderer=renderer).render(source)

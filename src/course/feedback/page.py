@@ -294,8 +294,8 @@ class Page:
             state=state,
             mark=mark,
             answer=_written(cell),
-            rubric=markup.markdown(rubric, below=4),
-            model=markup.markdown(model, below=4),
+            rubric=markup.markdown(rubric, 4, scheme.attachments),
+            model=markup.markdown(model, 4, scheme.attachments),
         )
 
     def _title(self, name: str) -> str:
@@ -337,7 +337,7 @@ class Page:
 
     def _own_cell(self, cell: NotebookNode) -> Shown:
         if cell.cell_type != "code":
-            body = markup.markdown(cell.source, below=3)
+            body = markup.markdown(cell.source, 3, cell.get("attachments", {}))
             return Shown(
                 anchor=self._anchors[cell.id],
                 kind="text",
@@ -364,7 +364,8 @@ class Page:
         anchor, result = self._anchors[cell.id], self.results.get(cell.id)
         if cell.cell_type != "code":
             heading = "".join([text for _, text in headings(cell.source)][-1:])
-            body = markup.markdown(without(cell.source, heading), below=3)
+            text = without(cell.source, heading)
+            body = markup.markdown(text, 3, cell.get("attachments", {}))
             return Shown(f"text-{cell.id}", "given", "", body, heading=heading)
         if result:
             return Shown(anchor, "test", result.title, _block(cell.source), result=result)
@@ -403,7 +404,8 @@ def _written(cell: NotebookNode) -> Markup:
     """Return a written answer."""
     if cell.cell_type == "code":
         return _block(cell.source)
-    return markup.markdown(cell.source, below=4) or Markup("<p>(nothing)</p>")
+    body = markup.markdown(cell.source, 4, cell.get("attachments", {}))
+    return body or Markup("<p>(nothing)</p>")
 
 
 def _block(source: str) -> Markup:

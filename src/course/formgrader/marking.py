@@ -14,6 +14,9 @@ from typing import Any
 
 import nbformat
 import pygments
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.api import SubmittedAssignment, SubmittedNotebook
@@ -25,6 +28,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, joinedload
 
 from course import nbgrader_internals
 from course.directory import Course, CourseError
+from course.feedback import markup
 from course.feedback.mark_scheme import Scheme, scheme
 
 COLOURED = (Keyword, String, Comment, Operator.Word)
@@ -60,11 +64,27 @@ def schemes(master: Path) -> dict[str, Scheme]:
 def _schemes(master: Path, _changed: int) -> dict[str, Scheme]:
     notebook = nbformat.read(master, as_version=4)
     found = {
-        cell.metadata.nbgrader["grade_id"]: scheme(cell.source)
+        cell.metadata.nbgrader["grade_id"]: scheme(cell.source, cell.get("attachments", {}))
         for cell in notebook.cells
         if cell.metadata.get("nbgrader", {}).get("grade_id")
     }
     return {name: each for name, each in found.items() if each != Scheme()}
+
+
+@pass_context
+def markdown_to_html(
+    context: Context, source: str, attachments: markup.Attachments | None = None
+) -> Markup:
+    """Return markdown as HTML, with the pictures that are attached to the cell on the page.
+
+    Args:
+        context: of the template, in which ``cell`` is the cell at hand
+        source: markdown
+        attachments: others than the cell's
+    """
+    if attachments is None:
+        attachments = context.get("cell", {}).get("attachments", {})
+    return markup.markdown(source, attachments=attachments)
 
 
 def code_to_html(

@@ -1,5 +1,6 @@
 """The page of feedback: what is on it, and that nothing of a hidden test or a solution is."""
 
+import base64
 import html
 import re
 import shutil
@@ -964,6 +965,20 @@ def test_markdown_keeps_text_and_drops_what_runs_or_loads():
     assert not names & {"img", "script", "style", "iframe", "math"}
     assert "[picture: alt]" in found
     assert "javascript" not in found
+
+
+def test_the_pictures_of_an_answer_are_shown(course):
+    picture = base64.b64encode(b"\x89PNG").decode()
+
+    def touch(notebook: NotebookNode) -> None:
+        (answer,) = (cell for cell in notebook.cells if cell.id == "b-2-4-answer")
+        answer.source = "![my loss](attachment:a.png) ![x](attachment:b.png)"
+        answer["attachments"] = {"a.png": {"image/png": picture}}
+
+    grade(course, "gpt2", touch)
+    found = BeautifulSoup(written(course), "html.parser").find_all("img", alt="my loss")
+    assert {tag["src"] for tag in found} == {f"data:image/png;base64,{picture}"}
+    assert "[picture: x]" in text_of(written(course))
 
 
 @pytest.mark.slow

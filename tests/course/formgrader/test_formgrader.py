@@ -8,12 +8,14 @@ import pytest
 
 from course.feedback.mark_scheme import scheme
 from course.release import leaks
+from tests.autograder.test_pictures import coded, drawn
 from tests.autograder.test_sanitize import TRICKS, ran
 from tests.support import formgrader_server
 from tests.support.classroom import GPT2, ROOT, example, marks
 from tests.support.formgrader_server import ANSWER, BROWSER, FEW, Assistant
 
 PATIENCE = 2.0  # seconds
+RED = coded(drawn(size=(3, 2)))
 COMMENT = "Name the model; «mini», I suppose?"
 pytestmark = [
     pytest.mark.slow,
@@ -198,6 +200,22 @@ def test_nothing_is_fetched_from_other_machines(school, assistant):
     assert assistant.elsewhere == []
     assert assistant.page.locator("math").count() > 50  # formulas are there all the same
     assert "$" not in assistant.page.locator(".text_cell_render").first.inner_text()
+
+
+def test_the_picture_of_an_answer_is_shown(school, assistant):
+    name = school.writers[5]
+    path = school.course.root / "autograded" / name / GPT2 / f"{GPT2}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    answer = next(cell for cell in notebook.cells if cell.id == ANSWER)
+    answer.source += "\n\n![a red square](attachment:a.png) ![elsewhere](http://e/x.png)"
+    answer["attachments"] = {"a.png": {"image/png": RED}}
+    path.unlink()
+    nbformat.write(notebook, path)
+    assistant.open(f"submissions/{school.submission(name)}/")
+    picture = assistant.answer().locator("img")
+    assert picture.get_attribute("alt") == "a red square"
+    assert picture.evaluate("image => image.naturalWidth") == 3
+    assert "[picture: elsewhere]" in assistant.answer().inner_text()
 
 
 def test_nothing_that_a_student_wrote_runs_in_the_page(school, assistant):

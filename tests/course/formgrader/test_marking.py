@@ -4,6 +4,7 @@ import html
 import logging
 import re
 
+import jinja2
 import pytest
 from sqlalchemy import event
 
@@ -33,6 +34,23 @@ def test_a_page_without_a_master_is_shown_and_says_why(tmp_path, caplog):
     assert "mark_schemes" not in resources
     (line,) = caplog.messages
     assert line.startswith("no mark scheme is shown: no assignment hw")
+
+
+def test_a_cell_shows_its_own_pictures_and_a_mark_scheme_the_masters():
+    text = "![x](attachment:a.png)"
+    cell = {"attachments": {"a.png": {"image/png": "c3R1ZGVudA=="}}}
+    master = {"a.png": {"image/png": "bWFzdGVy"}}
+    environment = jinja2.Environment(autoescape=True)
+    environment.filters["markdown2html"] = marking.markdown_to_html
+    answer, scheme, without = (
+        environment.from_string(f"{{{{ text | markdown2html{given} }}}}").render(
+            text=text, cell=cell, master=master
+        )
+        for given in ("", "(master)", "({})")
+    )
+    assert "c3R1ZGVudA==" in answer
+    assert "bWFzdGVy" in scheme
+    assert "[picture: x]" in without
 
 
 @pytest.mark.parametrize(
