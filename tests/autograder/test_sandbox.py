@@ -81,13 +81,31 @@ def test_a_course_below_the_systems_folders_is_refused():
 
 def test_a_course_that_can_be_read_all_the_same_is_found(monkeypatch):
     here = Sandbox((ROOT,), courses=(ROOT,))
-    monkeypatch.setattr(Sandbox, "_refuse_what_is_shown", lambda _: None)
+    monkeypatch.setattr(Sandbox, "refuse_courses_in_view", lambda _: None)
     assert str(ROOT / "source") in here.visible()
 
 
 def test_the_course_is_found_by_any_folder_in_it():
     assert sandbox.courses_around(ROOT / "src" / "seqlab", ROOT / "data") == (ROOT,)
     assert ROOT in sandbox_for(ROOT / "data", disk=2**20).courses
+
+
+def test_a_course_that_is_named_is_looked_for_wherever_this_process_and_the_data_lie(
+    monkeypatch, tmp_path
+):
+    """A link in place of the data, and a working directory elsewhere, once hid it."""
+    course = tmp_path / "system" / "course"
+    course.mkdir(parents=True)
+    (tmp_path / "by-another-name").symlink_to(course)
+    monkeypatch.chdir(tmp_path)
+    for shown in (course, course.parent, tmp_path):
+        monkeypatch.setattr(sandbox, "SYSTEM", (str(shown),))
+        for name in (course, tmp_path / "by-another-name", Path("by-another-name")):
+            with pytest.raises(SandboxError, match=f"the course in {course} lies below {shown}"):
+                sandbox_for(ROOT / "data", 2**20, name).refuse_courses_in_view()
+    for elsewhere in ("system/course/data", "system/cour", "other"):
+        monkeypatch.setattr(sandbox, "SYSTEM", (str(tmp_path / elsewhere),))
+        sandbox_for(ROOT / "data", 2**20, course).refuse_courses_in_view()
 
 
 # Run by a Python whose prefix is /usr/local: what students see with our packages covered, and not.

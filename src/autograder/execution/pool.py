@@ -140,8 +140,15 @@ class KernelPool:
         return str(path)
 
 
-def sandbox(data: Path, disk: int) -> Sandbox:
-    """Return the sandbox in which students find seqlab and the data, and nothing else of ours."""
+def sandbox(data: Path, disk: int, *courses: Path) -> Sandbox:
+    """Return the sandbox in which students find seqlab and the data, and nothing else of ours.
+
+    Args:
+        data: the folder that notebooks load data from
+        disk: bytes that each writable folder may hold
+        courses: folders that must not be in view, besides those that this process finds around
+            its working directory, the data and the packages
+    """
     packages = [Path(package.__file__ or "").resolve().parent for package in (seqlab, minikernel)]
     parents = dict.fromkeys(str(package.parent) for package in packages)
     return Sandbox(
@@ -153,7 +160,7 @@ def sandbox(data: Path, disk: int) -> Sandbox:
         ),
         disk=disk,
         fonts=Path(mpl.get_cachedir()),
-        courses=courses_around(Path.cwd(), data, *packages),
+        courses=(*courses_around(Path.cwd(), data, *packages), *(c.resolve() for c in courses)),
     )
 
 

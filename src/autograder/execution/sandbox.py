@@ -77,7 +77,7 @@ class Sandbox:
                 show a course.
         """
         self._refuse_what_is_hidden()
-        self._refuse_what_is_shown()
+        self.refuse_courses_in_view()
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise SandboxError(
@@ -118,6 +118,19 @@ class Sandbox:
         visible: list[str] = json.loads(self._output([sys.executable, "-c", PROBE, question]))
         return visible
 
+    def refuse_courses_in_view(self) -> None:
+        """Refuse a course in a folder that can be read in the sandbox; nothing is started.
+
+        Raises:
+            SandboxError: with the course, the folder, and what to do.
+        """
+        for course in self.courses:
+            if shown := next((f for f in self._shown() if course.is_relative_to(f)), None):
+                raise SandboxError(
+                    f"the course in {course} lies below {shown}, which students' code can read: "
+                    "move the course somewhere else, below /srv for instance"
+                )
+
     def covered(self) -> list[Path]:
         """Return the copies of our packages that students would see if nothing lay over them."""
         shown = self._shown()
@@ -151,15 +164,6 @@ class Sandbox:
                 raise SandboxError(
                     f"{place} lies below {folder}, which is an empty folder in the sandbox: move "
                     "the course and its environment somewhere else, below /srv for instance"
-                )
-
-    def _refuse_what_is_shown(self) -> None:
-        """Raise SandboxError if a course lies in a folder that can be read in the sandbox."""
-        for course in self.courses:
-            if shown := next((f for f in self._shown() if course.is_relative_to(f)), None):
-                raise SandboxError(
-                    f"the course in {course} lies below {shown}, which students' code can read: "
-                    "move the course somewhere else, below /srv for instance"
                 )
 
     def _shown(self) -> list[Path]:

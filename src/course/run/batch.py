@@ -15,6 +15,8 @@ from typing import Protocol
 from tqdm import tqdm
 
 from autograder import job
+from autograder.execution import pool
+from autograder.execution.sandbox import SandboxError
 from autograder.policy import Policy
 from autograder.result import Result
 from autograder.status import UNGRADED, Status
@@ -77,6 +79,7 @@ class Batch:
         with self.course.gradebook() as gradebook:
             self._release = release_of(gradebook, self.course, self.assignment)
         self._data = self.course.data()
+        self._refuse_course_in_view()
         self._store = Store.of(self.course.root)
         self._files: dict[str, Files] = {}  # of submissions under way
         self._askers: dict[str, list[str]] = {}  # students by key: equal work is graded once
@@ -96,6 +99,18 @@ class Batch:
             for student in [s for s in students if s not in self._statuses]:  # replaced meanwhile
                 self._again(student, recorder)
         return self._statuses
+
+    def _refuse_course_in_view(self) -> None:
+        """Raise CourseError if students' code could read the course.
+
+        Whatever computes results looks for courses around itself, and need not lie in this one.
+        """
+        if self.policy.sandbox:
+            try:
+                view = pool.sandbox(self._data, self.policy.disk, self.course.root)
+                view.refuse_courses_in_view()
+            except SandboxError as error:
+                raise CourseError(str(error)) from None
 
     def packed(self, student: str) -> bytes:
         """Return the job of a submission as it lies there now.

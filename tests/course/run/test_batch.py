@@ -21,6 +21,7 @@ from autograder import job
 from autograder.execution import pool, sandbox
 from autograder.execution.client import descendants
 from course.cli import main
+from course.directory import CourseError
 from course.run import (
     atomic,
     batch,
@@ -100,6 +101,20 @@ def hasty(policy):
     """Small limits."""
     small = {"cell_seconds": 2.0, "call_seconds": 1.0, "test_seconds": 30.0, "restarts": 2}
     return replace(policy, **small)
+
+
+def test_a_course_that_students_could_read_is_refused_wherever_it_is_graded_from(
+    few, policy, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)  # and its data are a link
+    shown = few.root.parent.resolve()
+    monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(shown)))
+    before = everything(few)
+    with pytest.raises(CourseError, match=f"the course in {few.root} lies below {shown}, which"):
+        batch.Batch(few, GPT2, Fake(), policy, show=False)
+    assert everything(few) == before
+    open_to_all = replace(policy, sandbox=False)
+    assert set(batch.Batch(few, GPT2, Fake(), open_to_all, show=False).run(FEW)) == set(FEW)
 
 
 def leftovers(course):
