@@ -59,10 +59,14 @@ def _in_a_line(error: Exception) -> str:
     """Return what staff can do about an error; nothing where that is a fault of ours."""
     from sqlalchemy.exc import OperationalError
 
+    from autograder.execution.client import ForkServerError
+    from autograder.execution.sandbox import SandboxError
+    from autograder.execution.test_side import ProvidedCellError
     from seqlab.errors import DataError
 
-    if isinstance(error, (CourseError, DataError)):
-        return str(error)
+    told = (CourseError, DataError, ForkServerError, SandboxError, ProvidedCellError)
+    if isinstance(error, told):
+        return " ".join(str(error).split())
     if isinstance(error, OperationalError):  # locked for longer than SQLite waits, or out of reach
         return f"the gradebook cannot be used ({error.orig}): try again"
     return ""

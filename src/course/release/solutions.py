@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def execute(
         data: the only data that its cells find; by default they find it as anybody does
 
     Raises:
-        CourseError: a cell failed, took too long or ended its kernel; the message names it.
+        CourseError: no kernel starts, or a cell failed, took too long or ended its kernel; the
+            message names it.
     """
     client = NotebookClient(
         notebook,
@@ -78,7 +80,7 @@ def execute(
         extra_arguments=["--log-level=40"],  # errors only: not that it talks over the loopback
     )
     variables = {**os.environ, **THREADS, **({"COURSE_DATA": str(data)} if data else {})}
-    with client.setup_kernel(env=variables):
+    with _kernel(client, name, variables):
         for i, cell in enumerate(tqdm(notebook.cells, desc=name, unit="cell")):
             try:
                 client.execute_cell(cell, i)
@@ -97,3 +99,16 @@ def execute(
                 cell.outputs = [o for o in cell.outputs if o.get("text", "shown").strip()]
             if after:
                 after(i)
+
+
+@contextmanager
+def _kernel(client: NotebookClient, name: str, variables: Mapping[str, str]) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(client.setup_kernel(env=variables))
+        except Exception as error:  # of jupyter_client's; which ones, it does not say
+            raise CourseError(
+                f"no kernel starts for {name} ({error}): open its master in Jupyter, choose the "
+                "kernel Python 3 and save it; if that does not help, install the requirements again"
+            ) from None
+        yield

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course.directory import Course
+from course.directory import Course, CourseError
 from course.release import solutions
 from seqlab import html_page
 from tests.conftest import ASSIGNMENTS, ROOT
@@ -47,6 +47,17 @@ def test_the_page_has_formulas_pictures_and_model_answers_and_loads_nothing(solv
     assert "MARK SCHEME" not in page
     assert "mathjax" not in page.lower()
     assert loads(page) == []
+
+
+@pytest.mark.filterwarnings("ignore")  # jupyter's own
+def test_a_master_whose_kernel_does_not_start_is_one_line_that_says_what_to_do(tmp_path):
+    kernel = {"name": "no-such-kernel", "display_name": "Another Python"}
+    master = new_notebook(cells=[new_code_cell("1", id="a")], metadata={"kernelspec": kernel})
+    with pytest.raises(
+        CourseError, match=r"no kernel starts for gpt2 \(.*no-such-kernel"
+    ) as caught:
+        solutions.execute(master, tmp_path, NAME)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
