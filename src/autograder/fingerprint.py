@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from seqlab.data_files import SUMS
+from seqlab import verify
+from seqlab.data_files import SUMS, sha256
 
 CODE = ("autograder", "minikernel", "seqlab")  # packages, as whole folders
 CATALOGUE, HIDDEN_TESTS = "mistakes", "hidden_tests"
@@ -26,7 +27,6 @@ LIBRARIES = (
     "nbformat",
     "nbgrader",
 )
-UNLISTED = "unlisted"  # data without a list of sums
 
 
 @cache
@@ -63,9 +63,12 @@ def environment() -> dict[str, str]:
 
 
 def data(place: Path) -> str:
-    """Return a hash of a folder of data: of its list of sums."""
+    """Return a hash of a folder of data: of its list of sums, or else of all its files."""
     sums = place / SUMS
-    return hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else UNLISTED
+    if sums.is_file():
+        return hashlib.sha256(sums.read_bytes()).hexdigest()
+    names = [(path.relative_to(place).as_posix(), path) for path in verify.course_files(place)]
+    return of_text(*(f"{sha256(path)} {name}" for name, path in names))
 
 
 def folder(package: str) -> Path:

@@ -13,6 +13,7 @@ from autograder.execution.pool import KernelPool
 from autograder.execution.sandbox import Sandbox, SandboxError
 from autograder.policy import Policy
 from course.directory import Course, CourseError
+from course.release import student_zip
 from course.run import batch
 from seqlab.errors import DataError
 
@@ -123,11 +124,19 @@ def _gradebook(course: Course) -> DoctorFinding:
 
 
 def _settings(course: Course) -> Iterator[DoctorFinding]:
-    """Yield a finding for each assignment: whether its settings can be read."""
+    """Yield a finding for each assignment: whether its settings can be read and its data is there.
+
+    A folder of data may be meant for one assignment alone, so that lacking another's is no fault.
+    """
     for name in course.assignments():
         try:
             settings = course.assignment(name)
         except CourseError as error:
             yield DoctorFinding(name, MISSING, str(error))
+            continue
+        try:
+            student_zip.data_paths(course.data(), settings.data)
+        except (CourseError, DataError) as error:
+            yield DoctorFinding(name, LIMITED, f"cannot be graded here: {error}")
         else:
             yield DoctorFinding(name, FINE, settings.title)

@@ -58,7 +58,11 @@ def group_dir(group: str) -> Path:
 
     The second is for a course whose original files lie side by side in one folder.
     """
-    root = data_dir()
+    return place(data_dir(), group)
+
+
+def place(root: Path, group: str) -> Path:
+    """Return the folder of a group in a data folder: see ``group_dir``."""
     return root / group if (root / group).is_dir() else root
 
 

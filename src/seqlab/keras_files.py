@@ -126,8 +126,7 @@ def load_keras_model(kind: Literal["RNN", "GRU"]) -> KerasModel:
     if kind not in ("RNN", "GRU"):
         raise DataError(f"there is no model {kind!r}: ask for 'RNN' or 'GRU'")
     _refuse_archive(data_files.group_dir(GROUP) / f"{kind}_model.keras", kind)
-    names = (f"{kind}_model.json",), (f"{kind}_model.h5", f"{kind}_model.weights.h5")
-    architecture, weights = (data_files.find(GROUP, *choice) for choice in names)
+    architecture, weights = (data_files.find(GROUP, *names) for names in names_of(kind))
     model = data_files.remember(read_keras_model, architecture, weights)
     stack = [layer.kind for layer in model.layers]
     if stack != STACKS[kind]:
@@ -136,6 +135,11 @@ def load_keras_model(kind: Literal["RNN", "GRU"]) -> KerasModel:
             f"{', '.join(STACKS[kind])}"
         )
     return replace(model, weights=tuple(model.get_weights()))
+
+
+def names_of(kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a model's two files may be called: its architecture, its weights."""
+    return (f"{kind}_model.json",), (f"{kind}_model.h5", f"{kind}_model.weights.h5")
 
 
 def read_keras_model(architecture: Path, weights: Path) -> KerasModel:
@@ -163,6 +167,9 @@ def read_keras_model(architecture: Path, weights: Path) -> KerasModel:
     if not all(np.isfinite(array).all() for array in arrays):
         raise DataError(f"{weights} holds values that are not finite")
     return KerasModel(name, layers, arrays)
+
+
+NAMES = (*names_of("RNN"), *names_of("GRU"))
 
 
 def _refuse_archive(path: Path, kind: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import seqlab
-from seqlab import data_files, gpt2_weights, published
+from seqlab import corpus, data_files, gpt2_weights, keras_files, published, tokenizer, transformer
 from seqlab.errors import DataError
 
 
@@ -43,7 +43,9 @@ def _recurrent() -> str:
         model = seqlab.load_keras_model(kind)
         if (model.layers[0].n_inputs, model.layers[-1].n_units) != (n_vocab, n_vocab):
             raise DataError(f"the {kind} reads another alphabet than the text's {n_vocab} symbols")
-    return "RNN and GRU fit the text's alphabet"
+    _, _, (_, recurrent), *_ = seqlab.load_keras_model("GRU").get_weights()
+    candidate = np.split(recurrent, 3)[2]
+    return "RNN and GRU fit the text's alphabet" + (TWO_BIASES if candidate.any() else "")
 
 
 def _tokenizer() -> str:
@@ -96,6 +98,13 @@ def _fetched() -> str:
     return ", ".join(sizes) + " unchanged" if sizes else "none fetched"
 
 
+# The document adds Keras' two biases. In the candidate of a GRU that is another formula, unless the
+# recurrent one is zero.
+TWO_BIASES = (
+    "; the GRU's candidate has a recurrent bias: the document's formula, which adds both biases, "
+    "and Keras give different numbers"
+)
+
 CHECKS: dict[str, Callable[[], str]] = {
     "files": _hashes,
     "novel": _corpus,
@@ -106,22 +115,24 @@ CHECKS: dict[str, Callable[[], str]] = {
     "GPT-2 originals": _fetched,
 }
 
-# What a check reads. A check is skipped if the list of hashes names no such file, as in a folder
-# that was handed out for one assignment.
-READS = {
-    "novel": "problem1_data/",
-    "RNN and GRU": "problem1_data/",
-    "tokenizer": "problem2_model_parameters/bpe",
-    "Transformer": "problem2_model_parameters/model_weights",
-    "GPT-2 mini": "gpt2/mini/",
+# What a check reads: a folder, and the names that each of its files may have, the course's own and
+# the original's. A check is skipped if none of them belongs to the data, as in a folder that was
+# handed out for one assignment, or that holds the original course's files.
+READS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
+    "novel": (corpus.GROUP, (corpus.TRAIN, corpus.TEST)),
+    "RNN and GRU": (keras_files.GROUP, keras_files.NAMES),
+    "tokenizer": (tokenizer.GROUP, (tokenizer.NAMES,)),
+    "Transformer": (transformer.GROUP, (transformer.NAMES,)),
+    "GPT-2 mini": (f"{gpt2_weights.GROUP}/mini", (("config.json",), ("model.safetensors",))),
 }
 
 
 def verify(say: Callable[[str], None] = print) -> bool:
     """Run every check, report it in one line, and return whether all passed."""
     passed = True
+    here = [name for name in CHECKS if not _is_elsewhere(name)]
     for name, check in CHECKS.items():
-        if _is_elsewhere(name):
+        if name not in here:
             say(f"--      {name}: not part of this folder")
             continue
         try:
@@ -129,18 +140,59 @@ def verify(say: Callable[[str], None] = print) -> bool:
         except DataError as error:
             passed = False
             say(f"WRONG   {name}: {error}")
+    if not _has_list() and not READS.keys() & {*here}:
+        say(f"WRONG   {data_files.data_dir()} holds none of the course's files")
+        return False
     return passed
+
+
+def _has_list() -> bool:
+    try:
+        return (data_files.data_dir() / data_files.SUMS).is_file()
+    except DataError:
+        return False
 
 
 def _is_elsewhere(check: str) -> bool:
     """Return whether the files that a check reads do not belong to this folder."""
     try:
         root = data_files.data_dir()
-        sums = data_files.read_sums(root)
     except DataError:
         return False
-    has_list = (root / data_files.SUMS).is_file()
-    return has_list and check in READS and not any(name.startswith(READS[check]) for name in sums)
+    if check not in READS:
+        return False
+    group, files = READS[check]
+    if _has_list():
+        names = {f"{group}/{name}" for names in files for name in names}
+        return not names & data_files.read_sums(root).keys()
+    return not any(_find(root, group, names) for names in files)
+
+
+def _find(root: Path, group: str, names: tuple[str, ...]) -> Path | None:
+    """Return the first of some files that is in a group's folder, or beside all others."""
+    place = data_files.place(root, group)
+    return next((place / name for name in names if (place / name).is_file()), None)
+
+
+def data_of(root: Path, entry: str) -> dict[str, Path]:
+    """Return the files that an entry of assignment.toml names, by their names below ``data/``.
+
+    A file of the original course stands for ours, and all of them may lie side by side.
+
+    Args:
+        root: the data folder
+        entry: a file or a folder below it, e.g. ``problem1_data``
+    """
+    inside = (path for path in course_files(root) if path.is_relative_to(root / entry))
+    if files := {path.relative_to(root).as_posix(): path for path in inside}:
+        return files
+    return {
+        f"{group}/{path.name}": path
+        for group, alternatives in READS.values()
+        for names in alternatives
+        if entry == group or entry in (f"{group}/{name}" for name in names)
+        if (path := _find(root, group, names))
+    }
 
 
 def course_files(root: Path) -> Iterator[Path]:

@@ -149,22 +149,19 @@ def data_paths(root: Path, chosen: Iterable[str]) -> dict[str, Path]:
 
     Args:
         root: the data folder
-        chosen: files and folders below it, e.g. ``("gpt2/mini",)``
+        chosen: files and folders below it, e.g. ``("gpt2/mini",)``; the original course's files
+            stand for them
 
     Raises:
         CourseError: one of them is missing.
     """
-    paths: set[Path] = set()
+    paths: dict[str, Path] = {}
     for entry in chosen:
-        new = [path for path in verify.course_files(root) if _is_in(path, root / entry)]
+        new = verify.data_of(root, entry)
         if not new:
             raise CourseError(f"there is no {root / entry}, and assignment.toml asks for it")
-        paths.update(new)
-    return {path.relative_to(root).as_posix(): path for path in sorted(paths)}
-
-
-def _is_in(path: Path, place: Path) -> bool:
-    return path == place or place in path.parents
+        paths |= new
+    return dict(sorted(paths.items()))
 
 
 def _checked(path: Path) -> bytes:
