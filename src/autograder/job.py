@@ -27,26 +27,15 @@ from traitlets.config import Config
 
 from autograder import broken_cells, fingerprint, status
 from autograder.checked_json import construct, to_bytes, to_text, typed, versioned
-from autograder.execution.pool import shared_pool
+from autograder.execution.pool import KernelPool, shared_pool
 from autograder.policy import Policy
 from autograder.result import Result
-from autograder.status import Reasons, Status
-from autograder.submission import pictures, repair, sanitize
+from autograder.status import Status, Unreadable
 from autograder.submission.other_assignments import Landmarks, mentioned
+from autograder.submission.preparing import CellRecord, Prepared, RawSubmission
 
 VERSION = 2  # of the format
 Settings = Mapping[str, Mapping[str, object]]  # of nbgrader's preprocessors, by their names
-
-
-@dataclass(frozen=True)
-class CellRecord:
-    """What nbgrader's gradebook has of a cell of the master."""
-
-    name: str
-    cell_type: str
-    source: str
-    locked: bool
-    checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,57 +203,21 @@ def grade(packed: bytes, data: Path | None = None) -> bytes:
             nothing about the submission.
     """
     started, job = time.perf_counter(), Job.read(packed)
+    pool = shared_pool(job.policy, data)
     try:
-        result = _graded(job, prepared(job), data)
-    except repair.Unreadable as error:
+        result = _graded(job, pool.prepare(raw(job)), pool)
+    except Unreadable as error:
         result = Result("unreadable", (str(error),))
     total = round(time.perf_counter() - started, 3)
     return replace(result, total=total, parts=job.parts).pack()
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What is executed of a submission: its notebook, mended, and the files beside it."""
-
-    notebook: NotebookNode
-    template: NotebookNode
-    files: Mapping[str, bytes]
-    reasons: tuple[str, ...]  # what was mended
-    python: str = ""  # the version that the notebook was saved with
-    dropped: tuple[str, ...] = ()  # pictures that are not shown
-
-
-def prepared(job: Job) -> Prepared:
-    """Return a submission in the assignment's shape, with the master's tests.
-
-    Raises:
-        Unreadable: there is no notebook in it.
-    """
-    template = nbformat.reads(job.release.template, as_version=4)
-    expected = f"{job.release.notebook}.ipynb"
-    repaired = repair.repair_submission(job.submitted, expected, template, job.release.others)
-    notebook = repaired.notebook
-    dropped = Reasons()
-    pictures.take(notebook, job.submitted, dropped)
-    sanitize.harmless(notebook, {cell.id for cell in template.cells})
-    restore(notebook, job.release.cells)
-    files = {**job.submitted, **job.release.files}
-    files = {name: part for name, part in files.items() if not name.endswith(".ipynb")}
-    return Prepared(
-        notebook, template, files, repaired.reasons, repaired.python, dropped=dropped.lines()
+def raw(job: Job) -> RawSubmission:
+    """Return what a job's notebook is prepared from."""
+    about = job.release
+    return RawSubmission(
+        about.notebook, about.template, about.cells, job.submitted, about.files, about.others
     )
-
-
-def restore(notebook: NotebookNode, cells: tuple[CellRecord, ...]) -> None:
-    """Give every cell that nbgrader knows what the gradebook has of it, as OverwriteCells does."""
-    records = {record.name: record for record in cells}
-    for cell in notebook.cells:
-        record = records.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
-        if record is None:
-            continue
-        cell.metadata.nbgrader["checksum"] = record.checksum
-        if record.locked:
-            cell.source = record.source
 
 
 def finished(notebook: NotebookNode, word: str, reasons: tuple[str, ...], **more: Any) -> Result:
@@ -273,8 +226,7 @@ def finished(notebook: NotebookNode, word: str, reasons: tuple[str, ...], **more
     return Result(word, reasons, nbformat.writes(notebook, version=nbformat.NO_CONVERT), **more)
 
 
-def _graded(job: Job, work: Prepared, data: Path | None) -> Result:
-    pool = shared_pool(job.policy, data)
+def _graded(job: Job, work: Prepared, pool: KernelPool) -> Result:
     catalogue = job.release.catalogue
     report = pool.grade(work.notebook, work.files, work.template, job.draws, catalogue)
     notebook, config = work.notebook, Config(job.preprocessors)

@@ -23,6 +23,8 @@ class Policy:
     call_seconds: float = 60.0  # how long a test may wait for a student's function
     test_seconds: float = 300.0  # how long a test cell may run in all
     total_seconds: float = 1800.0  # how long a submission may take in all
+    reading_seconds: float = 60.0  # how long reading and mending a notebook may take
+    reading_memory: int = 2_000_000_000  # bytes that this may take
     restarts: int = 5  # how often a student's lost kernel is made again
     memory: int = 3_000_000_000  # bytes that the student's processes may hold together
     processes: int = 64  # processes and threads of a student's kernel

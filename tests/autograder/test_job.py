@@ -9,10 +9,11 @@ from nbformat.v4 import new_code_cell
 from autograder import cell_notes, policy
 from autograder.cell_notes import CellNote, FailedTest
 from autograder.diagnosis.diagnosis import Diagnosis
-from autograder.job import CellRecord, Job, Release, key
+from autograder.job import Job, Release, key
 from autograder.policy import Policy
 from autograder.result import Result
 from autograder.status import STATUSES, Status
+from autograder.submission.preparing import CellRecord
 
 CELL = CellRecord("a-test", "code", "assert True", locked=True, checksum="12")
 RELEASE = Release("intro", "{}", (CELL,), {"figure.png": b"\x89PNG\xff"}, 'title = "Intro"')

@@ -137,7 +137,7 @@ def test_a_crash_in_a_test_that_is_decided_again_is_said_and_fails_it():
 
 def test_a_replay_shows_the_run_that_counted():
     calls_twice = "assert f(2) == 4 and f(3) == 6"
-    ready = job.prepared(job.Job.read(packed(*submission(ASKED, calls_twice, RIGHT))))
+    ready = job.raw(job.Job.read(packed(*submission(ASKED, calls_twice, RIGHT)))).prepared()
     pool = shared_pool(POLICY, DATA)
     again = pool.replay(ready.notebook, ready.files, ready.template, b"", "t", "")
     assert (again.outputs, again.n_calls) == ([], 2)

@@ -251,6 +251,12 @@ class TestKernelClient(KernelClient):
         except (OSError, protocol.ProtocolError) as error:
             raise self.lose(KernelDied(f"it cannot be connected: {error}")) from None
 
+    def prepare(
+        self, request: test_requests.PrepareRequest, arrays: Sequence[Array], seconds: float
+    ) -> Answer[test_requests.PrepareReply]:
+        """Prepare a submission."""
+        return self.ask("prepare", request, test_requests.PrepareReply, seconds, arrays)
+
     def provide(
         self, request: test_requests.ProvideRequest, seconds: float
     ) -> Answer[messages.RunReply]:

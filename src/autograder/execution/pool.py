@@ -5,25 +5,30 @@ seconds, a kernel a fraction of one. This module does not know where notebooks c
 """
 
 import atexit
+import json
 import os
 import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
 import matplotlib as mpl
+import nbformat
+import numpy as np
 from nbformat import NotebookNode
 
 import minikernel
 import seqlab
-from autograder.execution import session
+from autograder.execution import session, test_requests
 from autograder.execution.client import (
     ENVIRONMENT,
     ForkServer,
     KernelClient,
+    KernelError,
     TestKernelClient,
     descendants,
     kill,
@@ -31,6 +36,9 @@ from autograder.execution.client import (
 from autograder.execution.report import ReplayedTest, SessionReport
 from autograder.execution.sandbox import Sandbox, courses_around
 from autograder.policy import Policy
+from autograder.status import Unreadable
+from autograder.submission.intake import CLEAR
+from autograder.submission.preparing import Prepared, RawSubmission
 from minikernel.settings import KernelSettings
 from seqlab import data_files as seqlab_files
 
@@ -75,6 +83,44 @@ class KernelPool:
         """Let another fork server make this thread's students' kernels."""
         self._of_thread.fork_server = fork_server
         self._made.append(fork_server)
+
+    def prepare(self, submission: RawSubmission) -> Prepared:
+        """Return a submission in its assignment's shape, worked out by a kernel made for that.
+
+        Raises:
+            Unreadable: it cannot be brought into shape, or not within the limits.
+            ForkServerError: no kernel can be made.
+        """
+        kernel, seconds = self.test_kernels.kernel(), self.policy.reading_seconds
+        kernel.memory = self.policy.reading_memory
+        names = list(submission.submitted)
+        cells = [asdict(cell) for cell in submission.cells]
+        request = test_requests.PrepareRequest(
+            assignment=submission.assignment,
+            cells=cells,
+            submitted=names,
+            others={n: [list(cell) for cell in of] for n, of in submission.others.items()},
+        )
+        contents = [submission.template.encode(), *submission.submitted.values()]
+        arrays = [np.frombuffer(content, np.uint8) for content in contents]
+        try:
+            answer = kernel.prepare(request, arrays, seconds)
+        except KernelError as error:
+            raise Unreadable(f"reading it was stopped: {error}: {CLEAR}") from None
+        finally:
+            self.test_kernels.done_with(kernel)
+        if answer.interrupted:
+            raise Unreadable(f"reading it took more than {seconds:g} s: {CLEAR}")
+        if unreadable := answer.reply["unreadable"]:
+            raise Unreadable(unreadable)
+        return Prepared(
+            nbformat.from_dict(json.loads(answer.arrays[0].tobytes())),
+            nbformat.reads(submission.template, as_version=4),
+            submission.beside(),
+            tuple(answer.reply["reasons"]),
+            answer.reply["python"],
+            tuple(answer.reply["dropped"]),
+        )
 
     def grade(
         self,

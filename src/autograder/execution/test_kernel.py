@@ -3,15 +3,20 @@
 It is a kernel as the student's is, and answers more requests (see
 autograder.execution.test_requests): ``attach`` (here is a student's kernel), ``test`` (run a cell
 in which proxies stand for what the student defined), ``follow`` (the same, while the student's
-kernel may call right functions here), ``diagnose`` and ``calls``.
+kernel may call right functions here), ``diagnose`` and ``calls``. One that is
+made for it does ``prepare``: it reads a submission, which may take all the time and memory there
+is.
 """
 
 import builtins
 import contextlib
+import json
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
+
+import numpy as np
 
 from autograder.diagnosis import explain
 from autograder.diagnosis.diagnosis import Diagnosis
@@ -20,6 +25,8 @@ from autograder.execution import late_names, right_functions, test_requests
 from autograder.execution.client import KernelClient
 from autograder.execution.proxies import KernelLost, Proxy, StudentKernel
 from autograder.execution.right_functions import RightFunctions
+from autograder.status import Unreadable
+from autograder.submission import preparing
 from minikernel import messages
 from minikernel.encoding import Encoder, SharedArrays
 from minikernel.protocol import Array, MessageLimits
@@ -37,6 +44,7 @@ class TestKernel(KernelServer):
         **KernelServer.requests,
         "run": test_requests.ProvideRequest,
         "attach": test_requests.AttachRequest,
+        "prepare": test_requests.PrepareRequest,
         "test": test_requests.TestRequest,
         "follow": test_requests.FollowRequest,
         "diagnose": test_requests.DiagnoseRequest,
@@ -72,6 +80,30 @@ class TestKernel(KernelServer):
         )
         self.student = StudentKernel(kernel, self.shared, request["call_seconds"])
         return messages.Nothing(), []
+
+    def _prepare(self, request: test_requests.PrepareRequest, arrays: list[Array]) -> Reply:
+        """Bring a submission into its assignment's shape; no other request follows."""
+        template, *contents = (array.tobytes() for array in arrays)
+        submission = preparing.RawSubmission(
+            request["assignment"],
+            template.decode(),
+            tuple(preparing.CellRecord(**cell) for cell in request["cells"]),
+            dict(zip(request["submitted"], contents, strict=True)),
+            {},
+            request["others"],
+        )
+        reply = test_requests.PrepareReply(reasons=[], python="", dropped=[], unreadable="")
+        try:
+            ready = submission.prepared()
+        except Unreadable as error:
+            reply["unreadable"] = str(error)
+        except (Exception, KeyboardInterrupt) as error:  # over what nobody has thought of
+            reply["unreadable"] = f"it cannot be read ({type(error).__name__})"
+        else:
+            reply["reasons"], reply["python"] = list(ready.reasons), ready.python
+            reply["dropped"] = list(ready.dropped)
+            return reply, [np.frombuffer(json.dumps(ready.notebook).encode(), np.uint8)]
+        return reply, []
 
     def _run(self, request: messages.RunRequest, arrays: list[Array]) -> Reply:
         """Run a provided cell, and remember what its functions use of the student's."""

@@ -1,6 +1,6 @@
 """What a test kernel is asked beyond what every kernel answers, and its replies."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from autograder.diagnosis.diagnosis import Diagnosis
 from minikernel.encoding import Encoded
@@ -14,6 +14,24 @@ class AttachRequest(TypedDict):
     memory: int  # bytes that its processes may hold together
     call_seconds: float
     limits: dict[str, int]  # of its replies: see MessageLimits
+
+
+class PrepareRequest(TypedDict):
+    """Prepare a submission; the arrays are the template and the contents of the files."""
+
+    assignment: str  # the name of its notebook, without ending
+    cells: list[dict[str, Any]]  # what the gradebook has of the master's
+    submitted: list[str]  # names of files, in the arrays' order
+    others: dict[str, list[list[str]]]  # by which names other assignments are known
+
+
+class PrepareReply(TypedDict):
+    """The notebook is the reply's array; where there is none, ``unreadable`` says why."""
+
+    reasons: list[str]
+    python: str
+    dropped: list[str]
+    unreadable: str
 
 
 class ProvideRequest(RunRequest):

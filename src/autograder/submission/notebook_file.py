@@ -20,6 +20,7 @@ OTHER_SUFFIXES = (".json", ".txt")  # that programs add to .ipynb, or put in its
 NOT_WORK = ("timestamp.txt",)  # nbgrader's own
 NAMED = 5  # files that a reason lists
 BLANKS = b"\0 \t\r\n"
+COPY = re.compile(r"(copy[-_ ]*\d*|\(\d+\))$")  # of a file, says the end of its name
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 OTHER_FILES = {  # by their first bytes
     b"%PDF": "a PDF",
@@ -129,7 +130,9 @@ def _simple(stem: str) -> str:
     simple = unicodedata.normalize("NFKC", stem).casefold().strip()
     simple = re.sub(r"\.(ipynb|txt|json)$", "", simple)
     simple = re.sub(r"^(copy|kopie) (of|von) ", "", simple)
-    return re.sub(r"([-_ ]*copy[-_ ]*\d*|[-_ ]*\(\d+\))+$", "", simple).strip()
+    while copy := COPY.search(simple):
+        simple = simple[: copy.start()].rstrip("-_ ")
+    return simple.strip()
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -244,7 +244,7 @@ def _traceback(error: NotebookNode) -> str:
 
 def _syntax(source: str) -> tuple[str, int | None]:
     """Return the syntax error of a cell and its line."""
-    if re.search(r"^\s*[%!]", source, re.MULTILINE):  # magics and shell commands
+    if re.search(r"^[ \t]*[%!]", source, re.MULTILINE):  # magics and shell commands
         return "SyntaxError", None
     try:
         ast.parse(source)

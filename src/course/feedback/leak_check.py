@@ -24,9 +24,9 @@ _BLOCK_NAMES = (
 BLOCKS = frozenset(_BLOCK_NAMES.split())
 BETWEEN = re.compile(r"\$[^$]*\$|[*_`#|]+|\[|\]\([^)]*\)|(?<=[.!?])\s+")
 SENTENCE = 40  # characters; shorter pieces of prose come together by chance
+# No < inside of it: a page writes &lt;, and each start would otherwise be followed to the end
 TAG = re.compile(
-    r"""<!--(?P<comment>.*?)-->|</?(?P<name>[a-zA-Z][\w-]*)(?P<rest>(?:"[^"]*"|'[^']*'|[^'">])*)>""",
-    re.DOTALL,
+    r"""</?(?P<name>[a-zA-Z][\w-]*)(?P<rest>(?:"[^"<]*"|'[^'<]*'|[^'"<>])*+)>""", re.DOTALL
 )
 VALUES = re.compile(r"""(?<==["'])[^"']*""")
 COMMENT = re.compile(r"\s+#.*")
@@ -115,11 +115,13 @@ def text_of(page: str) -> str:
     aside: list[str] = []
 
     def without(tag: re.Match[str]) -> str:
-        aside.extend(VALUES.findall(tag["rest"] or ""))
-        aside.append(tag["comment"] or "")
-        return "\n" if (tag["name"] or "").lower() in BLOCKS else ""
+        aside.extend(VALUES.findall(tag["rest"]))
+        return "\n" if tag["name"].lower() in BLOCKS else ""
 
-    text = TAG.sub(without, page)
+    first, *others = page.split("<!--")
+    parts = [other.partition("-->") for other in others]
+    aside.extend(comment for comment, _, _ in parts)
+    text = TAG.sub(without, "".join((first, *(rest for _, _, rest in parts))))
     long_enough = (value for value in aside if len(value) >= leaks.TELLING)
     kept = (value for value in long_enough if not value.startswith("data:image/"))
     return html.unescape("\n".join((text, *kept)))

@@ -27,6 +27,9 @@ from autograder.submission.sanitize import TAGS
 from seqlab.mathml import mathml
 
 ATTRIBUTES = {"a": ["href", "title"], "abbr": ["title"], "ol": ["start"], "span": ["class"]}
+LONGEST_MARKDOWN = 10_000  # characters that are formatted, and
+LONGEST_CODE = 20_000  # that are coloured: some take time as the square of their length
+MANY_BLANKS = re.compile(r"\s{200}")
 MARKS = "\ue000", "\ue001"  # around the number of a formula while the text is sanitized
 FORMULA = re.compile(f"{MARKS[0]}(\\d+){MARKS[1]}")
 HEADINGS = re.compile(r"(</?h)([1-6])\b")
@@ -121,6 +124,26 @@ def _kept_html(source: str, below: int) -> Markup:
 
 
 def _html(source: str, below: int, attachments: Attachments) -> Markup:
+    """Return markdown as HTML; a very long text as it is."""
+    if not is_short(source, LONGEST_MARKDOWN):
+        return plain(source)
+    try:
+        return _formatted(source, below, attachments)
+    except RecursionError:  # quotes in lists in quotes
+        return plain(source)
+
+
+def plain(source: str) -> Markup:
+    """Return text as it was written."""
+    return Markup('<pre class="plain">{}</pre>').format(source)
+
+
+def is_short(source: str, most: int) -> bool:
+    """Return whether a text can be formatted in a short time."""
+    return len(source) <= most and not MANY_BLANKS.search(source)
+
+
+def _formatted(source: str, below: int, attachments: Attachments) -> Markup:
     renderer = _Renderer(attachments)
     for mark in MARKS:
         source = source.replace(mark, "")
@@ -144,7 +167,9 @@ def _cleaner() -> SanitizeHTML:
 @lru_cache(maxsize=1000)  # provided cells are the same for everybody
 def code(source: str) -> Markup:
     """Return highlighted code, each line in a ``span`` of its own."""
-    marked = highlight(source, _lexer(), HtmlFormatter(nowrap=True, classprefix="k-"))
+    marked = html.escape(source)
+    if is_short(source, LONGEST_CODE):
+        marked = highlight(source, _lexer(), HtmlFormatter(nowrap=True, classprefix="k-"))
     lines = marked.rstrip("\n").split("\n")
     return Markup(  # noqa: S704  (pygments escapes)
         "\n".join(f'<span class="line">{line}</span>' for line in lines)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
-HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*$", re.MULTILINE)
+HEADING = re.compile(r"^(#{1,6})[ \t]+(.*)$", re.MULTILINE)
 MARKUP = re.compile(r"[*_`$]|!?\[|\]\([^)]*\)")
 NUMBER = re.compile(r"\b\d+(?:\.\d+)*[a-z]?\b")
 
@@ -83,4 +83,4 @@ def headings(source: str) -> list[tuple[int, str]]:
 
 
 def _plain(text: str) -> str:
-    return MARKUP.sub("", text).strip()
+    return MARKUP.sub("", text.rstrip().rstrip("#")).strip()

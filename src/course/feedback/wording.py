@@ -209,6 +209,7 @@ LOST = {
 FREE_TEXT = re.compile(rf"(reply is invalid|cannot be connected|{late_names.WHERE}).*", re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
 LONGEST_SUMMARY = 300
+LONGEST_MESSAGE = 2000  # more is not read: some patterns try each colon with each comma
 
 
 def names_in(sources: Iterable[str]) -> frozenset[str]:
@@ -224,6 +225,7 @@ def kind(name: str, known: frozenset[str]) -> str:
 
 def of_exception(name: str, message: str, known: frozenset[str]) -> str:
     """Return our wording for a message of Python or numpy, or an empty string."""
+    message = message[:LONGEST_MESSAGE]
     for owner, pattern, said in OWN_MESSAGES:
         found = re.fullmatch(pattern, message) if name == owner else None
         if found and all(_is_known(group, known) for group in found.groups()):
@@ -237,6 +239,7 @@ def _is_known(name: str, known: frozenset[str]) -> bool:
 
 def of_check(message: str, visible: str) -> str:
     """Return the message of a visible check without the values that a function returned."""
+    message = message[:LONGEST_MESSAGE]
     if message in _texts(visible):
         return message
     for pattern, said in CHECK_MESSAGES:

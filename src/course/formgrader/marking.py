@@ -96,7 +96,8 @@ def code_to_html(
     number of elements matters: its own filter makes one for every word.
     """
     locked = (metadata or {}).get("nbgrader", {}).get("locked", False)
-    return _plain(source) if locked else _coloured(source)
+    is_plain = locked or not markup.is_short(source, markup.LONGEST_CODE)
+    return _plain(source) if is_plain else _coloured(source)
 
 
 def _plain(source: str) -> str:

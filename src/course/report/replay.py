@@ -40,7 +40,7 @@ def replay(course: Course, assignment: str, student: str, test: str) -> Replayed
     work = batch.Batch(course, assignment, workers.Local(1, course.data()), policy, show=False)
     try:
         packed = job.Job.read(work.packed(student))
-        ready = job.prepared(packed)
+        ready = shared_pool(policy, course.data()).prepare(job.raw(packed))
     except (SubmissionRefused, OSError, Unreadable) as error:
         raise CourseError(f"{student}'s {assignment} cannot be read: {error}") from None
     names = [cell.id for cell in ready.notebook.cells if is_test(cell)]

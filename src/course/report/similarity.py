@@ -13,6 +13,7 @@ import hashlib
 import io
 import keyword
 import math
+import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ WINDOW = 6  # one run of so many is kept: 17 shared tokens in a row are never mi
 LEAST = 3  # shared fingerprints below which a pair is ignored
 MOST = 1000  # pairs kept
 LONGEST = 200_000  # characters of code read per student
+BLANKS = re.compile(r"[ \t\f]{100,}")  # more than 100: tokenize tries each, again and again
 RESTARTS = 50  # after lines that are not Python, per cell
 TAKEN = np.uint64(2**64 - 1)  # replaces the hash of a provided run: never the least
 Code = Mapping[str, str]  # sources by cell id
@@ -285,6 +287,7 @@ def tokens(source: str) -> tuple[Token, ...]:
     All names become one symbol, except keywords, builtins and attributes of numpy; all numbers
     become one symbol, and all strings another.
     """
+    source = BLANKS.sub(" " * 100, source)
     found: list[Token] = []
     statement: list[Token] = []
     before = ""

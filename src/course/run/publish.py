@@ -23,10 +23,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from autograder.cell_notes import CellNote
 from autograder.cells import grade_id
-from autograder.job import CellRecord, Release
+from autograder.job import Release
 from autograder.result import Result
 from autograder.status import Status
 from autograder.submission.other_assignments import Landmarks, landmarks
+from autograder.submission.preparing import CellRecord
 from course.directory import STAFF_FILES, Course, CourseError
 from course.report import audit
 from course.run import atomic, handin_time, lateness, status_files

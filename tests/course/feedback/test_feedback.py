@@ -67,7 +67,7 @@ def grade(course: Course, assignment: str, touch: Touch, status: str = "graded",
 
     def done(key: str, packed: bytes) -> workers.Done:
         given = job.Job.read(packed)
-        notebook = job.prepared(given).notebook
+        notebook = job.raw(given).prepared().notebook
         touch(notebook)
         return workers.Done(key, finished(given, notebook, status, *reasons))
 
