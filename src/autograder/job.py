@@ -32,7 +32,7 @@ from autograder.policy import Policy
 from autograder.result import Result
 from autograder.status import Status, Unreadable
 from autograder.submission.other_assignments import Landmarks, mentioned
-from autograder.submission.preparing import CellRecord, Prepared, RawSubmission
+from autograder.submission.prepared import CellRecord, Prepared, RawSubmission
 
 VERSION = 2  # of the format
 Settings = Mapping[str, Mapping[str, object]]  # of nbgrader's preprocessors, by their names

@@ -38,7 +38,7 @@ from autograder.execution.pool import KernelPool, sandbox, shared_pool
 from autograder.execution.sandbox import Sandbox
 from autograder.policy import Policy
 from autograder.result import Result
-from autograder.submission import preparing
+from autograder.submission import prepared
 from course.directory import CONFIG, Course
 from course.release import generate
 from course.run import batch
@@ -323,7 +323,7 @@ def scored_in(
     """Return the scores where all cells run in one kernel."""
     notebook = nbformat.reads(ground.assignment.template, as_version=4)
     fill(notebook, adversary, ground.names)
-    preparing.restore(notebook, ground.assignment.cells)
+    prepared.restore(notebook, ground.assignment.cells)
     kernel = fork_server.kernel()
     try:
         for cell in notebook.cells:

@@ -13,7 +13,7 @@ from autograder.job import Job, Release, key
 from autograder.policy import Policy
 from autograder.result import Result
 from autograder.status import STATUSES, Status
-from autograder.submission.preparing import CellRecord
+from autograder.submission.prepared import CellRecord
 
 CELL = CellRecord("a-test", "code", "assert True", locked=True, checksum="12")
 RELEASE = Release("intro", "{}", (CELL,), {"figure.png": b"\x89PNG\xff"}, 'title = "Intro"')

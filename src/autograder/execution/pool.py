@@ -38,7 +38,7 @@ from autograder.execution.sandbox import Sandbox, courses_around
 from autograder.policy import Policy
 from autograder.status import Unreadable
 from autograder.submission.intake import CLEAR
-from autograder.submission.preparing import Prepared, RawSubmission
+from autograder.submission.prepared import Prepared, RawSubmission
 from minikernel.settings import KernelSettings
 from seqlab import data_files as seqlab_files
 

@@ -26,7 +26,7 @@ from autograder.execution.client import KernelClient
 from autograder.execution.proxies import KernelLost, Proxy, StudentKernel
 from autograder.execution.right_functions import RightFunctions
 from autograder.status import Unreadable
-from autograder.submission import preparing
+from autograder.submission import prepared
 from minikernel import messages
 from minikernel.encoding import Encoder, SharedArrays
 from minikernel.protocol import Array, MessageLimits
@@ -84,10 +84,10 @@ class TestKernel(KernelServer):
     def _prepare(self, request: test_requests.PrepareRequest, arrays: list[Array]) -> Reply:
         """Bring a submission into its assignment's shape; no other request follows."""
         template, *contents = (array.tobytes() for array in arrays)
-        submission = preparing.RawSubmission(
+        submission = prepared.RawSubmission(
             request["assignment"],
             template.decode(),
-            tuple(preparing.CellRecord(**cell) for cell in request["cells"]),
+            tuple(prepared.CellRecord(**cell) for cell in request["cells"]),
             dict(zip(request["submitted"], contents, strict=True)),
             {},
             request["others"],

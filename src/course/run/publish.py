@@ -27,7 +27,7 @@ from autograder.job import Release
 from autograder.result import Result
 from autograder.status import Status
 from autograder.submission.other_assignments import Landmarks, landmarks
-from autograder.submission.preparing import CellRecord
+from autograder.submission.prepared import CellRecord
 from course.directory import STAFF_FILES, Course, CourseError
 from course.report import audit
 from course.run import atomic, handin_time, lateness, status_files
