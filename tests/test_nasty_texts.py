@@ -71,7 +71,7 @@ READERS: dict[str, tuple[Callable[[str], Any], int]] = {
     "raw cells": (sanitize._fenced, LONG),
     "regions": (lambda text: regions.without(text, regions.SOLUTION), LONG),
     "outputs": (lambda text: outputs.clean([new_output("stream", text=text)]), LONG),
-    "markdown": (lambda text: markup.markdown.__wrapped__(text), LONG),
+    "markdown": (lambda text: markup._html(text, 0, markup.NONE), LONG),
     "coloured code": (lambda text: markup.code.__wrapped__(text), LONG),
     "formgrader's code": (marking.code_to_html, LONG),
     "shown outputs": (lambda text: [*markup.shown([new_output("stream", text=text)])], LONG),
