@@ -76,10 +76,10 @@ class _Album:
         for number, text in enumerate(inline, 1):
             yield f"picture-{number}", _decoded(text)
         for name, content in self._files.items():
-            if _is_mentioned(name, cell.source):
+            if is_mentioned(name, cell.source):
                 yield name, content
         for name, bundle in islice(cell.get("attachments", {}).items(), MOST_ATTACHED):
-            if _is_mentioned(name, cell.source):
+            if is_mentioned(name, cell.source):
                 yield name, _content(bundle)
 
     def _taken(self, name: str, content: bytes, where: str) -> dict[str, str]:
@@ -101,7 +101,8 @@ class _Album:
         return ""
 
 
-def _is_mentioned(name: str, text: str) -> bool:
+def is_mentioned(name: str, text: str) -> bool:
+    """Return whether a text names a file or an attachment, as it is or as an address has it."""
     return bool(name) and (name in text or quote(name) in text)
 
 

@@ -16,7 +16,7 @@ from autograder.assignment import Assignment
 from autograder.cells import grade_id, is_graded
 from course.directory import CONFIG, STAFF_FILES, Course, CourseError
 from course.feedback.problems import headings
-from course.release import leaks, solutions
+from course.release import leaks, solutions, unseen
 from course.release.student_zip import data_paths
 from course.run.scores import CellScore, NbgraderRunner
 from course.test_quality import catalogue_gate
@@ -108,8 +108,10 @@ def _points_by_part(master: NotebookNode, titles: list[str]) -> dict[str, float]
 
 def unclean(master: NotebookNode, built: Path) -> Iterator[str]:
     """Yield a complaint for each id or output that would make diffs noisy or graders stumble."""
-    released = [nbformat.read(path, as_version=4) for path in sorted(built.glob("*.ipynb"))]
+    released = [nbformat.read(path, as_version=4) for path in sorted(built.rglob("*.ipynb"))]
     for notebook in (master, *released):
+        if "widgets" in notebook.metadata:
+            yield f"its metadata hold the state of widgets, which is an output: {TIDY}"
         ids = [cell.id for cell in notebook.cells]
         for cell in notebook.cells:
             if grade_id(cell) not in ("", cell.id):
@@ -126,6 +128,7 @@ def unclean(master: NotebookNode, built: Path) -> Iterator[str]:
 def secret(draft: Draft) -> Iterator[str]:
     """Yield a complaint for each line and each file in the release that is for staff alone."""
     yield from leaks.find(leaks.secret_lines(draft.master), draft.built)
+    yield from unseen.find(draft.master, draft.scratch / "source" / draft.name, draft.built)
     for path in sorted(draft.built.rglob("*")):
         if path.name in STAFF_FILES:
             name = path.relative_to(draft.built)

@@ -14,7 +14,7 @@ import nbformat
 from nbgrader.api import MissingEntry
 
 from course.directory import CONFIG, Course, CourseError
-from course.release import gates
+from course.release import gates, unseen
 from course.run import atomic
 
 REGISTERING = ".registering"
@@ -42,13 +42,17 @@ def release(course: Course, assignment: str, say: gates.Say = print) -> Path:
 
 
 def build(course: Course, copy: Path, assignment: str) -> Path:
-    """Let nbgrader generate the student version in ``copy`` and return its folder."""
+    """Let nbgrader generate the student version in ``copy`` and return its folder.
+
+    The attachments that a mark scheme showed are taken away with it.
+    """
     result = course.nbgrader(copy).generate_assignment(assignment)
     if not result["success"]:
         raise CourseError(f"nbgrader could not generate {assignment}: {_reason(result)}")
     folder = copy / "release" / assignment
     path = folder / f"{assignment}.ipynb"
     notebook = nbformat.read(path, as_version=4)
+    unseen.drop_attachments(notebook)
     path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     return folder
 

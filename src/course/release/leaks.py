@@ -3,17 +3,16 @@
 The package ``hidden_tests`` is as secret as the hidden tests that import it.
 """
 
-import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from nbformat import NotebookNode
 
 import hidden_tests
 from autograder.regions import REGIONS, marked_lines
+from course.release import released_text
 
 TELLING = 8  # characters; shorter lines, as `else:` or `])`, tell nothing
 LONG = 25  # characters that do not come together by chance
@@ -59,7 +58,8 @@ def find(secrets: set[str], folder: Path) -> list[str]:
     long = {line for line in secrets if len(line) >= LONG}
     complaints = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name, text = path.relative_to(folder), _text(path)
+        name = path.relative_to(folder)
+        text = "\n".join(released_text.texts(path.name, path.read_bytes()))
         lines = {line.strip() for line in text.splitlines()}
         leaked = (secrets & lines) | {line for line in long if line in text}
         complaints += [f"{name} holds {line!r}" for line in sorted(leaked)]
@@ -69,24 +69,3 @@ def find(secrets: set[str], folder: Path) -> list[str]:
             if re.search(rf"(BEGIN|END) {region}", text)
         ]
     return complaints
-
-
-def _text(path: Path) -> str:
-    """Return a file's text; of a notebook every string, as it reads on the screen."""
-    raw = path.read_bytes().decode("utf-8", errors="replace")
-    try:
-        return "\n".join(_strings(json.loads(raw))) if path.suffix == ".ipynb" else raw
-    except ValueError:
-        return raw
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        joined = all(isinstance(item, str) for item in value)  # a source, line by line
-        yield from ["".join(value)] if joined else (s for item in value for s in _strings(item))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _strings(item)

@@ -25,6 +25,8 @@ def tidy(path: Path) -> list[str]:
         if cell.get("outputs") or cell.get("execution_count"):
             changes.append(f"removed the outputs of cell {cell.id}")
             cell.outputs, cell.execution_count = [], None
+    if notebook.metadata.pop("widgets", None):
+        changes.append("removed the state of widgets")
     if changes:
         mode = path.stat().st_mode
         write_whole(path, (nbformat.writes(notebook) + "\n").encode())
