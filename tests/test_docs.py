@@ -5,12 +5,15 @@ import pkgutil
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 from typer.main import get_command
 
+import mistakes
+from autograder import assignment
 from course.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +31,9 @@ FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]*")
 DOTTED = re.compile(r"(?:autograder|course|hidden_tests|minikernel|mistakes|seqlab)(?:\.\w+)+")
-WRITTEN_LATER = re.compile(r"[A-Z]{3}|^(?:dist|reports|\.autograder|submitted|feedback)/|^\.")
+WRITTEN_LATER = re.compile(
+    r"[A-Z]{3}|^(?:dist|reports|\.autograder|submitted|feedback|source/intro)/|^\."
+)
 ELSEWHERE = {"N/A", "source/closed"}  # the latter in the zip for Gradescope
 
 
@@ -149,3 +154,23 @@ def test_pictures_are_small_and_shown_on_some_page(picture):
 def test_every_page_is_in_the_navigation():
     nav = re.findall(r"([\w-]+\.md)", str(yaml.safe_load(text(ROOT / "mkdocs.yml"))["nav"]))
     assert sorted(nav) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", text(ROOT / "docs" / page), re.DOTALL)
+
+
+def test_the_guide_shows_every_setting_of_an_assignment_and_they_are_right():
+    (shown,) = blocks("adapting.md", "toml")
+    settings = assignment.parse("intro", shown)
+    tables = (settings, settings.turn_in, settings.warm, settings.gradescope)
+    values = [getattr(table, field.name) for table in tables for field in fields(table)]
+    assert all(values)
+    assert settings.gradescope.warm != settings.warm
+
+
+def test_the_guides_mistakes_are_a_catalogue():
+    (shown,) = [block for block in blocks("adapting.md", "python") if "CELLS" in block]
+    (cell,) = mistakes.catalogue("intro", shown)
+    assert [mistake.name for mistake in cell.mistakes] == ["smooth-swapped", "smooth-integers"]
+    assert all(cell.code(mistake) != cell.right for mistake in cell.mistakes)
