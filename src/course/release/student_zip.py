@@ -23,6 +23,7 @@ from seqlab import data_files, notebooks, verify
 
 LICENCE = "LICENSE"
 REQUIREMENTS = "requirements/student.txt"
+PICTURES = (".svg", ".png", ".jpg")  # that the notebook's text shows
 PACKED = (".py", ".css", ".toml", ".typed")  # of seqlab
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 LONGEST = 180  # characters of a path: Windows has 260, and students have deep folders
@@ -48,7 +49,8 @@ jupyter lab {name}.ipynb
 ```
 
 Installing needs the network; everything after it works without. `verify` checks that all files
-arrived whole. Keep the folder together: the notebook finds `seqlab/` and `data/` beside it.
+arrived whole. Keep the folder together: the notebook finds `seqlab/`, `data/` and its
+pictures beside it.
 
 ## Working
 
@@ -118,9 +120,16 @@ def contents(course: Course, name: str) -> dict[str, bytes]:
         "README.md": _readme(assignment, notebook).encode(),
         "requirements.txt": course.shipped(REQUIREMENTS).read_bytes(),
         LICENCE: course.shipped(LICENCE).read_bytes(),
+        **_pictures(path.parent),
         **data(course.data(), assignment.data),
         **_seqlab(),
     }
+
+
+def _pictures(folder: Path) -> dict[str, bytes]:
+    """Return the pictures that were released with a notebook, by their paths beside it."""
+    paths = (path for path in folder.rglob("*") if path.suffix in PICTURES)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
