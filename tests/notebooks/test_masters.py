@@ -23,6 +23,7 @@ WRITTEN = {
         "p1-1-answer-1": 2,
         "p1-1-answer-2": 2,
         "p1-4-1-answer": 2,
+        "p1-4-2-discussion": 1,
         "p1-4-3-answer": 2,
         "p2-1-answer": 3,
         "p2-2b-answer": 2,
