@@ -715,11 +715,11 @@ def test_another_assignment_of_the_course_is_named(make, other, assignment, stri
 
 
 @pytest.mark.parametrize(("kept", "named"), [(8, False), (9, True)])
-def test_another_assignment_is_named_if_most_of_its_17_cells_are_there(kept, named):
+def test_another_assignment_is_named_if_half_of_its_18_cells_are_there(kept, named):
     notebook = template("assignment5")
     asked = [one.id for one in notebook.cells if is_solution(one) or is_answer(one)]
     notebook.cells = [one for one in notebook.cells if one.id not in asked[kept:]]
-    assert len(asked) == 17
+    assert len(asked) == 18
     assert (unread(notebook, others=["assignment5"]) == "this is assignment5") == named
 
 

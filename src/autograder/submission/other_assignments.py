@@ -42,7 +42,7 @@ def mentioned(
 def other_than(
     asked: Iterable[TemplateCell], notebook: NotebookNode, others: Mapping[str, Landmarks]
 ) -> str:
-    """Return the assignment of which most cells are in a notebook; "" if it is none of them.
+    """Return the assignment of which half the cells or more are in a notebook; "" if there is none.
 
     What both assignments have is no evidence.
 
@@ -55,7 +55,7 @@ def other_than(
     there = {name for cell in notebook.cells for name in (*_ids(cell), *_names(cell))} - own
     shares = {name: _share([set(cell) - own for cell in of], there) for name, of in others.items()}
     best = max(shares, key=lambda name: shares[name], default="")
-    return best if best and shares[best] > 1 / 2 else ""
+    return best if best and shares[best] >= 1 / 2 else ""
 
 
 def defines_none(asked: Iterable[TemplateCell], notebook: NotebookNode) -> bool:
