@@ -34,7 +34,7 @@ DOTTED = re.compile(r"(?:autograder|course|hidden_tests|minikernel|mistakes|seql
 WRITTEN_LATER = re.compile(
     r"[A-Z]{3}|^(?:dist|reports|\.autograder|submitted|feedback|source/intro)/|^\."
 )
-ELSEWHERE = {"N/A", "source/closed"}  # the latter in the zip for Gradescope
+ELSEWHERE = {"N/A", "source/closed", "pictures/"}  # in the zips for Gradescope and for students
 
 
 def text(page):
