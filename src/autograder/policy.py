@@ -27,6 +27,7 @@ class Policy:
     reading_memory: int = 2_000_000_000  # bytes that this may take
     restarts: int = 5  # how often a student's lost kernel is made again
     memory: int = 3_000_000_000  # bytes that the student's processes may hold together
+    test_memory: int = 5_000_000_000  # bytes that the test kernel may hold
     processes: int = 64  # processes and threads of a student's kernel
     disk: int = 200_000_000  # bytes that each writable folder of a kernel may hold
     answer_bytes: int = 128_000_000  # bytes of arrays in one answer

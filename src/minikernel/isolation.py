@@ -13,7 +13,7 @@ MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x4000, 0x40000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 N_CAPABILITIES = 64
 CAPABILITY_VERSION_3 = 0x20080522
-DESCRIPTORS = 512  # that a limited kernel may have open
+DESCRIPTORS = 256  # that a limited kernel may have open
 
 
 def become(uid: int) -> None:

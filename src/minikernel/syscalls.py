@@ -2,18 +2,20 @@
 
 Most of them would reach further into Linux than this code has to: new namespaces, in which it would
 be root and could mount, keyrings that outlive it, other processes' memory. Some make memory that
-belongs to no process, and so would escape the count of what processes hold.
+belongs to no process, and so would escape the count of what processes hold. Of sockets only the
+families are allowed that the sandbox's own network confines.
 """
 
 import ctypes
 import errno
 import os
 import platform
+import socket
 import struct
 
 PR_SET_SECCOMP, FILTER = 22, 2
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # of the filter's machine
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # where Linux puts them
+NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, (16, 24, 32)  # where Linux puts them
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000  # the latter with an error number
 X32 = 0x40000000  # x86-64's other numbers for the same calls
 NEW_NAMESPACES = 0x7E020000  # all that clone could be asked for
@@ -91,6 +93,15 @@ EVERYWHERE = {
     "mount_setattr": 442,
     "memfd_secret": 447,
 }
+# No namespace keeps the others apart: vsock leads to the host. Nor is memory of buffers counted for
+# any process, so they keep their sizes.
+FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
+BUFFER_SIZES = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF, and what root has of both
+F_SETPIPE_SZ = 1031
+SOCKETS = {
+    "x86_64": {"socket": 41, "socketpair": 53, "setsockopt": 54, "fcntl": 72},
+    "aarch64": {"socket": 198, "socketpair": 199, "setsockopt": 208, "fcntl": 25},
+}
 CLONE3 = 435  # its flags lie where no filter can read: told that it is unknown, C asks clone
 
 
@@ -109,28 +120,64 @@ def refuse(libc: ctypes.CDLL) -> None:
 
 
 def _program(machine: str) -> list[bytes]:
-    """Return the instructions of the filter, which ends at one of the last three."""
+    """Return the instructions of the filter."""
     if machine not in MACHINES:
         raise OSError(errno.ENOSYS, f"the system calls of {machine} are not known")
     architecture, clone, refused = MACHINES[machine]
     numbers = sorted({**refused, **EVERYWHERE}.values())
-    allow = 8 + len(numbers)
-    unknown, no = allow + 1, allow + 2
-    steps: list[tuple[int, int, int | None, int | None]] = [  # do, with, go to if so, if not
-        (LOAD, ARCHITECTURE, None, None),
-        (EQUAL, architecture, None, no),
-        (LOAD, NUMBER, None, None),
-        (AT_LEAST, X32, no, None),
-        *((EQUAL, number, no, None) for number in numbers),
-        (EQUAL, CLONE3, unknown, None),
-        (EQUAL, clone, None, allow),
-        (LOAD, FIRST_ARGUMENT, None, None),
-        (ANY_BIT, NEW_NAMESPACES, no, allow),
-        (RETURN, ALLOW, None, None),
-        (RETURN, REFUSE | errno.ENOSYS, None, None),
-        (RETURN, REFUSE | errno.EPERM, None, None),
-    ]
+    sockets = SOCKETS[machine]
+    return _assembled(
+        [
+            (LOAD, ARCHITECTURE, "", ""),
+            (EQUAL, architecture, "", "no"),
+            (LOAD, NUMBER, "", ""),
+            (AT_LEAST, X32, "no", ""),
+            *((EQUAL, number, "no", "") for number in numbers),
+            (EQUAL, CLONE3, "unknown", ""),
+            (EQUAL, clone, "clone", ""),
+            (EQUAL, sockets["socket"], "socket", ""),
+            (EQUAL, sockets["socketpair"], "socket", ""),
+            (EQUAL, sockets["setsockopt"], "setsockopt", ""),
+            (EQUAL, sockets["fcntl"], "fcntl", "allow"),
+            "clone",
+            (LOAD, ARGUMENTS[0], "", ""),
+            (ANY_BIT, NEW_NAMESPACES, "no", "allow"),
+            "socket",
+            (LOAD, ARGUMENTS[0], "", ""),
+            *((EQUAL, family, "allow", "") for family in FAMILIES),
+            (RETURN, REFUSE | errno.EAFNOSUPPORT, "", ""),
+            "setsockopt",
+            (LOAD, ARGUMENTS[1], "", ""),
+            (EQUAL, socket.SOL_SOCKET, "", "allow"),
+            (LOAD, ARGUMENTS[2], "", ""),
+            *((EQUAL, option, "no", "") for option in BUFFER_SIZES),
+            (RETURN, ALLOW, "", ""),
+            "fcntl",
+            (LOAD, ARGUMENTS[1], "", ""),
+            (EQUAL, F_SETPIPE_SZ, "no", "allow"),
+            "allow",
+            (RETURN, ALLOW, "", ""),
+            "unknown",
+            (RETURN, REFUSE | errno.ENOSYS, "", ""),
+            "no",
+            (RETURN, REFUSE | errno.EPERM, "", ""),
+        ]
+    )
+
+
+Step = tuple[int, int, str, str]  # do what, with which value, go where if so, where if not
+
+
+def _assembled(program: list[Step | str]) -> list[bytes]:
+    """Return a filter's instructions, of steps and of labels that steps go to."""
+    steps: list[Step] = []
+    places: dict[str, int] = {}
+    for line in program:
+        if isinstance(line, str):
+            places[line] = len(steps)
+        else:
+            steps.append(line)
     return [
-        struct.pack("HBBI", do, *(0 if to is None else to - i - 1 for to in (yes, other)), value)
+        struct.pack("HBBI", do, *(places[to] - i - 1 if to else 0 for to in (yes, other)), value)
         for i, (do, value, yes, other) in enumerate(steps)
     ]

@@ -1,12 +1,14 @@
 """What becomes of a session whose kernels are lost."""
 
 import shutil
+from dataclasses import replace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder import job
+from autograder.execution import outputs
 from autograder.execution.test_side import ProvidedCellError
 from autograder.policy import Policy
 from autograder.result import Result
@@ -122,3 +124,58 @@ def test_a_student_whose_kernel_is_lost_too_often_is_told_once():
     often = [reason for reason in result.reasons if "too often" in reason]
     assert often == ["the process was lost too often: the rest was not run"]
     assert failed(result)["t"] == "NotRun"
+
+
+def test_all_outputs_together_are_bounded_and_what_decides_marks_stays():
+    show = "import os\nfrom IPython.display import Image, display\n"
+    show += "display(Image(b'\\x89PNG\\r\\n' + os.urandom(4_000_000), format='png'))"
+    pictures = [cell(f"own-{i}", show) for i in range(6)]
+    last = [cell("prints", "print('y' * 900)"), cell("fails", "1 / 0")]
+    result = graded(
+        solution("def f(): return 1"),
+        *pictures,
+        *last,
+        checks("right", "assert f() == 1"),
+        checks("wrong", "assert f() == 2, 'x' * 900"),
+    )
+    assert len(result.notebook) < outputs.ALL_OUTPUTS + 100_000
+    assert outputs.CUT in result.reasons
+    assert failed(result) == {"fails": "ZeroDivisionError", "wrong": "AssertionError"}
+    kinds = [o.output_type for c in result.cells[1:7] for o in c.outputs]
+    assert kinds == ["display_data"] * 6
+
+
+def test_memory_that_processes_take_while_a_test_runs_is_seen():
+    takes = "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        time.sleep(2)\n"
+    takes += "        held = os.urandom(4096) * 25_000\n        time.sleep(60)\n"
+    policy = replace(POLICY, memory=500_000_000)
+    slow = checks("t", "import time\nassert f() == 1\ntime.sleep(8)\nassert f() == 1")
+    raw = nbformat.writes(new_notebook(cells=[solution(takes + "def f(): return 1"), slow]))
+    release = job.Release("toy", raw)
+    work = job.Job.of(release, {"toy.ipynb": raw.encode()}, policy, {}, DATA)
+    result = Result.read(job.grade(work.pack(), DATA))
+    assert result.word == "crashed"
+    assert "GB of memory" in result.reasons[0]
+
+
+def test_what_takes_too_long_to_read_is_a_row_with_its_reason():
+    policy = replace(POLICY, reading_seconds=0.5)
+    cells = [new_code_cell("x = 1\n" * 4000, id=f"c{i}") for i in range(1500)]
+    raw = nbformat.writes(new_notebook(cells=[solution("def f(): return 1"), *cells])).encode()
+    template = nbformat.writes(new_notebook(cells=[solution("def f(): ...")]))
+    work = job.Job.of(job.Release("toy", template), {"toy.ipynb": raw}, policy, {}, DATA)
+    result = Result.read(job.grade(work.pack(), DATA))
+    assert (result.word, result.notebook) == ("unreadable", None)
+    assert result.reasons[0].startswith("reading it ")
+    assert "0.5 s" in result.reasons[0]
+
+
+def test_what_takes_too_much_memory_to_read_is_a_row_with_its_reason():
+    policy = replace(POLICY, reading_memory=400_000_000)
+    raw = b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {"a": [' + b"[]," * 5_000_000
+    template = nbformat.writes(new_notebook(cells=[solution("def f(): ...")]))
+    raw += b'[]]}, "cells": []}'
+    work = job.Job.of(job.Release("toy", template), {"toy.ipynb": raw}, policy, {}, DATA)
+    result = Result.read(job.grade(work.pack(), DATA))
+    assert result.word == "unreadable"
+    assert "GB of memory" in result.reasons[0]

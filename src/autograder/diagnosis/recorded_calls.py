@@ -45,6 +45,7 @@ class Call:
         value: what the function returned
         error: what it raised instead
         changed: whether it changed an argument in place
+        size: bytes of arrays in it
     """
 
     name: str
@@ -56,6 +57,7 @@ class Call:
     value: Any = None
     error: ErrorDescription | None = None
     changed: bool = False
+    size: int = 0
 
     def arguments(self) -> Arguments:
         """Return new copies of the arguments, which may be changed."""

@@ -30,6 +30,7 @@ from minikernel.protocol import Array
 from minikernel.settings import KernelSettings
 
 TICK = 0.2  # seconds between two looks at a kernel's memory
+UNIX_SOCKETS, INTERNET_SOCKETS = 128, 32  # in the network of a student's kernel
 GRACE = 2.0  # seconds that an interrupted kernel has to answer
 START_SECONDS = 120.0
 STRUCT_UCRED = 12  # bytes: pid, uid, gid
@@ -98,6 +99,7 @@ class KernelClient:
     connection: socket.socket
     pid: int
     memory: int = 0  # bytes that all its processes may hold together; 0: not watched
+    sockets: bool = False  # watch how many are open in its network, which is the sandbox's own
     limits: protocol.MessageLimits = field(default_factory=protocol.MessageLimits)
     lost: KernelError | None = None
     answers: Answers | None = None  # to what the kernel asks while it is called; None: it must not
@@ -112,7 +114,10 @@ class KernelClient:
             KernelError: there is no reply; the kernel is dead from then on. So it is everywhere.
         """
         request = messages.RunRequest(source=source)
-        return self.ask("run", request, messages.RunReply, seconds)
+        answer = self.ask("run", request, messages.RunReply, seconds)
+        with self._losing(""):
+            self.check_use()  # of what a cell has left, too
+        return answer
 
     def describe(self, names: list[str], seconds: float) -> Answer[messages.DescribeReply]:
         """Say of each name whether it is there, and what it is."""
@@ -211,14 +216,20 @@ class KernelClient:
         except KernelError as error:
             raise self.lose(error) from None
 
+    def check_use(self) -> None:
+        """Raise KernelDied if its processes hold too much."""
+        if self.memory and (used := resident(self.pid)) > self.memory:
+            raise KernelDied(f"it took {used / 1e9:.1f} GB of memory")
+        if self.sockets and (crowd := crowded(self.pid)):
+            raise KernelDied(crowd)
+
     def _wait(self, deadline: float, seconds: float) -> bool:
         """Wait until a message begins; return whether the kernel had to be interrupted for it."""
         interrupted = False
         poll = select.poll()
         poll.register(self.connection, select.POLLIN)
         while not poll.poll(1000 * TICK):
-            if self.memory and (used := resident(self.pid)) > self.memory:
-                raise KernelDied(f"it took {used / 1e9:.1f} GB of memory")
+            self.check_use()
             if time.monotonic() < deadline:
                 continue
             if interrupted:
@@ -230,6 +241,17 @@ class KernelClient:
 
 class TestKernelClient(KernelClient):
     """A test kernel, which understands more requests."""
+
+    student: KernelClient | None = None  # whose functions it calls
+
+    def check_use(self) -> None:
+        """Look after the student's kernel as well, which goes on while a test runs."""
+        super().check_use()
+        if self.student and not self.student.lost:
+            try:
+                self.student.check_use()
+            except KernelError as error:
+                self.student.lose(error)
 
     def attach(self, student: KernelClient, call_seconds: float) -> None:
         """Let the test kernel call functions in a student's kernel.
@@ -243,6 +265,7 @@ class TestKernelClient(KernelClient):
             call_seconds=call_seconds,
             limits=asdict(student.limits),
         )
+        self.student = student
         try:
             self.connection.settimeout(GRACE)
             protocol.send(self.connection, {**request, "do": "attach", "id": next(self._ids)}, ())
@@ -517,6 +540,22 @@ def _held(pid: int) -> int:
         return 1024 * sum(int(line.split()[1]) for line in lines)
     except (OSError, ValueError):  # it has ended
         return 0
+
+
+def crowded(pid: int) -> str:
+    """Return of which sockets there are too many in a process's network, in words; "" for none.
+
+    Their buffers belong to no process. A socket that was sent elsewhere or is shut counts, too.
+    """
+    counts = {"UNIX": 0, "others": 0}
+    with contextlib.suppress(OSError, ValueError, IndexError):  # it has ended
+        lines = Path(f"/proc/{pid}/net/protocols").read_text().splitlines()[1:]
+        for name, _, number in (line.split()[:3] for line in lines):
+            counts["UNIX" if name.startswith("UNIX") else "others"] += int(number)
+    if counts["UNIX"] > UNIX_SOCKETS:
+        return f"it opened more than {UNIX_SOCKETS} sockets"
+    most = INTERNET_SOCKETS
+    return f"it opened more than {most} internet sockets" if counts["others"] > most else ""
 
 
 def kill(pid: int, number: signal.Signals) -> None:

@@ -6,7 +6,9 @@ run.
 
 import base64
 import binascii
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -21,6 +23,9 @@ PICTURES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff"}
 TEXT_CHARACTERS = 1_100_000  # a little more than a kernel keeps by itself
 PICTURE_CHARACTERS = 8_000_000
 CELL_OUTPUTS = 500
+ALL_OUTPUTS = 20_000_000  # characters of a submission's
+CUT_TO = 200  # characters of each output beyond
+CUT = f"outputs beyond {ALL_OUTPUTS // 1_000_000} MB were cut"
 
 
 def clean(raw: Sequence[Output]) -> list[NotebookNode]:
@@ -30,6 +35,37 @@ def clean(raw: Sequence[Output]) -> list[NotebookNode]:
     [{'output_type': 'stream', 'name': 'stdout', 'text': '3'}]
     """
     return list(_clean(_bounded(raw)))
+
+
+@dataclass
+class Room:
+    """How much all outputs of a submission may hold together; what is beyond is cut.
+
+    An output decides marks by being there: an error, a stream to stderr, a result. So each stays,
+    but short.
+    """
+
+    left: int = ALL_OUTPUTS  # characters
+    is_full: bool = False
+
+    def cut(self, of_cell: list[NotebookNode]) -> list[NotebookNode]:
+        """Return the outputs of the next cell, cut."""
+        return [self._cut(output) for output in of_cell]
+
+    def _cut(self, output: NotebookNode) -> NotebookNode:
+        size = len(json.dumps(output))
+        if size <= self.left:
+            self.left -= size
+            return output
+        self.is_full = True
+        short = NotebookNode(output)
+        if output.output_type == "stream":
+            short["text"] = output.text[:CUT_TO]
+        elif output.output_type == "error":
+            short["evalue"], short["traceback"] = output.evalue[:CUT_TO], []
+        else:
+            short["data"] = {"text/plain": output.data.get("text/plain", "(cut)")[:CUT_TO]}
+        return short
 
 
 def failure(name: str, text: str) -> list[NotebookNode]:

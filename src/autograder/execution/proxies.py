@@ -25,6 +25,7 @@ from minikernel.server import GeneratorSync, generator_states
 
 DEFAULT_ERRORS = np.geterr()
 MOST_KEPT = 200  # calls of a test that are kept for a diagnosis, the last ones
+BYTES_KEPT = 100_000_000  # of arrays in calls that are kept
 COPIED = 1_000_000  # bytes of a call's arrays that are copied for a diagnosis
 MOST_PRINTED = 1_000_000  # characters of an output that are printed again
 MOST_TRACEBACK = 4000  # characters
@@ -85,6 +86,9 @@ class StudentKernel:
         with self._distrusting():
             error = self._take_over(answer, call, encoder, arguments)
         self.calls.append(call)
+        call.size = sum(array.nbytes for array in (*encoder.arrays, *answer.arrays))
+        while sum(kept.size for kept in self.calls) > BYTES_KEPT:
+            self.calls.popleft()
         if answer.interrupted:
             self.slow.append(name)
             raise TimeoutError(f"{name} did not return within {self.call_seconds:g} seconds")

@@ -72,9 +72,10 @@ class Session:
         self._policy, self._defined, self._key = policy, sorted(defined), key.hex()
         self._catalogue, self._files = catalogue, files
         self._fork_servers = students, test_kernels
-        self._tests = TestSide(test_kernels, policy)
+        self._tests = TestSide(test_kernels, policy, policy.test_memory)
         self._student = StudentSide(students, policy, files, self.report, self._tests.meet)
         self._deadline = time.monotonic() + policy.total_seconds
+        self._room = outputs.Room()
         self._cells: list[str] = []  # the solution cells, of which the catalogue has mistakes
         self._undefined: dict[str, list[str]] = {}  # names that failed tests lacked, by test
 
@@ -151,7 +152,9 @@ class Session:
     def _execute(self, cell: NotebookNode, count: int) -> None:
         """Fill in the outputs of one cell, the nth that is run."""
         started = time.perf_counter()
-        cell.outputs, cell.execution_count = self._outputs(cell), count
+        cell.outputs, cell.execution_count = self._room.cut(self._outputs(cell)), count
+        if self._room.is_full and outputs.CUT not in self.report.reasons:
+            self.report.remark(outputs.CUT)
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
@@ -210,6 +213,8 @@ class Session:
             self._undefined[cell.id] = answer.reply["undefined"]
         if answer.reply["lost"]:
             status, why = answer.reply["lost"]
+            if self._student.kernel and (lost := self._student.kernel.lost):  # watched from here
+                status, why = lost.status, str(lost)
             self.report.note(status, f"the student's process was lost in {cell.id}: {why}")
             self._student.reopen()
 

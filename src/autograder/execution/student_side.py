@@ -126,7 +126,7 @@ class StudentSide:
     def _begin(self) -> KernelClient:
         self.kernel = kernel = self._fork_server.kernel()
         kernel.limits = MessageLimits(array_bytes=self._policy.answer_bytes)
-        kernel.memory = self._policy.memory
+        kernel.memory, kernel.sockets = self._policy.memory, self._policy.sandbox
         if self._files:
             kernel.write_files(self._files, self._policy.cell_seconds)
         self._introduce(kernel)

@@ -34,6 +34,7 @@ from minikernel.server import KernelServer, Reply
 from minikernel.shell import Shell
 from seqlab import draws
 
+BYTES_KEPT = 400_000_000  # of arrays in the calls of all failed tests: no diagnosis beyond
 MOST_CALLS = 4 * explain.MOST_CALLS  # of a failed test that are kept for a diagnosis
 
 
@@ -76,7 +77,7 @@ class TestKernel(KernelServer):
             socket.socket(fileno=ends[0]),
             request["pid"],
             request["memory"],
-            MessageLimits(**request["limits"]),
+            limits=MessageLimits(**request["limits"]),
         )
         self.student = StudentKernel(kernel, self.shared, request["call_seconds"])
         return messages.Nothing(), []
@@ -164,7 +165,10 @@ class TestKernel(KernelServer):
             reply["lost"] = [lost.status, str(lost)]
         elif reply["failed"] and not reply["slow"]:
             reply["undefined"] = late_names.undefined(reply["outputs"], student.calls)
-            self._failures[name] = list(student.calls)[-MOST_CALLS:], dict(self.shell.user_ns)
+            calls = list(student.calls)[-MOST_CALLS:]
+            kept = sum(call.size for others, _ in self._failures.values() for call in others)
+            if kept + sum(call.size for call in calls) < BYTES_KEPT:
+                self._failures[name] = calls, dict(self.shell.user_ns)
 
     def _diagnose(self, request: test_requests.DiagnoseRequest, _: list[Array]) -> Reply:
         """Return why tests failed; whatever goes wrong in a diagnosis, there is just none.

@@ -158,7 +158,7 @@ def _refuse_network(libc: ctypes.CDLL) -> None:
     steps = [
         (syscalls.LOAD, syscalls.NUMBER, 0, 0),
         (syscalls.EQUAL, SOCKET[machine], 0, 2),
-        (syscalls.LOAD, syscalls.FIRST_ARGUMENT, 0, 0),
+        (syscalls.LOAD, syscalls.ARGUMENTS[0], 0, 0),
         (syscalls.EQUAL, int(socket.AF_UNIX), 0, 1),
         (syscalls.RETURN, syscalls.ALLOW, 0, 0),
         (syscalls.RETURN, syscalls.REFUSE | errno.EPERM, 0, 0),

@@ -69,6 +69,58 @@ try:
         kept.append(os.open('/dev/null', 0))
 """
 
+# Memory of buffers, which Linux counts for no process.
+SOCKETS = """\
+import socket, time
+kept = []
+while True:
+    one, other = socket.socketpair()
+    one.setblocking(False)
+    kept += [one, other]
+    try:
+        while True:
+            one.send(bytes(60_000))
+    except BlockingIOError:
+        pass
+    except OSError:
+        break
+time.sleep(3)
+print("UNSEEN", len(kept))
+"""
+
+INTERNET = """\
+import socket, time
+server, kept = socket.create_server(("127.0.0.1", 0)), []
+while len(kept) < 200:
+    one = socket.create_connection(server.getsockname())
+    kept += [one, server.accept()[0]]
+    one.setblocking(False)
+    try:
+        while True:
+            one.send(bytes(600_000))
+    except BlockingIOError:
+        pass
+time.sleep(3)
+print("UNSEEN", len(kept))
+"""
+
+FAMILIES = """\
+import fcntl, os, socket
+def refused(make):
+    try:
+        make()
+    except OSError as error:
+        return print("refused", error.strerror)
+    print("DID what it must not")
+for family in (16, 17, 29, 31, 38, 40, 44, 45):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):
+        refused(lambda: socket.socket(family, kind))
+one, other = socket.socketpair()
+for option in (socket.SO_SNDBUF, socket.SO_RCVBUF, 32, 33):
+    refused(lambda: one.setsockopt(socket.SOL_SOCKET, option, 4_000_000))
+refused(lambda: fcntl.fcntl(os.pipe()[1], 1031, 1 << 20))
+"""
+
 ALL = (
     takes("fork-bomb", "forks without end", BOMB, statuses=("crashed", "timed out")),
     takes(
@@ -101,6 +153,9 @@ time.sleep(60)
     ),
     takes("unseen-memory", "takes memory that no process has mapped", UNSEEN),
     takes("segments", "takes memory in shared segments that nobody is attached to", SEGMENTS),
+    takes("sockets", "takes memory of sockets", SOCKETS, statuses=("crashed",)),
+    takes("internet", "takes memory of internet sockets", INTERNET, statuses=("crashed",)),
+    takes("families", "opens sockets that no network namespace confines", FAMILIES, says="refused"),
     takes("prints", "prints without end", "for _ in range(100_000):\n    print('x' * 100)"),
     takes(
         "writes-out",
