@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -103,12 +104,11 @@ class KerasModel:
         header = ("Layer (type)", "Output shape", "Parameters")
         widths = [max(len(row[i]) for row in (header, *rows)) + 2 for i in range(3)]
         rule = "-" * sum(widths)  # every console has this sign
-        print(f'Model "{self.name}"', rule, sep="\n")
-        for row in (header, *rows):
-            print(f"{row[0]:<{widths[0]}}{row[1]:<{widths[1]}}{row[2]:>{widths[2]}}")
-            if row is header:
-                print(rule)
-        print(rule, f"Parameters in all: {sum(w.size for w in self.weights):,}", sep="\n")
+        lines = [f"{a:<{widths[0]}}{b:<{widths[1]}}{c:>{widths[2]}}" for a, b, c in (header, *rows)]
+        total = f"Parameters in all: {sum(w.size for w in self.weights):,}"
+        text = "\n".join((f'Model "{self.name}"', rule, lines[0], rule, *lines[1:], rule, total))
+        console = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print(text.encode(console, "backslashreplace").decode(console))
 
 
 def load_keras_model(kind: Literal["RNN", "GRU"]) -> KerasModel:
