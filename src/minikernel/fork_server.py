@@ -14,7 +14,6 @@ import gc
 import importlib
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -27,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from minikernel import isolation, messages, syscalls
+from minikernel import isolation, messages, randomness, syscalls
 from minikernel.encoding import SharedArrays
 from minikernel.protocol import Array
 from minikernel.server import KernelServer, leave
@@ -62,14 +61,19 @@ class KernelFactory:
         isolated = settings.isolated and isolation.is_possible(libc, settings)
         return cls(settings, shell, shared, ready, kernel_class, libc, isolated)
 
-    def serve(self, connection: socket.socket) -> None:
-        """Be a kernel from here to the end of the process."""
+    def serve(self, connection: socket.socket, seed: bytes) -> None:
+        """Be a kernel from here to the end of the process.
+
+        Args:
+            connection: where requests come from
+            seed: what random numbers are drawn from
+        """
         try:
             os.setsid()
             self._confine()
             connection.sendmsg([b"hello"])  # Linux adds the process number, as the receiver sees it
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            _start_afresh(self.settings.home)
+            _start_afresh(self.settings.home, seed)
             DESCRIPTORS.capture()
             self.kernel_class(self.shell, self.shared, self.ready).serve(connection)
         except BaseException:  # including what a cell has left running in a thread
@@ -99,15 +103,15 @@ def main() -> None:
     control.send(json.dumps(messages.Ready(isolated=factory.isolated)).encode())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    for connection in _requests(control):
+    for connection, seed in _requests(control):
         if os.fork() == 0:
             control.close()
-            factory.serve(connection)
+            factory.serve(connection, seed)
         connection.close()
 
 
-def _requests(control: socket.socket) -> Iterator[socket.socket]:
-    """Yield the connection of every request until nobody sends any more."""
+def _requests(control: socket.socket) -> Iterator[tuple[socket.socket, bytes]]:
+    """Yield connection and seed of every request until nobody sends any more."""
     while True:
         try:
             request, ends, _, _ = socket.recv_fds(control, 4096, 1)
@@ -117,7 +121,7 @@ def _requests(control: socket.socket) -> Iterator[socket.socket]:
         if not request:
             return
         if ends:
-            yield socket.socket(fileno=ends[0])
+            yield socket.socket(fileno=ends[0]), request
 
 
 def shared_arrays(preload: str) -> SharedArrays:
@@ -170,13 +174,11 @@ def _reap() -> None:
         pass
 
 
-def _start_afresh(home: str) -> None:
+def _start_afresh(home: str, seed: bytes) -> None:
     """Work in the kernel's own folder, with random numbers of its own."""
     os.chdir(home)
     os.environ["HOME"] = home
-    seed = os.urandom(16)
-    np.random.seed(np.frombuffer(seed, np.uint32))  # noqa: NPY002
-    random.seed(seed)
+    randomness.use(seed)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from autograder.execution.student_side import StudentSide
 from autograder.execution.test_side import ProvidedCellError, TestSide, provide_request
 from autograder.execution.visible import visible_definitions
 from autograder.policy import Policy
+from minikernel import randomness
 from minikernel.messages import Output
 from seqlab.names import names
 
@@ -122,9 +123,16 @@ class FollowThrough:
 
     def _go_through(self, cells: Sequence[NotebookNode]) -> None:
         report = SessionReport()  # the submission's own says what there is to say already
-        self._tests = TestSide(self.test_kernels, self.policy, self.policy.memory)
+        seeds = [randomness.seed_of(self.key, side) for side in ("tests", "student")]
+        self._tests = TestSide(self.test_kernels, self.policy, self.policy.memory, seeds[0])
         self._student = StudentSide(
-            self.students, self.policy, self.files, report, self._tests.meet, self.avoided
+            self.students,
+            self.policy,
+            self.files,
+            report,
+            self._tests.meet,
+            self.avoided,
+            seeds[1],
         )
         try:
             self._student.open()

@@ -156,7 +156,8 @@ class KernelPool:
             KernelError: a kernel was lost on the way.
         """
         sources = {cell.id: cell.source for cell in released.cells}
-        return self._session(files, released, key, catalogue).replay(notebook, sources, test)
+        work = self._session(files, released, key, catalogue)
+        return work.replay(notebook, sources, test, demos=self.policy.demos)
 
     def _session(
         self, files: Mapping[str, bytes], released: NotebookNode, key: bytes, catalogue: str

@@ -32,6 +32,7 @@ from autograder.execution.student_side import StudentSide
 from autograder.execution.test_side import TestSide, provide_request
 from autograder.execution.visible import visible_definitions
 from autograder.policy import Policy
+from minikernel import randomness
 from minikernel.encoding import Decoder
 from minikernel.messages import Output
 from seqlab.names import names
@@ -72,8 +73,11 @@ class Session:
         self._policy, self._defined, self._key = policy, sorted(defined), key.hex()
         self._catalogue, self._files = catalogue, files
         self._fork_servers = students, test_kernels
-        self._tests = TestSide(test_kernels, policy, policy.test_memory)
-        self._student = StudentSide(students, policy, files, self.report, self._tests.meet)
+        seeds = [randomness.seed_of(self._key, side) for side in ("tests", "student")]
+        self._tests = TestSide(test_kernels, policy, policy.test_memory, seeds[0])
+        self._student = StudentSide(
+            students, policy, files, self.report, self._tests.meet, seed=seeds[1]
+        )
         self._deadline = time.monotonic() + policy.total_seconds
         self._room = outputs.Room()
         self._cells: list[str] = []  # the solution cells, of which the catalogue has mistakes
@@ -106,27 +110,35 @@ class Session:
         return self.report
 
     def replay(
-        self, notebook: NotebookNode, released: Mapping[str, str], test: str, most: int = 50
+        self,
+        notebook: NotebookNode,
+        released: Mapping[str, str],
+        test: str,
+        most: int = 50,
+        demos: bool = False,
     ) -> ReplayedTest:
         """Run everything up to a test and return what the test asked of the student's functions.
+
+        All tests before it are run, too: functions that sample draw what they drew for the mark.
 
         Args:
             notebook: as for ``run``
             released: as for ``run``
             test: the id of a test cell of the notebook
             most: how many calls are returned
+            demos: as for ``run``
 
         Raises:
             KernelError, ProvidedCellError: a kernel was lost on the way.
         """
-        cells = [c for c in notebook.cells if c.id == test or not is_test(c)]
-        last = next(i for i, cell in enumerate(cells) if cell.id == test)
-        shown = cells[last]
+        last = next(i for i, cell in enumerate(notebook.cells) if cell.id == test)
+        before, after = notebook.cells[: last + 1], notebook.cells[last + 1 :]
         try:
-            self._go_through(nbformat.v4.new_notebook(cells=cells[: last + 1]), released, False)
-            if self._undefined:
-                rest = nbformat.v4.new_notebook(cells=[*cells[last + 1 :], shown])
-                self._go_on(rest, released, demos=False)
+            self._go_through(nbformat.v4.new_notebook(cells=before), released, demos)
+            if self._undefined.get(test):
+                self._go_on(nbformat.v4.new_notebook(cells=after), released, demos)
+                if test not in self._decide_again(nbformat.v4.new_notebook(cells=before)):
+                    self._execute(before[-1], before[-1].execution_count)
             seconds = self._policy.test_seconds
             about = test_requests.CatalogueRequest(
                 cells=self._cells, patience=seconds, catalogue=self._catalogue
@@ -134,7 +146,7 @@ class Session:
             answer = self._tests.calls(test_requests.CallsRequest(**about, most=most), seconds)
         finally:
             self._close()
-        return ReplayedTest(_decoded(answer), answer.reply["made"], shown.outputs)
+        return ReplayedTest(_decoded(answer), answer.reply["made"], before[-1].outputs)
 
     def _go_through(self, notebook: NotebookNode, released: Mapping[str, str], demos: bool) -> None:
         self._student.open()
@@ -218,8 +230,13 @@ class Session:
             self.report.note(status, f"the student's process was lost in {cell.id}: {why}")
             self._student.reopen()
 
-    def _decide_again(self, notebook: NotebookNode) -> None:
-        """Run tests again, once, that lacked a name which is there at the notebook's end."""
+    def _decide_again(self, notebook: NotebookNode) -> set[str]:
+        """Run tests again, once, that lacked a name which is there at the notebook's end.
+
+        Returns:
+            the tests.
+        """
+        again = set()
         there = self._student.defined({n for names in self._undefined.values() for n in names})
         for cell in notebook.cells:
             late = there.intersection(self._undefined.get(cell.id, ()))
@@ -227,6 +244,8 @@ class Session:
                 del self.report.failures[cell.id]
                 self._execute(cell, cell.execution_count)
                 self.report.remark(_decided_again(cell.id, late))
+                again.add(cell.id)
+        return again
 
     def _diagnose(self, notebook: NotebookNode) -> None:
         """Ask why tests failed, when nothing of it can change a mark any more."""

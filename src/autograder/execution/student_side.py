@@ -31,6 +31,7 @@ class StudentSide:
         report: SessionReport,
         introduce: Callable[[KernelClient | None], None],
         avoided: Iterable[str] = (),
+        seed: bytes = b"",
     ):
         """Take what a kernel is made of.
 
@@ -41,10 +42,11 @@ class StudentSide:
             report: where is noted what goes wrong
             introduce: called with every new kernel, before it runs anything
             avoided: cells that have cost a kernel before, and are not run
+            seed: what random numbers are drawn from
         """
         self.kernel: KernelClient | None = None
         self._fork_server, self._policy, self._files = fork_server, policy, files
-        self._report, self._introduce = report, introduce
+        self._report, self._introduce, self._seed = report, introduce, seed
         self._done: list[tuple[str, str]] = []  # what has been run: names and sources of cells
         self.avoided = set(avoided)
         self._tried: set[str] = set()  # cells and tests whose fork server was killed
@@ -124,7 +126,7 @@ class StudentSide:
         self.kernel = None
 
     def _begin(self) -> KernelClient:
-        self.kernel = kernel = self._fork_server.kernel()
+        self.kernel = kernel = self._fork_server.kernel(self._seed)
         kernel.limits = MessageLimits(array_bytes=self._policy.answer_bytes)
         kernel.memory, kernel.sockets = self._policy.memory, self._policy.sandbox
         if self._files:

@@ -28,14 +28,22 @@ class ProvidedCellError(Exception):
 class TestSide:
     """Runs provided cells and tests."""
 
-    def __init__(self, fork_server: ForkServer[TestKernelClient], policy: Policy, memory: int = 0):
+    def __init__(
+        self,
+        fork_server: ForkServer[TestKernelClient],
+        policy: Policy,
+        memory: int = 0,
+        seed: bytes = b"",
+    ):
         """Take what makes kernels.
 
         Args:
             fork_server: makes them
             policy: how long they may take
             memory: bytes that a kernel may hold; 0: not watched
+            seed: what random numbers are drawn from
         """
+        self._seed = seed
         self._fork_server, self._policy, self._memory = fork_server, policy, memory
         self._kernel: TestKernelClient | None = None
         self._student: KernelClient | None = None
@@ -115,7 +123,7 @@ class TestSide:
 
     def _begun(self, tries: int = TRIES) -> TestKernelClient:
         """Return a new test kernel that has run the provided cells."""
-        kernel, cell = self._fork_server.kernel(), ""
+        kernel, cell = self._fork_server.kernel(self._seed), ""
         kernel.memory = self._memory
         try:
             self._attach(kernel)
