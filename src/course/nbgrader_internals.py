@@ -69,14 +69,14 @@ def resolve(name: str) -> Any:
     module, parts = name, list[str]()
     while module:
         try:
-            found: Any = importlib.import_module(module)
+            value: Any = importlib.import_module(module)
         except ModuleNotFoundError:
             module, _, part = module.rpartition(".")
             parts.insert(0, part)
             continue
         for part in parts:
-            found = getattr(found, part, None)
-        return found
+            value = getattr(value, part, None)
+        return value
     return None
 
 

@@ -105,7 +105,7 @@ class FeedbackPage(Exporter):
             release=release,
             marks=self._marks(about),
             handed_in=outputs_of(root, about, notebook, release),
-            schemes={key: found for key, found in schemes.items() if found != Scheme()},
+            schemes={key: part for key, part in schemes.items() if part != Scheme()},
         )
 
     def _marks(self, about: Mapping[str, str]) -> Marks:
@@ -135,7 +135,7 @@ class FeedbackPage(Exporter):
             secrets += _secrets(root, name, halves)
         known = [cell.source for cell in (*page.own, *about.release.cells)]
         if self.show_rubric:
-            known += [found.rubric for found in about.schemes.values()]
+            known += [part.rubric for part in about.schemes.values()]
         if told := leak_check.told(text, secrets, known):
             raise PageRefused(_complaint(told, about.marks.comments))
 

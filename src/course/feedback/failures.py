@@ -94,7 +94,7 @@ class Teller:
             cell: the graded test
             was_hidden_before: a hidden part ran before this test
         """
-        error, found = error_of(cell), cell.metadata.get("autograder", {})
+        error, noted = error_of(cell), cell.metadata.get("autograder", {})
         hidden = failed_hidden(cell)
         line = "" if hidden else self._line(cell)
         passed = followed(cell)
@@ -106,7 +106,7 @@ class Teller:
             thrown=self._thrown(error, hidden),
             own=self._own_line(error),
             followed=passed.sentence() if passed else "",
-            **self._diagnosis(found.get("diagnosis") or {}, hidden),
+            **self._diagnosis(noted.get("diagnosis") or {}, hidden),
         )
 
     def own_failure(self, cell: NotebookNode) -> tuple[str, int | None]:
@@ -114,12 +114,12 @@ class Teller:
         error = error_of(cell)
         if error is None:
             return "", None
-        found = IN_TEST.search(_traceback(error))
-        number = int(found[1]) if found else 0
+        place = IN_TEST.search(_traceback(error))
+        number = int(place[1]) if place else 0
         if error.ename == "SyntaxError":
             return _syntax(cell.source)
-        said = wording.LOST.get(error.ename) or self._in_words(error)
-        return said, number if 0 < number <= cell.source.count("\n") + 1 else None
+        words = wording.LOST.get(error.ename) or self._in_words(error)
+        return words, number if 0 < number <= cell.source.count("\n") + 1 else None
 
     def _line(self, cell: NotebookNode) -> str:
         """Return the line of the test that failed, if it is in the release."""
@@ -148,10 +148,10 @@ class Teller:
         return self._in_words(error)
 
     def _in_words(self, error: NotebookNode) -> str:
-        kind, said = wording.kind(error.ename, self.known), self._said(error)
-        return f"{kind}: {said}" if said else kind
+        kind, words = wording.kind(error.ename, self.known), self._known_words(error)
+        return f"{kind}: {words}" if words else kind
 
-    def _said(self, error: NotebookNode) -> str:
+    def _known_words(self, error: NotebookNode) -> str:
         return wording.of_exception(error.ename, error.evalue, self.known)
 
     def _own_line(self, error: NotebookNode | None) -> OwnLine | None:
@@ -176,9 +176,9 @@ class Teller:
             for text in (source, source + "\n")
         }
 
-    def _diagnosis(self, found: Mapping[str, Any], hidden: bool) -> dict[str, str]:
+    def _diagnosis(self, diagnosis: Mapping[str, Any], hidden: bool) -> dict[str, str]:
         """Return the diagnosis, with as much of a hint as the course gives."""
-        text = {key: value for key, value in found.items() if isinstance(value, str)}
+        text = {key: value for key, value in diagnosis.items() if isinstance(value, str)}
         how = self.hints[hidden]
         nudge, hint = text.get("nudge", ""), text.get("hint", "")
         return {
@@ -209,7 +209,7 @@ def failed_hidden(cell: NotebookNode) -> bool:
     number = _line_number(cell)
     if not parts:
         return has_hidden(cell)  # BEGIN without END: assume the worst
-    return number is None or number in parts or bool(_found(cell).get("hidden", False))
+    return number is None or number in parts or bool(_noted(cell).get("hidden", False))
 
 
 def has_hidden(cell: NotebookNode) -> bool:
@@ -225,17 +225,17 @@ def hidden_lines(source: str) -> Iterable[int]:
 
 def _line_number(cell: NotebookNode) -> int | None:
     """Return the line that failed: as recorded in grading, else from the traceback."""
-    found = _found(cell)
-    if "line" in found:
-        return found["line"] if isinstance(found["line"], int) else None
+    noted = _noted(cell)
+    if "line" in noted:
+        return noted["line"] if isinstance(noted["line"], int) else None
     error = error_of(cell)
     place = IN_TEST.search(_traceback(error)) if error else None
     return int(place[1]) if place else None
 
 
-def _found(cell: NotebookNode) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = cell.metadata.get("autograder", {})
-    return found
+def _noted(cell: NotebookNode) -> Mapping[str, Any]:
+    noted: Mapping[str, Any] = cell.metadata.get("autograder", {})
+    return noted
 
 
 def _traceback(error: NotebookNode) -> str:

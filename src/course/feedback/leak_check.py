@@ -56,8 +56,8 @@ def secrets_of(name: str, master: NotebookNode, schemes: Collection[str]) -> Ite
     for region, what in ((HIDDEN_TESTS, "a hidden test"), (SOLUTION, "a solution")):
         yield from _lines(master, region, f"{what} of {name}")
     for cell in master.cells:
-        found = scheme(cell.source)
-        for line in "\n".join(getattr(found, half) for half in schemes).splitlines():
+        parts = scheme(cell.source)
+        for line in "\n".join(getattr(parts, half) for half in schemes).splitlines():
             for piece in BETWEEN.split(line):  # sentence by sentence, without markup
                 if len(piece.strip()) >= SENTENCE:
                     yield from _secret(piece, f"the mark scheme of {cell.id}")

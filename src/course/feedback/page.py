@@ -185,14 +185,14 @@ class Page:
     @property
     def parts(self) -> list[Part]:
         """The problems that have points or a comment, in order."""
-        found = {id(problem): Part(problem) for problem in self.outline.problems}
+        parts = {id(problem): Part(problem) for problem in self.outline.problems}
         for name, problem in self.outline.of_cell.items():
-            part = found[id(problem)]
+            part = parts[id(problem)]
             if result := self.results.get(name):
                 (part.answers if result.answer else part.tests).append(result)
             elif comment := self._comment(name):
                 part.comments.append(comment)
-        return [part for part in found.values() if part.possible or part.comments]
+        return [part for part in parts.values() if part.possible or part.comments]
 
     @property
     def groups(self) -> list[tuple[str, list[Part]]]:
@@ -373,8 +373,8 @@ class Page:
 
     @property
     def _examined(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.about.notebook.metadata.get("autograder", {})
-        return found
+        examined: Mapping[str, Any] = self.about.notebook.metadata.get("autograder", {})
+        return examined
 
 
 def _has_run_hidden(cell: NotebookNode) -> bool:

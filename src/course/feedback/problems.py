@@ -57,11 +57,11 @@ def outline(release: NotebookNode) -> Outline:
     """Return the problems of a release; a heading in the first cell is its title."""
     title, stack, problems = "", list[tuple[int, str]](), [Problem("top", "", "")]
     for number, cell in enumerate(release.cells):
-        found = headings(cell.source) if cell.cell_type == "markdown" else []
-        if number == 0 and found:
-            title = found[0][1]
-        elif found:
-            for level, text in found:
+        new = headings(cell.source) if cell.cell_type == "markdown" else []
+        if number == 0 and new:
+            title = new[0][1]
+        elif new:
+            for level, text in new:
                 stack = [entry for entry in stack if entry[0] < level] + [(level, text)]
             part = stack[0][1] if len(stack) > 1 else ""
             problems.append(Problem(f"text-{cell.id}", stack[-1][1], part))
@@ -72,14 +72,14 @@ def outline(release: NotebookNode) -> Outline:
 
 def without(source: str, heading: str) -> str:
     """Remove one heading from the source of a markdown cell."""
-    found = (m.group() for m in HEADING.finditer(source) if _plain(m[2]) == heading)
-    return source.replace(next(found, ""), "", 1)
+    matches = (m.group() for m in HEADING.finditer(source) if _plain(m[2]) == heading)
+    return source.replace(next(matches, ""), "", 1)
 
 
 def headings(source: str) -> list[tuple[int, str]]:
     """Return level and text of each heading of a markdown cell."""
-    found = HEADING.findall(FENCE.sub("", source))
-    return [(len(marks), _plain(text)) for marks, text in found]
+    marked = HEADING.findall(FENCE.sub("", source))
+    return [(len(marks), _plain(text)) for marks, text in marked]
 
 
 def _plain(text: str) -> str:

@@ -214,8 +214,8 @@ LONGEST_MESSAGE = 2000  # more is not read: some patterns try each colon with ea
 
 def names_in(sources: Iterable[str]) -> frozenset[str]:
     """Return all names in the cells of a notebook."""
-    found = {name for source in sources for name in re.findall(r"[^\W\d]\w*", source)}
-    return frozenset(name for name in found if len(name) <= LONGEST_NAME)
+    names = {name for source in sources for name in re.findall(r"[^\W\d]\w*", source)}
+    return frozenset(name for name in names if len(name) <= LONGEST_NAME)
 
 
 def kind(name: str, known: frozenset[str]) -> str:
@@ -226,10 +226,10 @@ def kind(name: str, known: frozenset[str]) -> str:
 def of_exception(name: str, message: str, known: frozenset[str]) -> str:
     """Return our wording for a message of Python or numpy, or an empty string."""
     message = message[:LONGEST_MESSAGE]
-    for owner, pattern, said in OWN_MESSAGES:
-        found = re.fullmatch(pattern, message) if name == owner else None
-        if found and all(_is_known(group, known) for group in found.groups()):
-            return said.format(*found.groups())
+    for owner, pattern, words in OWN_MESSAGES:
+        match = re.fullmatch(pattern, message) if name == owner else None
+        if match and all(_is_known(group, known) for group in match.groups()):
+            return words.format(*match.groups())
     return ""
 
 
@@ -242,10 +242,10 @@ def of_check(message: str, visible: str) -> str:
     message = message[:LONGEST_MESSAGE]
     if message in _texts(visible):
         return message
-    for pattern, said in CHECK_MESSAGES:
-        if found := re.fullmatch(pattern, message, re.DOTALL):
-            what, *rest = found.groups(default="")
-            return said.format(what if f'"{what}"' in visible else "result", *rest)
+    for pattern, words in CHECK_MESSAGES:
+        if match := re.fullmatch(pattern, message, re.DOTALL):
+            what, *rest = match.groups(default="")
+            return words.format(what if f'"{what}"' in visible else "result", *rest)
     return ""
 
 
@@ -263,15 +263,15 @@ def of_summary(text: str, known: frozenset[str]) -> str:
     return NUMBER.sub(_rounded, text)
 
 
-def _shapes(found: re.Match[str]) -> str:
+def _shapes(match: re.Match[str]) -> str:
     """Keep a returned shape only if it consists of the right one's numbers, 0 and 1."""
-    theirs, right = (_numbers(part) for part in found.groups())
+    returned, right = (_numbers(part) for part in match.groups())
     product = 1
     for number in right:
         product *= number
-    if len(theirs) <= 4 and set(theirs) <= {0, 1, product, *right}:
-        return found.group()
-    return f"another shape than {found[2]}, which is right"
+    if len(returned) <= 4 and set(returned) <= {0, 1, product, *right}:
+        return match.group()
+    return f"another shape than {match[2]}, which is right"
 
 
 def _numbers(text: str) -> list[int]:

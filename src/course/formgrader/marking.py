@@ -63,12 +63,12 @@ def schemes(master: Path) -> dict[str, Scheme]:
 @lru_cache(maxsize=20)
 def _schemes(master: Path, _changed: int) -> dict[str, Scheme]:
     notebook = nbformat.read(master, as_version=4)
-    found = {
+    schemes = {
         cell.metadata.nbgrader["grade_id"]: scheme(cell.source, cell.get("attachments", {}))
         for cell in notebook.cells
         if cell.metadata.get("nbgrader", {}).get("grade_id")
     }
-    return {name: each for name, each in found.items() if each != Scheme()}
+    return {name: parts for name, parts in schemes.items() if parts != Scheme()}
 
 
 @pass_context
@@ -132,7 +132,7 @@ def _with_students(state: ORMExecuteState) -> None:
     select = state.statement
     if not isinstance(select, Select) or state.is_column_load or state.is_relationship_load:
         return
-    asked = [each["expr"] for each in select.column_descriptions]
+    asked = [column["expr"] for column in select.column_descriptions]
     if len(asked) == 1 and asked[0] is SubmittedNotebook:
         whose = joinedload(SubmittedNotebook.assignment).joinedload(SubmittedAssignment.student)
         state.statement = select.options(whose, joinedload(SubmittedNotebook.notebook))

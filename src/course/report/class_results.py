@@ -170,7 +170,7 @@ def _cells(
     known = {
         cell.name: cell for cell in gradebook.find_notebook(assignment, assignment).grade_cells
     }
-    problem, part, found = assignment, "", []
+    problem, part, graded = assignment, "", []
     for cell in shape.cells:
         headings = HEADING.findall(FENCED.sub("", cell.source))
         if cell.cell_type == "markdown" and headings:
@@ -180,8 +180,8 @@ def _cells(
         marked = known.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
         if marked is not None:
             is_test = marked.cell_type == "code"
-            found.append(CellResult(marked.name, is_test, marked.max_score, problem, part))
-    return tuple(found)
+            graded.append(CellResult(marked.name, is_test, marked.max_score, problem, part))
+    return tuple(graded)
 
 
 def _submissions(course: Course, gradebook: Gradebook, assignment: str) -> list[Submission]:
@@ -192,7 +192,7 @@ def _submissions(course: Course, gradebook: Gradebook, assignment: str) -> list[
     }
     handed_in = course.students(assignment)
     names = sorted({student.id for student in gradebook.students} | {*handed_in} | {*late})
-    found = {
+    submissions = {
         name: Submission(
             name,
             course.status(assignment, name, name in late),
@@ -202,12 +202,12 @@ def _submissions(course: Course, gradebook: Gradebook, assignment: str) -> list[
         for name in names
     }
     for name, cell, score, waits in _grades(gradebook, assignment):
-        found[name].marks[cell] = score
+        submissions[name].marks[cell] = score
         if waits:
-            found[name].waiting.add(cell)
+            submissions[name].waiting.add(cell)
     for name, penalty in _penalties(gradebook, assignment):
-        found[name].penalty += penalty or 0.0
-    return list(found.values())
+        submissions[name].penalty += penalty or 0.0
+    return list(submissions.values())
 
 
 def _grades(gradebook: Gradebook, assignment: str) -> Any:

@@ -141,11 +141,11 @@ def discriminations(results: Results) -> list[Discrimination]:
     totals = np.array(
         [[submission.marks.get(c.name, 0.0) for c in results.tests] for submission in graded]
     )
-    found = [
+    entries = [
         discrimination(cell.name, totals[:, i] >= cell.points, totals.sum(axis=1) - totals[:, i])
         for i, cell in enumerate(results.tests)
     ]
-    return sorted(found, key=lambda entry: math.inf if entry.r is None else entry.r)
+    return sorted(entries, key=lambda entry: math.inf if entry.r is None else entry.r)
 
 
 def discrimination(name: str, passed: np.ndarray, rest: np.ndarray) -> Discrimination:
@@ -221,14 +221,14 @@ def _keyed(diagnoses: Sequence[tuple[str, str, Mapping[str, Any]]]) -> Iterator[
     """
     own: dict[tuple[str, str], Key] = {}
     for blaming in (False, True):
-        for student, test, found in diagnoses:
-            if bool(found.get("blames")) != blaming:
+        for student, test, diagnosis in diagnoses:
+            if bool(diagnosis.get("blames")) != blaming:
                 continue
-            function = str(found.get("blames") or found.get("function") or "")
-            key = str(found.get("mistake") or ""), function
+            function = str(diagnosis.get("blames") or diagnosis.get("function") or "")
+            key = str(diagnosis.get("mistake") or ""), function
             key = own.get((student, function), key) if blaming else key
             own.setdefault((student, function), key)
-            yield student, test, key, str(found.get("summary") or "")
+            yield student, test, key, str(diagnosis.get("summary") or "")
 
 
 def undiagnosed(results: Results) -> int:
@@ -252,7 +252,7 @@ def _diagnoses(graded: Iterable[Submission]) -> Iterator[tuple[str, str, Mapping
 
 def times(results: Results) -> list[Times]:
     """Return the duration of each test, the largest 95th percentile first."""
-    found = []
+    durations = []
     for cell in results.tests:
         taken = {
             submission.student: float(submission.tests[cell.name]["seconds"])
@@ -260,8 +260,8 @@ def times(results: Results) -> list[Times]:
             if isinstance(submission.tests.get(cell.name, {}).get("seconds"), int | float)
         }
         if taken:
-            found.append(_times(cell.name, taken))
-    return sorted(found, key=lambda entry: -entry.most)
+            durations.append(_times(cell.name, taken))
+    return sorted(durations, key=lambda entry: -entry.most)
 
 
 def total_times(results: Results) -> Times | None:
@@ -278,11 +278,11 @@ def _times(name: str, taken: Mapping[str, float]) -> Times:
 
 def waiting(results: Results) -> list[tuple[CellResult, list[str]]]:
     """Return the cells that a person still has to mark, with the students."""
-    found = []
+    waiting_cells = []
     for cell in results.cells:
         students = [
             submission.student for submission in results.graded if cell.name in submission.waiting
         ]
         if students:
-            found.append((cell, students))
-    return found
+            waiting_cells.append((cell, students))
+    return waiting_cells

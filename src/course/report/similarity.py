@@ -113,23 +113,23 @@ class Comparison:
     def side_by_side(self, a: str, b: str) -> list[tuple[str, list[CodeLine], list[CodeLine]]]:
         """Return the cells in which two students share runs, with the lines of both."""
         shared = (self.prints[a].runs & self.prints[b].runs) - self.given
-        found = []
+        cells = []
         for name in dict.fromkeys((*self.code[a], *self.code[b])):
             left, right = (self._lines(self.code[who].get(name, ""), shared) for who in (a, b))
             if any(line.kind == "match" for line in (*left, *right)):
-                found.append((name, left, right))
-        return found
+                cells.append((name, left, right))
+        return cells
 
     def _lines(self, source: str, shared: frozenset[int]) -> list[CodeLine]:
         """Return the lines of a cell; a line is marked if half of its tokens are."""
-        found = tokens(source)
-        kinds = [""] * len(found)
+        in_order = tokens(source)
+        kinds = [""] * len(in_order)
         for known, kind in ((shared, "match"), (self.given, "aside")):
             for i, run in enumerate(hashes(source).tolist()):
                 if run in known:
                     kinds[i : i + K] = [kind] * K
         marks: dict[int, list[str]] = defaultdict(list)
-        for token, kind in zip(found, kinds, strict=True):
+        for token, kind in zip(in_order, kinds, strict=True):
             marks[token.line].append(kind)
         return [CodeLine(text, _half(marks[n])) for n, text in enumerate(source.split("\n"), 1)]
 
@@ -150,11 +150,11 @@ def compare(code: Mapping[str, Code], given: Iterable[str] = ()) -> Comparison:
 
 def clipped(cells: Code) -> Code:
     """Return a student's code, cut off after ``LONGEST`` characters."""
-    left, found = LONGEST, {}
+    left, code = LONGEST, {}
     for name, source in cells.items():
-        found[name] = source[:left]
-        left -= len(found[name])
-    return found
+        code[name] = source[:left]
+        left -= len(code[name])
+    return code
 
 
 def fingerprints(cells: Code, given: frozenset[int] = frozenset()) -> Prints:
@@ -164,8 +164,8 @@ def fingerprints(cells: Code, given: frozenset[int] = frozenset()) -> Prints:
     winnowing, so the guarantee holds for the rest.
     """
     runs = [hashes(source) for source in cells.values()]
-    kept = frozenset(run for each in runs for run in winnow(_net(each, given)))
-    return Prints(frozenset(run for each in runs for run in each.tolist()), kept)
+    kept = frozenset(run for cell in runs for run in winnow(_net(cell, given)))
+    return Prints(frozenset(run for cell in runs for run in cell.tolist()), kept)
 
 
 def _net(runs: np.ndarray, given: frozenset[int]) -> np.ndarray:
@@ -203,8 +203,8 @@ def _ranked(prints: Mapping[str, Prints]) -> tuple[list[SimilarPair], np.ndarray
     a, b = np.triu_indices(len(rows))
     best = [i for i in np.argsort(-score[a, b], kind="stable").tolist() if score[a[i], b[i]] > 0]
     likes = [i for i in best if a[i] != b[i] or len(rows[a[i]]) > 1]
-    found = [_pair(rows, int(a[i]), int(b[i]), count, weight, score) for i in likes[:MOST]]
-    return found, score[np.triu_indices(len(rows), 1)]
+    pairs = [_pair(rows, int(a[i]), int(b[i]), count, weight, score) for i in likes[:MOST]]
+    return pairs, score[np.triu_indices(len(rows), 1)]
 
 
 def _shared(groups: Sequence[tuple[frozenset[int], int]], students: int) -> list[np.ndarray]:
@@ -259,8 +259,8 @@ def _half(kinds: list[str]) -> str:
 @lru_cache(maxsize=4000)  # identical copies are hashed once
 def hashes(source: str) -> np.ndarray:
     """Return a 64-bit hash of every run of ``K`` tokens, the same on every machine."""
-    found = tokens(source)
-    numbers = np.fromiter((_number(token.symbol) for token in found), np.uint64, len(found))
+    in_order = tokens(source)
+    numbers = np.fromiter((_number(token.symbol) for token in in_order), np.uint64, len(in_order))
     if len(numbers) < K:
         return np.zeros(0, np.uint64)
     runs = np.lib.stride_tricks.sliding_window_view(numbers, K)
@@ -288,17 +288,17 @@ def tokens(source: str) -> tuple[Token, ...]:
     become one symbol, and all strings another.
     """
     source = BLANKS.sub(" " * 100, source)
-    found: list[Token] = []
+    counted: list[Token] = []
     statement: list[Token] = []
     before = ""
     for kind, text, line in _lexed(source):
         if kind == tokenize.NEWLINE:
-            found += [] if [t.symbol for t in statement] == ["S"] else statement  # a docstring
+            counted += [] if [t.symbol for t in statement] == ["S"] else statement  # a docstring
             statement = []
         elif symbol := _symbol(kind, text, before):
             statement.append(Token(symbol, line))
         before = text
-    return tuple(found + statement)
+    return tuple(counted + statement)
 
 
 def _symbol(kind: int, text: str, before: str) -> str:
