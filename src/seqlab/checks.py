@@ -117,8 +117,10 @@ def expect_number(
         expect_close(what, number, expected, atol=atol, rtol=rtol)
     except AssertionError:
         if any(abs(number - round(expected, digits)) < 1e-6 for digits in (0, 1)):
-            coarse = f"{float(number):g} is right, but rounded too coarsely; return it unrounded"
-            raise AssertionError(f"your {what}: {coarse}") from None
+            raise AssertionError(
+                f"your {what}: {float(number):g} is right, but rounded too coarsely; "
+                "return it unrounded"
+            ) from None
         raise
 
 

@@ -178,6 +178,10 @@ CHECK_MESSAGES = (
     ),
     (r"your (.+): (?:nan|-?inf), expected .*", "your {}: not a finite number"),
     (r"your (.+): \S+, expected \S+", "your {}: another number than expected"),
+    (
+        r"your (.+): \S+ is right, but rounded too coarsely; return it unrounded",
+        "your {}: right, but rounded too coarsely; return it unrounded",
+    ),
     (r"your (.+) has .* as character .*", "your {}: another character than expected"),
     (r"your (.+): not a string but .*", "your {}: not a string"),
     (r"your (.+) has \d+ characters, expected .*", "your {}: another length than expected"),

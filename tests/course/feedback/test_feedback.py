@@ -837,6 +837,7 @@ def test_a_summary_keeps_no_more_than_a_few_digits(text, said):
         "your softmax(x): the shape is (31415, 2), expected (2, 2)",
         "your softmax(x): not an array of numbers but str '31415'",
         "your softmax(x): 31415, expected 31415",
+        "your softmax(x): 31415 is right, but rounded too coarsely; return it unrounded",
         "your text has '3' as character 31415, expected 'x' after '31415'",
         "your text: '31415' was drawn, and its probability is 0",
         "your text: the message '31415' does not name 'x'",
