@@ -20,6 +20,7 @@ Passage = tuple[Weights, str, int]  # weights, text, length of the prompt: argum
 LETTERS = " !\"&'(),-./:;?[]^abcdefghijklmnopqrstuvwxyz—"  # that a network is drawn for
 LEAD = 30  # of the best score: anything else has a probability below 44 e^-30 = 4e-12
 IMPOSSIBLE = -1000.0  # a score
+COUNTED = 118  # units of a network that counts: it writes 110 symbols
 
 
 def rnn_scores(weights: Weights, ids: Sequence[int]) -> np.ndarray:
@@ -83,13 +84,13 @@ def perplexity(
 
 
 def rnn_passages(rng: np.random.Generator, symbols: Sequence[str], unseen: str) -> list[Passage]:
-    """Return seven passages: random symbols for two random RNNs, and prose for the course's."""
+    """Return eight passages: random symbols for two random RNNs, and prose for the course's."""
     networks = (_mild_rnn(rng, len(symbols), *sizes) for sizes in [(5, 8), (8, 3)])
     return _passages(rng, networks, symbols, load_keras_model("RNN").get_weights(), unseen)
 
 
 def gru_passages(rng: np.random.Generator, symbols: Sequence[str], unseen: str) -> list[Passage]:
-    """Return seven passages: random symbols for two random GRUs, and prose for the course's."""
+    """Return eight passages: random symbols for two random GRUs, and prose for the course's."""
     networks = (_mild_gru(rng, len(symbols), size) for size in (5, 8))
     return _passages(rng, networks, symbols, load_keras_model("GRU").get_weights(), unseen)
 
@@ -105,6 +106,8 @@ def _passages(
     for weights in networks:
         text = "".join(rng.choice(symbols, 23))
         passages += [(weights, text, m) for m in (1, 4, 22)]
+    # a state that is forgotten every 25 or 100 characters shows in a longer text
+    passages.append((weights, "".join(rng.choice(symbols, 120)), 40))
     start = int(rng.integers(len(unseen) - 14))
     return [*passages, (trained, unseen[start : start + 14], 5)]
 
@@ -348,17 +351,40 @@ GRU = Architecture(
 def counting_rnn(symbols: Sequence[str], prompt: str = "tea") -> CertainText:
     """Return an RNN that counts: with t characters read, t units are on, and it writes symbol t.
 
-    What is read too often, or not at all, shows whichever symbol it is.
+    What is read too often, or not at all, shows whichever symbol it is, and so does a state that is
+    forgotten every 25 or 100 characters. After the last symbol the first one follows.
 
     Example:
-        >>> counting_rnn("abcdefghijklmnopqrst").text
-        'teadefghijkl'
+        >>> counting_rnn("abcdefghijklmnopqrst").text[:24]
+        'teadefghijklmnopqrstabcd'
     """
-    n, size, length = len(symbols), 16, 12
-    first = [np.zeros((n, size)), 20 * np.eye(size, k=1), 20 * np.eye(size)[0]]
-    second = [20 * np.eye(size), np.zeros((size, size)), np.zeros(size)]
-    dense = 40 * (np.eye(size, n, k=1) - np.eye(size, n))
-    text = prompt + "".join(symbols[len(prompt) : length])
+    n = len(symbols)
+    first = [np.zeros((n, COUNTED)), 20 * np.eye(COUNTED, k=1), 20 * np.eye(COUNTED)[0]]
+    second = [20 * np.eye(COUNTED), np.zeros((COUNTED, COUNTED)), np.zeros(COUNTED)]
+    return _counting([*first, *second], symbols, prompt)
+
+
+def counting_gru(symbols: Sequence[str], prompt: str = "tea") -> CertainText:
+    """Return a GRU that counts as ``counting_rnn`` does; its state is the candidate.
+
+    Example:
+        >>> counting_gru("abcdefghijklmnopqrst").text == counting_rnn("abcdefghijklmnopqrst").text
+        True
+    """
+    none, bias = np.zeros((COUNTED, 2 * COUNTED)), np.zeros((2, 3, COUNTED))
+    bias[0, 0], bias[0, 1], bias[0, 2, 0] = -50, 50, 20  # update gate 0, reset gate 1
+    recurrent = np.hstack([none, 20 * np.eye(COUNTED, k=1)])
+    layer = [np.zeros((len(symbols), 3 * COUNTED)), recurrent, bias.reshape(2, -1)]
+    return _counting(layer, symbols, prompt)
+
+
+def _counting(layers: Weights, symbols: Sequence[str], prompt: str) -> CertainText:
+    """Return a network in which the last unit that is on decides about the next symbol."""
+    n = len(symbols)
+    turns = np.eye(n)[np.arange(COUNTED + 1) % n]  # (COUNTED + 1, n)
+    dense = 40 * (turns[1:] - turns[:-1])  # each unit hands over from a symbol to the next
+    dense[0] += 40 * turns[0]
+    text = prompt + "".join(symbols[t % n] for t in range(len(prompt), COUNTED - 8))
     return CertainText(
-        "text from a network that counts", [*first, *second, dense, np.zeros(n)], prompt, text
+        "text from a network that counts", [*layers, dense, np.zeros(n)], prompt, text
     )

@@ -60,11 +60,13 @@ class HeldBack:
         name: unique in its cell
         reasons: the names of mistakes any of which is a right diagnosis; none if no hint would be
         code: the whole cell, in another style than the mistake that it repeats
+        fails: tests of its own cell that must fail; empty where nobody has said
     """
 
     name: str
     reasons: tuple[str, ...]
     code: str
+    fails: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Cell:
         rights: other right answers
         mistakes: what students get wrong
         held_back: wrong answers to measure diagnoses with
+        rights_held_back: more right answers, tried together with the wrong ones that are held back
         where: where students can read more: a problem, a formula
     """
 
@@ -87,6 +90,7 @@ class Cell:
     rights: tuple[Right, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     held_back: tuple[HeldBack, ...] = field(default=())
+    rights_held_back: tuple[Right, ...] = ()
     where: str = ""
 
     def code(self, mistake: Mistake) -> str:

@@ -2,6 +2,7 @@
 """A diagnosis names what gives the student's outputs, and nothing else."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,14 @@ def test_the_mistake_with_the_students_outputs_is_named_with_its_hint():
     assert found["nudge"] == HALF.nudge
     assert found["where"] == "problem 1"
     assert found["summary"] == "double: every value is 0.25 times what it should be"
+
+
+def test_a_value_is_explained_as_a_function_without_arguments_is():
+    cell = Cell("s", ("table",), "table = np.ones(3) * 2\n", (), (wrong("t", ("* 2", "/ 2")),))
+    assert (
+        explained(recorded_calls.of_value("table", np.ones(3) / 2), cells=(cell,))["mistake"] == "t"
+    )
+    assert explained(recorded_calls.of_value("table", np.ones(3) * 2), cells=(cell,)) is None
 
 
 def test_right_outputs_are_never_accused():
@@ -150,6 +159,20 @@ def test_a_line_is_that_of_the_function_that_has_it(ends_in, line):
     frame = '  File "/tmp/ipykernel_7/1.py", line {}, in {}\n    x[9]\n'
     call.error["traceback"] = frame.format(2, "double") + frame.format(4, ends_in)
     assert explained(call)["summary"] == f"double raises IndexError in {line}"
+
+
+def test_an_exception_names_a_mistake_if_it_alone_raises_the_same_about_the_same_sizes():
+    def product(x, y):
+        return x @ y.T
+
+    right = "def product(x, y):\n    return x @ y\n"
+    turned = wrong("product-turned", ("x @ y", "x @ y.T"))
+    other = wrong("product-other", ("x @ y", "y @ x.T"))
+    made = called(product, np.ones((2, 3)), np.ones((3, 4)))
+    for others, named in [((), "product-turned"), ((other,), "product-turned"), ((turned,), None)]:
+        twin = tuple(replace(mistake, name=f"{mistake.name}-too") for mistake in others)
+        cell = Cell("p", ("product",), right, (), (turned, *twin))
+        assert explained(made, cells=(cell,)).get("mistake") == named
 
 
 def test_an_argument_that_is_changed_is_noticed_where_the_result_is_right():
@@ -370,7 +393,7 @@ def test_every_entry_is_python_unlike_the_right_answer_and_says_why(assignment):
     assert len(set(names)) == len(names)
     for cell in cells:
         assert cell.where
-        codes = [cell.right, *(each.code for each in cell.rights)]
+        codes = [cell.right, *(each.code for each in (*cell.rights, *cell.rights_held_back))]
         codes += [cell.code(each) for each in cell.mistakes]
         codes += [each.code for each in cell.held_back]
         for code in codes:

@@ -57,8 +57,7 @@ def test_the_solution_writes_every_certain_text(solution, kind):
     symbols = solution["vocabulary"]
     cases = hidden.certain_texts(KINDS[kind], symbols)
     assert len({case.text for case in cases}) == 7
-    if kind == "RNN":
-        cases.append(hidden.counting_rnn(symbols))
+    cases.append({"RNN": hidden.counting_rnn, "GRU": hidden.counting_gru}[kind](symbols))
     for case in cases:
         write = solution[f"sample_text_{kind}"]
         assert write(case.weights, case.prompt, len(case.text)) == case.text

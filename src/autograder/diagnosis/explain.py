@@ -95,9 +95,11 @@ class Explainer:
         if cell is None or not compared or self._is_late():
             return None
         known = next((entry for entry in cell.mistakes if entry.name == mistake), None)
-        if known and _all_equal(compared, self._function(cell, cell.code(known), name)):
-            return known
-        return None
+        if known is None:
+            return None
+        function = self._function(cell, cell.code(known), name)
+        fits = _all_equal(compared, function) or _all_alike(compared, function)
+        return known if fits else None
 
     def compared(self, calls: Sequence[Call]) -> Iterator[ComparedCall]:
         """Yield the calls of functions that the catalogue has, with the right outcomes."""
@@ -127,7 +129,7 @@ class Explainer:
         name = diagnosis["function"]
         if blamed := self._blamed(cell, name, self._compared[name]):
             diagnosis["blames"], diagnosis["summary"] = blamed[0], _passed_on(name, blamed)
-        elif all(pair.call.value is None for pair in wrong):
+        elif all(pair.call.value is None and not pair.call.error for pair in wrong):
             return
         elif mistake := self._recognised(cell, name, self._compared[name]):
             _name(diagnosis, mistake)
@@ -137,13 +139,20 @@ class Explainer:
     def _recognised(
         self, cell: mistakes.Cell, name: str, compared: Sequence[ComparedCall]
     ) -> mistakes.Mistake | None:
-        """Return the first mistake whose outputs are the student's, on every call."""
+        """Return the first mistake whose outputs are the student's, on every call.
+
+        Where some calls raise, it is the only one that raises the same, down to the text.
+        """
+        alike = []
         for mistake in cell.mistakes:
             if mistake.cheat or self._is_late():
                 continue
-            if _all_equal(compared, self._function(cell, cell.code(mistake), name)):
+            function = self._function(cell, cell.code(mistake), name)
+            if _all_equal(compared, function):
                 return mistake
-        return None
+            if _all_alike(compared, function):
+                alike.append(mistake)
+        return alike[0] if len(alike) == 1 and not self._is_late() else None
 
     def _blamed(
         self, cell: mistakes.Cell, name: str, compared: Sequence[ComparedCall]
@@ -201,8 +210,8 @@ class Explainer:
             namespace |= {helper: self.students[helper] for helper in helpers}
             define(code, namespace)
             self._namespaces[key] = namespace
-        function: Function = self._namespaces[key][name]
-        return function
+        function: Any = self._namespaces[key][name]
+        return function if callable(function) else lambda: function  # a value that is asked for
 
     def _is_late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -288,6 +297,27 @@ def _all_equal(compared: Sequence[ComparedCall], function: Function, errors: boo
             return False
         evidence = evidence or pair.differs
     return evidence
+
+
+def _all_alike(compared: Sequence[ComparedCall], function: Function) -> bool:
+    """Return whether a function returns or raises on every call what the student's does.
+
+    An error is the same if its text is, and if that names sizes: many mistakes raise a ValueError,
+    and few one of the same shapes.
+    """
+    return any(pair.call.error for pair in compared) and all(
+        _is_alike(pair, function) for pair in compared
+    )
+
+
+def _is_alike(pair: ComparedCall, function: Function) -> bool:
+    students = pair.call.error
+    try:
+        value = pair.call.repeat(function)
+    except Exception as error:
+        said = students is not None and (students["name"], students["text"])
+        return said == (type(error).__name__, str(error)) and bool(re.search(r"\d", str(error)))
+    return pair.equals(value)
 
 
 def _outcome(call: Call, function: Function, arguments: Arguments | None = None) -> tuple[Any, str]:

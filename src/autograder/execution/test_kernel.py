@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograder.diagnosis import explain
+from autograder.diagnosis import explain, recorded_calls
 from autograder.diagnosis.diagnosis import Diagnosis
 from autograder.diagnosis.recorded_calls import Call
 from autograder.execution import late_names, right_functions, test_requests
@@ -165,10 +165,16 @@ class TestKernel(KernelServer):
             reply["lost"] = [lost.status, str(lost)]
         elif reply["failed"] and not reply["slow"]:
             reply["undefined"] = late_names.undefined(reply["outputs"], student.calls)
-            calls = list(student.calls)[-MOST_CALLS:]
+            calls = [*self._asked_values(), *student.calls][-MOST_CALLS:]
             kept = sum(call.size for others, _ in self._failures.values() for call in others)
             if kept + sum(call.size for call in calls) < BYTES_KEPT:
                 self._failures[name] = calls, dict(self.shell.user_ns)
+
+    def _asked_values(self) -> Iterator[Call]:
+        """Yield the student's values that are arrays, to be explained as functions' are."""
+        for name in sorted(self._values & self.shell.user_ns.keys()):
+            if isinstance(value := self.shell.user_ns[name], np.ndarray):
+                yield recorded_calls.of_value(name, value)
 
     def _diagnose(self, request: test_requests.DiagnoseRequest, _: list[Array]) -> Reply:
         """Return why tests failed; whatever goes wrong in a diagnosis, there is just none.

@@ -1,4 +1,4 @@
-"""How often a diagnosis names the right reason, and whether it ever accuses right code."""
+"""How often a diagnosis names the right reason, and which marks are not what they must be."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +18,8 @@ class Accuracy:
         unknown: it rightly named nothing: the catalogue does not have the mistake
         taken: it named a mistake, though the catalogue does not have the right one
         accused: it said that a right function has a mistake, and which
+        false_passes: a wrong answer passes tests that it must fail, and which
+        false_fails: a right answer loses marks, and in which tests
     """
 
     right: list[str] = field(default_factory=list)
@@ -26,6 +28,8 @@ class Accuracy:
     unknown: list[str] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     accused: list[str] = field(default_factory=list)
+    false_passes: list[str] = field(default_factory=list)
+    false_fails: list[str] = field(default_factory=list)
 
     @property
     def known(self) -> int:
@@ -36,6 +40,14 @@ class Accuracy:
     def share(self) -> float:
         """Return how often the right reason was named first, of all that have one."""
         return len(self.right) / self.known if self.known else 0.0
+
+    def add_marks(self, outcome: VariantOutcome) -> None:
+        """Add a variant whose marks are not what they must be, and the tests that gave them."""
+        variant, failed = outcome.variant, outcome.failed
+        if missed := sorted(name for name in variant.fails if outcome.tests.get(name)):
+            self.false_passes.append(f"{variant.name}: {', '.join(missed)}")
+        if variant.kind == "right" and failed:
+            self.false_fails.append(f"{variant.name}: {', '.join(sorted(failed))}")
 
     def add(self, name: str, reasons: Sequence[str], named: Sequence[str]) -> None:
         """Add a variant: the reasons that would be right, and the mistakes that were named."""
@@ -60,6 +72,7 @@ def accuracy(trials: Trials, outcomes: Iterable[VariantOutcome]) -> Accuracy:
     result = Accuracy()
     for outcome in outcomes:
         variant = outcome.variant
+        result.add_marks(outcome)
         in_order = [test.name for test in trials.tests if test.name in outcome.diagnoses]
         diagnoses = [outcome.diagnoses[name] for name in in_order]
         own = [d for d in diagnoses if d["function"] in functions[variant.cell]]
@@ -87,6 +100,8 @@ def table(result: Accuracy) -> str:
         f"not in the catalogue: {len(result.unknown)} left unnamed, "
         f"{len(result.taken)} named{_listed(result.taken)}",
         f"right code accused: {len(result.accused)}{_listed(result.accused)}",
+        f"false passes: {len(result.false_passes)}{_listed(result.false_passes)}",
+        f"false fails: {len(result.false_fails)}{_listed(result.false_fails)}",
     ]
     return "\n".join(lines)
 

@@ -101,9 +101,14 @@ def _of_cell(cell: Cell, held_back: bool) -> Iterator[Variant]:
     for mistake in cell.mistakes:
         kind, fails = "cheat" if mistake.cheat else "mistake", frozenset(mistake.fails)
         yield Variant(mistake.name, cell.id, kind, mistake.about, cell.code(mistake), fails)
-    for entry in cell.held_back if held_back else ():
-        about = ", ".join(entry.reasons)
-        yield Variant(f"{name} held back: {entry.name}", cell.id, "held back", about, entry.code)
+    if not held_back:
+        return
+    for right in cell.rights_held_back:
+        yield Variant(f"{name} held back: {right.name}", cell.id, "right", right.about, right.code)
+    for entry in cell.held_back:
+        about, fails = ", ".join(entry.reasons), frozenset(entry.fails)
+        kept = f"{name} held back: {entry.name}"
+        yield Variant(kept, cell.id, "held back", about, entry.code, fails)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """sample_text_RNN."""
 
+from mistakes.assignment5.shared import recurrent_styles
 from mistakes.assignment5.shared.sampled_text import TAIL, Writer
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
@@ -428,6 +429,23 @@ def sample_text_RNN(weights, prompt, N):
             ),
             fails=_CERTAIN,
         ),
+        Mistake(
+            "rnn-zeros-first",
+            about="a step on zeros before the first character",
+            nudge="What is the very first thing that the network reads?",
+            hint=(
+                "Before the first character you run a step of the network on an input of "
+                "zeros, which changes the state. The state starts as zeros, and the first "
+                "thing it meets is the first character."
+            ),
+            fails=("p1-2-test",),
+            edits=(
+                (
+                    "start = np.zeros_like(b_h1), np.zeros_like(b_h2)",
+                    "start = np.tanh(b_h1), np.tanh(W_h1h2 @ np.tanh(b_h1) + b_h2)",
+                ),
+            ),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -622,5 +640,7 @@ def sample_text_RNN(weights, prompt, N):
     return text
 """,
         ),
+        *recurrent_styles.WRONG["sample_text_RNN"],
     ),
+    rights_held_back=recurrent_styles.RIGHTS["sample_text_RNN"],
 )

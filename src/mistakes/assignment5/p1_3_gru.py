@@ -1,5 +1,6 @@
 """sample_text_GRU."""
 
+from mistakes.assignment5.shared import recurrent_styles
 from mistakes.assignment5.shared.sampled_text import TAIL, Writer
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
@@ -475,6 +476,18 @@ def sample_text_GRU(weights, prompt, N):
             ),
             fails=_CERTAIN,
         ),
+        Mistake(
+            "gru-zeros-first",
+            about="a step on zeros before the first character",
+            nudge="What is the very first thing that the network reads?",
+            hint=(
+                "Before the first character you run a step of the network on an input of "
+                "zeros, which changes the state. The state starts as zeros, and the first "
+                "thing it meets is the first character."
+            ),
+            fails=("p1-3-test",),
+            edits=(("start = np.zeros_like(b_h)", "start = (1 - sigmoid(b_u)) * np.tanh(b_h)"),),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -664,5 +677,7 @@ def sample_text_GRU(weights, prompt, N):
     return text
 """,
         ),
+        *recurrent_styles.WRONG["sample_text_GRU"],
     ),
+    rights_held_back=recurrent_styles.RIGHTS["sample_text_GRU"],
 )

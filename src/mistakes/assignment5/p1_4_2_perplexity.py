@@ -1,6 +1,6 @@
 """perplexity_RNN and perplexity_GRU."""
 
-from mistakes.assignment5.shared import perplexity
+from mistakes.assignment5.shared import perplexity, recurrent_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _RNN, _GRU, _SYMBOLS = "p1-4-2-test", "p1-4-2-test-gru", "p1-4-2-test-symbols"
@@ -530,6 +530,27 @@ def perplexity_RNN(weights, text, m):
 perplexity_GRU = perplexity_RNN
 """,
         ),
+        Mistake(
+            "ppl-zeros-first",
+            about="a step on zeros before the first character",
+            nudge="What is the very first thing that the network reads?",
+            hint=(
+                "Before the first character you run a step of the network on an input of "
+                "zeros, which changes the state. The state starts as zeros, and the first "
+                "thing it meets is the first character."
+            ),
+            fails=("p1-4-2-test", "p1-4-2-test-gru"),
+            edits=(
+                (
+                    "start = np.zeros_like(b_h1), np.zeros_like(b_h2)",
+                    "start = np.tanh(b_h1), np.tanh(W_h1h2 @ np.tanh(b_h1) + b_h2)",
+                ),
+                (
+                    "judged(read, np.zeros_like(b_h), ",
+                    "judged(read, (1 - sigmoid(b_u)) * np.tanh(b_h), ",
+                ),
+            ),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -718,5 +739,7 @@ def known(text):
 """
             + perplexity.OTHER,
         ),
+        *recurrent_styles.WRONG["perplexity_RNN"],
     ),
+    rights_held_back=recurrent_styles.RIGHTS["perplexity_RNN"],
 )

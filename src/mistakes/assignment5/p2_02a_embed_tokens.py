@@ -1,5 +1,6 @@
 """embed_tokens."""
 
+from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _OWN = ("p2-2a-test", "p2-2a-test-fresh")
@@ -255,6 +256,23 @@ def embed_tokens(tokens, params):
             fails=("p2-2a-test-fresh", *_TRANSFORMER, "p2-11-test"),
             cheat=True,
         ),
+        Mistake(
+            "embed-last-row",
+            about="only the last token's vector is returned",
+            nudge="Do you keep the result of every token, or only that of the last one?",
+            hint=(
+                "Each turn of your loop overwrites the vector before it, so that only the "
+                "last one is returned. Collect them, or take all rows at once: "
+                "embeddings[tokens]."
+            ),
+            fails=("p2-2a-test", "p2-2a-test-fresh"),
+            code="""\
+def embed_tokens(tokens, params):
+    for token in tokens:
+        embedded_tokens = params["word_embedding.weight"][token]
+    return embedded_tokens
+""",
+        ),
     ),
     held_back=(
         HeldBack(
@@ -307,5 +325,7 @@ def embed_tokens(tokens, params):
     return E[np.roll(tokens, 1)] + 0.1
 """,
         ),
+        *transformer_styles.WRONG["embed_tokens"],
     ),
+    rights_held_back=transformer_styles.RIGHTS["embed_tokens"],
 )

@@ -1,5 +1,6 @@
 """pe_similarity, a matrix. Most answers leave the heat map out: it decides nothing."""
 
+from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _OWN = ("p2-2b-test",)
@@ -219,6 +220,39 @@ pe_similarity = 128 * np.exp(-distance / 30)
             fails=_OWN,
             cheat=True,
         ),
+        Mistake(
+            "pe-narrow",
+            about="128 columns instead of 256",
+            nudge="How wide are the positional embeddings that the cell makes?",
+            hint=(
+                "Your embeddings are 128 wide, and 256 is asked for: 128 positions, of 256 "
+                "numbers each. Leave the first line as it is given."
+            ),
+            fails=("p2-2b-test",),
+            edits=(("(128, 256)", "(128, 128)"),),
+        ),
+        Mistake(
+            "pe-minus-distances",
+            about="distances with a minus instead of inner products",
+            nudge="What is an inner product of two rows?",
+            hint=(
+                "You return distances, with a minus sign. Similarity is meant as inner "
+                "products here: of all pairs of rows at once, that is pe @ pe.T."
+            ),
+            fails=("p2-2b-test",),
+            edits=(("pe @ pe.T", "-np.linalg.norm(pe[:, None] - pe, axis=-1)"),),
+        ),
+        Mistake(
+            "pe-columns-cut",
+            about="inner products of columns, cut to the right shape",
+            nudge="Are your products those of rows or of columns?",
+            hint=(
+                "You multiply columns, and cut the result to 128 by 128. A position is a "
+                "row: pe @ pe.T multiplies rows, and has the right shape."
+            ),
+            fails=("p2-2b-test",),
+            edits=(("pe @ pe.T", "(pe.T @ pe)[:128, :128]"),),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -246,5 +280,7 @@ pe_similarity = np.array([[a @ b for a in units] for b in units])
 pe_similarity = ((pe[:, None] - pe[None]) ** 2).sum(axis=2)
 """,
         ),
+        *transformer_styles.WRONG["pe_similarity"],
     ),
+    rights_held_back=transformer_styles.RIGHTS["pe_similarity"],
 )

@@ -1,5 +1,6 @@
 """multi_head_attention: all mistakes; more right answers: shared/causal_attention.py."""
 
+from mistakes.assignment5.shared import transformer_styles
 from mistakes.assignment5.shared.causal_attention import HELD_BACK, RIGHTS
 from mistakes.entries import Cell, Mistake
 
@@ -520,5 +521,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             cheat=True,
         ),
     ),
-    held_back=HELD_BACK,
+    held_back=(*HELD_BACK, *transformer_styles.WRONG["multi_head_attention"]),
+    rights_held_back=transformer_styles.RIGHTS["multi_head_attention"],
 )

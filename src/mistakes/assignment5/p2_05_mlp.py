@@ -1,5 +1,6 @@
 """mlp."""
 
+from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _OWN = ("p2-6-test", "p2-6-test-rows")
@@ -281,6 +282,25 @@ def mlp(x, params, layer_prefix="layers.0"):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "mlp-relu-6",
+            about="hidden values above 6 are cut",
+            nudge="Is there a largest value that your activation lets through?",
+            hint=(
+                "You cut hidden values above 6, which is the activation ReLU6. ReLU leaves "
+                "positive numbers as they are."
+            ),
+            fails=("p2-6-test", "p2-6-test-rows"),
+            edits=(("relu(x @ w1)", "np.clip(x @ w1, 0, 6)"),),
+        ),
+        Mistake(
+            "mlp-squared",
+            about="positive parts are squared",
+            nudge="What does ReLU make of 3?",
+            hint="You square the positive parts. ReLU leaves positive numbers as they are.",
+            fails=("p2-6-test", "p2-6-test-rows"),
+            edits=(("relu(x @ w1)", "relu(x @ w1) ** 2"),),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -326,5 +346,7 @@ def mlp(x, params, layer_prefix="layers.0"):
     return (z / (1 + np.exp(-z))) @ b.T
 """,
         ),
+        *transformer_styles.WRONG["mlp"],
     ),
+    rights_held_back=transformer_styles.RIGHTS["mlp"],
 )

@@ -1,5 +1,6 @@
 """prediction_head."""
 
+from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _OWN = ("p2-8-test", "p2-8-test-fresh")
@@ -243,6 +244,44 @@ def prediction_head(x, params):
             fails=("p2-8-test-fresh", *_TRANSFORMER, *_CHOICE),
             cheat=True,
         ),
+        Mistake(
+            "head-maximum-subtracted",
+            about="the maximum of each row is subtracted",
+            nudge="Does the formula of the head subtract anything?",
+            hint=(
+                "You subtract the largest logit of each row. That belongs into softmax, "
+                "where it changes nothing; the logits themselves are x W + b."
+            ),
+            fails=("p2-8-test", "p2-8-test-fresh"),
+            edits=(
+                (
+                    "logits = x @ w + b",
+                    "logits = x @ w + b - np.max(x @ w + b, axis=-1, keepdims=True)",
+                ),
+            ),
+        ),
+        Mistake(
+            "head-sigmoid",
+            about="the logistic function of the logits",
+            nudge="Which numbers can your logits be?",
+            hint=(
+                "You apply the logistic function, so that every number lies between 0 and "
+                "1. Logits are x W + b, as they are."
+            ),
+            fails=("p2-8-test", "p2-8-test-fresh"),
+            edits=(("logits = x @ w + b", "logits = 1 / (1 + np.exp(-(x @ w + b)))"),),
+        ),
+        Mistake(
+            "head-bias-by-position",
+            about="the bias of the first token for the first position, and so on",
+            nudge="To which axis of the logits does the bias belong?",
+            hint=(
+                "You add one number of the bias to each position. It has one for each token "
+                "of the vocabulary, the same at every position: x @ w + b adds it so."
+            ),
+            fails=("p2-8-test", "p2-8-test-fresh"),
+            edits=(("logits = x @ w + b", "logits = x @ w + np.resize(b, (len(x), 1))"),),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -283,5 +322,7 @@ def prediction_head(x, params):
     return 0.5 * x @ params["fc_out.weight"].T + params["fc_out.bias"]
 """,
         ),
+        *transformer_styles.WRONG["prediction_head"],
     ),
+    rights_held_back=transformer_styles.RIGHTS["prediction_head"],
 )

@@ -1,5 +1,6 @@
 """transformer: embeddings, positions, layers, head."""
 
+from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 OWN = ("p2-10-test", "p2-10-test-parts", "p2-10-test-causal")
@@ -558,5 +559,7 @@ def transformer(tokens, params):
     return prediction_head(x, params)
 """,
         ),
+        *transformer_styles.WRONG["transformer"],
     ),
+    rights_held_back=transformer_styles.RIGHTS["transformer"],
 )

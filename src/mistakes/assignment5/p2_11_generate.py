@@ -1,5 +1,6 @@
 """generate_with_transformer: token after token, greedily or drawn at a temperature."""
 
+from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 GREEDY = ("p2-11-test",)
@@ -513,6 +514,48 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             fails=(*GREEDY, *DRAWN),
             cheat=True,
         ),
+        Mistake(
+            "generate-samples-first-row",
+            about="sampling uses the logits after the first token",
+            nudge="From which row of the logits do you sample?",
+            hint=(
+                "You sample from logits[0], the prediction after the first token. "
+                "logits[-1] is the prediction after the last one."
+            ),
+            fails=("p2-11-test",),
+            edits=(("softmax(logits[-1] /", "softmax(logits[0] /"),),
+        ),
+        Mistake(
+            "generate-prepends",
+            about="new tokens are put in front",
+            nudge="Where in the text does your new token end up?",
+            hint=(
+                "You put new tokens in front of the others. Each one follows the last: "
+                "append it at the end."
+            ),
+            fails=("p2-11-test", "p2-11-test-sampling", "p2-11-test-temperature"),
+            edits=(
+                ("generated_tokens.append(next_token)", "generated_tokens.insert(0, next_token)"),
+            ),
+        ),
+        Mistake(
+            "generate-stops-at-line-end",
+            about="the text ends with its first line",
+            nudge="Does your text always have max_len new tokens?",
+            hint=(
+                "Your text ends with the first line break. It has max_len new tokens, "
+                "whatever they are: leave out the break."
+            ),
+            fails=("p2-11-test",),
+            edits=(
+                (
+                    "        generated_tokens.append(next_token)\n",
+                    "        generated_tokens.append(next_token)\n"
+                    "        if '\\n' in enc.decode([next_token]):\n"
+                    "            break\n",
+                ),
+            ),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -610,5 +653,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
     return enc.decode(tokens)
 """,
         ),
+        *transformer_styles.WRONG["generate_with_transformer"],
     ),
+    rights_held_back=transformer_styles.RIGHTS["generate_with_transformer"],
 )

@@ -1,6 +1,7 @@
 """softmax."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import first_half_styles
 
 _OWN = ("a-1-1-test", "a-1-1-test-stable")
 _ATTENTION = ("a-1-2-test", "a-1-2-test-cases")
@@ -432,6 +433,57 @@ def softmax(x):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "softmax-short-e",
+            about="2.718 instead of e",
+            nudge="How many digits does your e have?",
+            hint=(
+                "You raise 2.718 to a power. e has more digits, and a large score makes the "
+                "difference visible: np.exp knows them all."
+            ),
+            fails=("a-1-1-test", "a-1-1-test-stable"),
+            edits=(("np.exp(shifted)", "2.718**shifted"),),
+        ),
+        Mistake(
+            "softmax-last-row",
+            about="only the last row is returned",
+            nudge="Do you keep the result of every row, or only that of the last one?",
+            hint=(
+                "Each turn of your loop overwrites the row before it, so that only the last "
+                "one is returned. Collect the rows, or compute all of them at once."
+            ),
+            fails=("a-1-1-test", "a-1-1-test-stable"),
+            code="""\
+def softmax(x):
+    for row in x:
+        powers = np.exp(row - row.max())
+        shares = powers / powers.sum()
+    return shares
+""",
+        ),
+        Mistake(
+            "softmax-mean-of-powers",
+            about="divided by the mean instead of the sum",
+            nudge="What do the numbers of one row add up to?",
+            hint=(
+                "You divide by the mean of the exponentials, so that a row sums to the "
+                "number of its scores. Divide by their sum, and it sums to 1."
+            ),
+            fails=("a-1-1-test", "a-1-1-test-stable"),
+            edits=(("powers.sum(", "powers.mean("),),
+        ),
+        Mistake(
+            "softmax-clipped-above",
+            about="only large scores are clipped",
+            nudge="Are two scores of 1000 and 1001 still different in your function?",
+            hint=(
+                "You limit the scores so that the exponential does not overflow. That makes "
+                "large scores equal. Subtract the maximum of the row instead: it changes "
+                "nothing but the size of the numbers."
+            ),
+            fails=("a-1-1-test-stable",),
+            edits=(("x - np.max(x, axis=-1, keepdims=True)", "np.minimum(x, 700)"),),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -513,5 +565,7 @@ def softmax(x):
     return np.exp(x - np.max(x, axis=0))
 """,
         ),
+        *first_half_styles.WRONG["softmax"],
     ),
+    rights_held_back=first_half_styles.RIGHTS["softmax"],
 )

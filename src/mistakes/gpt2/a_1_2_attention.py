@@ -1,6 +1,7 @@
 """attention."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import first_half_styles
 
 _NUMBERS = ("a-1-2-test",)
 _CASES = ("a-1-2-test-cases",)
@@ -425,6 +426,34 @@ def attention(q, k, v):
             fails=_BOTH,
             cheat=True,
         ),
+        Mistake(
+            "attention-last-row",
+            about="only the last query's mixture is returned",
+            nudge="Do you keep the result of every query, or only that of the last one?",
+            hint=(
+                "Each turn of your loop overwrites the mixture of the query before it, so "
+                "that only the last one is returned. Collect them, or compute all of them "
+                "at once."
+            ),
+            fails=("a-1-2-test", "a-1-2-test-cases"),
+            code="""\
+def attention(q, k, v):
+    for query in q:
+        mixed = softmax(query[None, :] @ k.T / np.sqrt(k.shape[1])) @ v
+    return mixed
+""",
+        ),
+        Mistake(
+            "attention-whole-root",
+            about="the root of d_k is cut to a whole number",
+            nudge="Of which numbers is the root you divide by right?",
+            hint=(
+                "You divide by the root of d_k without its decimals, so that d_k = 2 "
+                "divides by 1. Use np.sqrt(d_k) or d_k ** 0.5."
+            ),
+            fails=("a-1-2-test",),
+            edits=(("np.sqrt(d_k)", "int(np.sqrt(d_k))"),),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -513,5 +542,7 @@ def attention(q, k, v):
     return softmax(k @ q.T).T @ v
 """,
         ),
+        *first_half_styles.WRONG["attention"],
     ),
+    rights_held_back=first_half_styles.RIGHTS["attention"],
 )

@@ -1,6 +1,7 @@
 """masked_attention."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import first_half_styles
 
 _NUMBERS = ("a-1-3-test",)
 _MASK = ("a-1-3-test-mask",)
@@ -437,6 +438,64 @@ def masked_attention(q, k, v, mask):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "masked-any-number-hides",
+            about="every number in the mask but 0 hides",
+            nudge="What does your function do with a mask of small numbers?",
+            hint=(
+                "You hide a key wherever the mask is not 0. The mask is added to the "
+                "scores: a small number in it changes a score a little, and only -1e10 "
+                "hides."
+            ),
+            fails=("a-1-3-test-mask",),
+            edits=(("fits + mask", "np.where(mask != 0, -1e10, fits)"),),
+        ),
+        Mistake(
+            "masked-maximum-of-hidden",
+            about="the maximum is taken of hidden scores, too",
+            nudge="Of which scores do you take the maximum?",
+            hint=(
+                "You subtract the maximum of all scores, the hidden ones included. Where a "
+                "hidden one lies far above the others, all their exponentials become 0, and "
+                "0 / 0 is nan. Add the mask first, then let softmax find the maximum."
+            ),
+            fails=("a-1-3-test-mask",),
+            code="""\
+def masked_attention(q, k, v, mask):
+    fits = q @ k.T / np.sqrt(q.shape[1])  # (n_q, n_k)
+    powers = np.exp(fits - fits.max(axis=1, keepdims=True)) * np.exp(mask)  # (n_q, n_k)
+    return powers / powers.sum(axis=1, keepdims=True) @ v  # (n_q, d_v)
+""",
+        ),
+        Mistake(
+            "masked-triangle-of-scores",
+            about="the scores above the diagonal are set to 0, whatever the mask says",
+            nudge="What does a score of 0 mean to softmax, and where is the mask?",
+            hint=(
+                "You keep the lower triangle of the scores and set the rest to 0. For "
+                "softmax 0 is a score like any other, so the later keys still get a share; "
+                "and the argument mask is not used. Add the mask to the scores."
+            ),
+            fails=("a-1-3-test", "a-1-3-test-mask"),
+            edits=(("fits + mask", "np.tril(fits)"),),
+        ),
+        Mistake(
+            "masked-last-row",
+            about="only the last query's mixture is returned",
+            nudge="Do you keep the result of every query, or only that of the last one?",
+            hint=(
+                "Each turn of your loop overwrites the mixture of the query before it, so "
+                "that only the last one is returned. Collect them, or compute all of them "
+                "at once."
+            ),
+            fails=("a-1-3-test", "a-1-3-test-mask"),
+            code="""\
+def masked_attention(q, k, v, mask):
+    for query, row in zip(q, mask):
+        mixed = softmax(query[None, :] @ k.T / np.sqrt(k.shape[1]) + row) @ v
+    return mixed
+""",
+        ),
     ),
     held_back=(
         HeldBack(
@@ -533,5 +592,7 @@ def masked_attention(q, k, v, mask):
     return softmax(np.inner(q, k)) @ v
 """,
         ),
+        *first_half_styles.WRONG["masked_attention"],
     ),
+    rights_held_back=first_half_styles.RIGHTS["masked_attention"],
 )

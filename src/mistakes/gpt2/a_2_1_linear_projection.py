@@ -1,6 +1,7 @@
 """linear_projection."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import first_half_styles
 
 _COLUMN = ("a-2-1-test",)
 _ROW = ("a-2-1-test-bias",)
@@ -297,6 +298,34 @@ def linear_projection(x, w, b):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "linear-mean-bias",
+            about="the mean of the bias is added everywhere",
+            nudge="Does each number of the bias reach its place?",
+            hint=(
+                "You add one number everywhere, the mean of the bias. Add b as it is: numpy "
+                "repeats it along the rows or the columns."
+            ),
+            fails=("a-2-1-test", "a-2-1-test-bias"),
+            edits=(("products + b", "products + np.mean(b)"),),
+        ),
+        Mistake(
+            "linear-last-row",
+            about="only the last row is returned",
+            nudge="Do you keep the result of every row, or only that of the last one?",
+            hint=(
+                "Each turn of your loop overwrites the row before it, so that only the last "
+                "one is returned. Collect the rows, or compute all of them at once: x @ w + "
+                "b."
+            ),
+            fails=("a-2-1-test", "a-2-1-test-bias"),
+            code="""\
+def linear_projection(x, w, b):
+    for row in x:
+        projected = row @ w + b
+    return projected
+""",
+        ),
     ),
     held_back=(
         HeldBack(
@@ -353,5 +382,7 @@ def linear_projection(x, w, b):
     return np.inner(x, w)
 """,
         ),
+        *first_half_styles.WRONG["linear_projection"],
     ),
+    rights_held_back=first_half_styles.RIGHTS["linear_projection"],
 )

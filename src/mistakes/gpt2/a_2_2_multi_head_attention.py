@@ -1,7 +1,7 @@
 """multi_head_attention."""
 
 from mistakes.entries import Cell, Mistake
-from mistakes.gpt2.shared import head_splitting
+from mistakes.gpt2.shared import first_half_styles, head_splitting
 
 _TEST, _HEADS = ("a-2-2-test",), ("a-2-2-test-heads",)
 _CAUSAL, _NUMBERS = ("a-2-2-test-causal",), ("a-2-2-test-numbers",)
@@ -514,6 +514,75 @@ def multi_head_attention(x, attn, number_of_heads):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "mha-input-bias-whole",
+            about="the whole first bias is handed to queries, keys and values each",
+            nudge="How many numbers has b_1, and how many columns have the queries?",
+            hint=(
+                "You cut w_1 into three, and hand all of b_1 to each part. In the real "
+                "GPT-2 b_1 has 3 d numbers: project once with w_1 and b_1, and cut the "
+                "result."
+            ),
+            fails=("a-2-2-test", "a-2-2-test-heads", "a-2-2-test-causal", "a-2-2-test-numbers"),
+            code="""\
+def multi_head_attention(x, attn, number_of_heads):
+    w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
+    w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
+    mask = (1 - np.tri(x.shape[0], dtype=x.dtype)) * -1e10  # (n, n)
+
+    parts = []
+    for w in np.split(w_1, 3, axis=1):
+        parts.append(np.split(linear_projection(x, w, b_1), number_of_heads, axis=1))
+    heads = [masked_attention(q, k, v, mask) for q, k, v in zip(*parts)]
+    return linear_projection(np.hstack(heads), w_2, b_2)
+""",
+        ),
+        Mistake(
+            "mha-reshaped-both",
+            about="reshaped to heads and back without transposing",
+            nudge=("After your reshape, do the numbers of one row still belong to one position?"),
+            hint=(
+                "You reshape (n, d) to (H, n, d/H) directly, and back in the same way, "
+                "which tears the positions apart. Reshape to (n, H, d/H) and swap the first "
+                "two axes, and swap them again before the way back."
+            ),
+            fails=("a-2-2-test", "a-2-2-test-heads", "a-2-2-test-causal", "a-2-2-test-numbers"),
+            code="""\
+def multi_head_attention(x, attn, number_of_heads):
+    w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
+    w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
+    mask = (1 - np.tri(x.shape[0], dtype=x.dtype)) * -1e10  # (n, n)
+
+    qkv = np.split(linear_projection(x, w_1, b_1), 3, axis=1)
+    q, k, v = (part.reshape(number_of_heads, len(x), -1) for part in qkv)
+    heads = [masked_attention(q[h], k[h], v[h], mask) for h in range(number_of_heads)]
+    return linear_projection(np.array(heads).reshape(len(x), -1), w_2, b_2)
+""",
+        ),
+        Mistake(
+            "mha-shares-cut",
+            about="later positions are set to 0 after softmax, and the rest is not renormalized",
+            nudge="What do the shares of the first position add up to?",
+            hint=(
+                "You set the shares of later positions to 0 after softmax, so that those of "
+                "the earlier ones sum to less than 1. Add the mask to the scores before "
+                "softmax: masked_attention does."
+            ),
+            fails=("a-2-2-test", "a-2-2-test-heads", "a-2-2-test-causal", "a-2-2-test-numbers"),
+            code="""\
+def multi_head_attention(x, attn, number_of_heads):
+    w_1, b_1 = attn["c_attn"]["w"], attn["c_attn"]["b"]
+    w_2, b_2 = attn["c_proj"]["w"], attn["c_proj"]["b"]
+    mask = (1 - np.tri(x.shape[0], dtype=x.dtype)) * -1e10  # (n, n)
+
+    qkv = np.split(linear_projection(x, w_1, b_1), 3, axis=1)
+    heads = []
+    for q, k, v in zip(*(np.split(part, number_of_heads, axis=1) for part in qkv)):
+        heads.append(np.tril(softmax(q @ k.T / np.sqrt(q.shape[1]))) @ v)
+    return linear_projection(np.hstack(heads), w_2, b_2)
+""",
+        ),
     ),
-    held_back=head_splitting.HELD_BACK,
+    held_back=(*head_splitting.HELD_BACK, *first_half_styles.WRONG["multi_head_attention"]),
+    rights_held_back=first_half_styles.RIGHTS["multi_head_attention"],
 )

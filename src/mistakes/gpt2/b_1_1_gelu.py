@@ -1,6 +1,7 @@
 """gelu."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import second_half_styles
 
 _OWN = ("b-1-1-test", "b-1-1-test-range")
 _LATER = (
@@ -349,6 +350,42 @@ def gelu(x):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "gelu-short-root",
+            about="0.7979 instead of the root of 2 / pi",
+            nudge="How many digits does your root of 2 / pi have?",
+            hint=(
+                "You use 0.7979 for the root of 2 / pi, and eight digits are compared. Let "
+                "numpy compute it: np.sqrt(2 / np.pi)."
+            ),
+            fails=("b-1-1-test", "b-1-1-test-range"),
+            edits=(("np.sqrt(2 / np.pi)", "0.7979"),),
+        ),
+        Mistake(
+            "gelu-silu",
+            about="x times the logistic function of x",
+            nudge="Which function of x does the formula multiply x with?",
+            hint=(
+                "You return x times its logistic function, which is SiLU (or swish). "
+                "GPT-2's Gelu has tanh and a cubic term: follow the formula."
+            ),
+            fails=("b-1-1-test", "b-1-1-test-range"),
+            code="""\
+def gelu(x):
+    return x / (1 + np.exp(-x))
+""",
+        ),
+        Mistake(
+            "gelu-x-in-one-term",
+            about="x is multiplied with the 1 only, not with tanh",
+            nudge="What does the x in front of the bracket belong to?",
+            hint=(
+                "You multiply x with the 1 and not with tanh: 0.5 (x + tanh(...)). The x "
+                "stands in front of the whole bracket: 0.5 x (1 + tanh(...))."
+            ),
+            fails=("b-1-1-test", "b-1-1-test-range"),
+            edits=(("0.5 * x * (1 + bend)", "0.5 * (x + bend)"),),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -421,5 +458,7 @@ def gelu(x):
     return np.log(1 + np.exp(x))
 """,
         ),
+        *second_half_styles.WRONG["gelu"],
     ),
+    rights_held_back=second_half_styles.RIGHTS["gelu"],
 )

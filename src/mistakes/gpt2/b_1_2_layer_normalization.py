@@ -1,6 +1,7 @@
 """layer_normalization."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import second_half_styles
 
 _NUMBERS, _ROWS = "b-1-2-test", "b-1-2-test-rows"
 _OWN = (_NUMBERS, _ROWS)
@@ -402,6 +403,52 @@ def layer_normalization(x, g, b):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "ln-parameters-by-row",
+            about="g and b are indexed by the row",
+            nudge="To which axis of x do the numbers of g and b belong?",
+            hint=(
+                "You take g[i] and b[i] for row i. In the real GPT-2 they have one number "
+                "for each column, the same in every row. Leave them whole: numpy repeats "
+                "them along the rows."
+            ),
+            fails=("b-1-2-test", "b-1-2-test-rows"),
+            code="""\
+def layer_normalization(x, g, b):
+    rows = []
+    for i in range(len(x)):
+        normal = (x[i] - np.mean(x[i])) / np.sqrt(np.var(x[i]) + 1e-5)
+        rows.append(g[i] * normal + b[i])
+    return np.array(rows)
+""",
+        ),
+        Mistake(
+            "ln-eps-large",
+            about="an epsilon of 1e-3",
+            nudge="How large is your epsilon?",
+            hint=(
+                "Your epsilon is 1e-3, as in some libraries, and it should be 1e-5. Where "
+                "the numbers of a row are nearly equal, that is a difference."
+            ),
+            fails=("b-1-2-test", "b-1-2-test-rows"),
+            edits=(("1e-5", "1e-3"),),
+        ),
+        Mistake(
+            "ln-last-row",
+            about="only the last row is returned",
+            nudge="Do you keep the result of every row, or only that of the last one?",
+            hint=(
+                "Each turn of your loop overwrites the row before it, so that only the last "
+                "one is returned. Collect the rows, or compute all of them at once."
+            ),
+            fails=("b-1-2-test", "b-1-2-test-rows"),
+            code="""\
+def layer_normalization(x, g, b):
+    for row in x:
+        normal = g * (row - np.mean(row)) / np.sqrt(np.var(row) + 1e-5) + b
+    return normal
+""",
+        ),
     ),
     held_back=(
         HeldBack(
@@ -498,5 +545,7 @@ def layer_normalization(x, g, b):
     return g * (x - middle) / np.sqrt(variance + 1e-5) + b
 """,
         ),
+        *second_half_styles.WRONG["layer_normalization"],
     ),
+    rights_held_back=second_half_styles.RIGHTS["layer_normalization"],
 )

@@ -1,6 +1,7 @@
 """feed_forward_network."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import second_half_styles
 
 _NUMBERS, _BIAS = "b-2-1-test", "b-2-1-test-bias"
 _OWN = (_NUMBERS, _BIAS)
@@ -328,6 +329,14 @@ def feed_forward_network(x, mlp):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "ffn-gelu-input-too",
+            about="gelu of the input as well",
+            nudge="How often does gelu occur in the formula, and between what?",
+            hint=("You apply gelu to the input, too. It stands once, between the two projections."),
+            fails=("b-2-1-test", "b-2-1-test-bias"),
+            edits=(("linear_projection(x, w_1", "linear_projection(gelu(x), w_1"),),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -387,5 +396,7 @@ def feed_forward_network(x, mlp):
     return linear_projection(h, mlp["c_proj"]["w"], mlp["c_proj"]["b"])
 """,
         ),
+        *second_half_styles.WRONG["feed_forward_network"],
     ),
+    rights_held_back=second_half_styles.RIGHTS["feed_forward_network"],
 )

@@ -1,6 +1,7 @@
 """transformer_block."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import second_half_styles
 
 _NUMBERS, _PARTS, _CAUSAL = "b-2-2-test", "b-2-2-test-parts", "b-2-2-test-causal"
 _GPT2 = ("b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal")
@@ -440,6 +441,23 @@ def transformer_block(x, block, number_of_heads):
             fails=_ALL,
             cheat=True,
         ),
+        Mistake(
+            "block-attention-instead",
+            about="attention a second time instead of the feed forward network",
+            nudge="Which layer of the block comes after attention?",
+            hint=(
+                "Your block attends twice, and its feed forward network is never used. The "
+                "second half is feed_forward_network of the normalized stream, added to the "
+                "stream."
+            ),
+            fails=("b-2-2-test", "b-2-2-test-parts", "b-2-2-test-causal"),
+            edits=(
+                (
+                    "feed_forward_network(calm_again, mlp)",
+                    "multi_head_attention(calm_again, attn, number_of_heads)",
+                ),
+            ),
+        ),
     ),
     held_back=(
         HeldBack(
@@ -551,5 +569,7 @@ def transformer_block(x, block, number_of_heads):
     return x + feed_forward_network(calm, block["mlp"])
 """,
         ),
+        *second_half_styles.WRONG["transformer_block"],
     ),
+    rights_held_back=second_half_styles.RIGHTS["transformer_block"],
 )

@@ -1,6 +1,7 @@
 """gpt2."""
 
 from mistakes.entries import Cell, HeldBack, Mistake, Right
+from mistakes.gpt2.shared import second_half_styles
 
 _NUMBERS, _BLOCKS, _CAUSAL = "b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal"
 _ALL = (_NUMBERS, _BLOCKS, _CAUSAL)
@@ -615,5 +616,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     return layer_normalization(x, ln_f["g"], ln_f["b"]) @ wte.T
 """,
         ),
+        *second_half_styles.WRONG["gpt2"],
     ),
+    rights_held_back=second_half_styles.RIGHTS["gpt2"],
 )

@@ -271,6 +271,27 @@ def test_diagnoses_are_counted_by_what_they_name():
     assert "right reason first: 3 of 5 (60%)" in accuracy.table(counted)
 
 
+def test_marks_of_held_back_answers_are_counted_where_somebody_has_said_what_they_are():
+    wrong = mistakes.HeldBack("wrong", ("m",), "", fails=("t1", "t2"))
+    unsaid = mistakes.HeldBack("unsaid", ("m",), "")
+    right = mistakes.Right("right", "", "")
+    cell = Cell("s", ("f",), "", held_back=(wrong, unsaid), rights_held_back=(right,))
+
+    class Toy:
+        tests, catalogue = TESTS, (cell,)
+
+    every = {each.name: each for each in mutation.variants((cell,), held_back=True)}
+    assert [each for each in mutation.variants((cell,)) if "held back" in each.name] == []
+    outcomes = [
+        replace(outcome(name, "", failed=failed), variant=every[f"f held back: {name}"])
+        for name, failed in [("wrong", ("t2",)), ("unsaid", ()), ("right", ("t2",))]
+    ]
+    counted = accuracy.accuracy(Toy, outcomes)
+    assert counted.false_passes == ["f held back: wrong: t1"]
+    assert counted.false_fails == ["f held back: right: t2"]
+    assert "false passes: 1 (f held back: wrong: t1)" in accuracy.table(counted)
+
+
 # The catalogue itself
 
 
@@ -286,16 +307,16 @@ def test_every_mistake_loses_its_marks_and_every_right_answer_none(assignment):
 @pytest.mark.apart
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
-def test_the_right_reason_is_named_and_right_code_is_not_accused(assignment):
+def test_held_back_answers_get_their_marks_and_reasons_and_right_code_is_not_accused(assignment):
     trials = mutation.Trials(COURSE, assignment)
     every = mutation.variants(trials.catalogue, held_back=True)
     outcomes = []
     for cell in trials.catalogue:
-        held = [each for each in every if each.cell == cell.id and each.kind == "held back"]
+        held = [each for each in every if each.cell == cell.id and "held back" in each.name]
         outcomes += trials.run(held, only=trials.own(cell.id))
     counted = accuracy.accuracy(trials, outcomes)
     print(accuracy.table(counted))
-    assert counted.accused == []
+    assert counted.accused == counted.false_passes == counted.false_fails == []
     assert counted.share >= {"gpt2": 0.85, "assignment5": 0.75}[assignment]  # measured: 98 %, 82 %
 
 
