@@ -9,15 +9,26 @@ with these and with its points: see autograder.execution.follow_through.
 3
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from autograder.diagnosis.diagnosis import Diagnosis, listed
 from minikernel.messages import Output, checked
 from minikernel.protocol import ProtocolError
 
 KEY = "autograder"  # in a cell's metadata
+
+
+class Diagnosis(TypedDict):
+    """The reason for a failure; it holds no expected value, so that students may read it."""
+
+    function: str
+    where: str  # in the assignment
+    summary: str
+    mistake: NotRequired[str]  # a known one, by its name in the catalogue
+    nudge: NotRequired[str]
+    hint: NotRequired[str]
+    blames: NotRequired[str]  # another function of the student's, which is wrong
 
 
 @dataclass(frozen=True)
@@ -105,3 +116,13 @@ def _followed(note: object) -> FollowedTest | None:
     if not known["functions"]:
         return None
     return FollowedTest(tuple(known["functions"]), float(known["points"]), known["error"])
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them.
+
+    >>> listed(["q", "k", "v"])
+    'q, k and v'
+    """
+    *others, last = names
+    return " and ".join(filter(None, [", ".join(others), last]))

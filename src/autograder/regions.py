@@ -7,9 +7,11 @@ r"""The regions that a master marks and a release leaves out, found as nbgrader 
 [Region(first=2, last=4, text='assert f(2)\n')]
 """
 
+import ast
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 HIDDEN_TESTS, SOLUTION, MARK_SCHEME = "HIDDEN TESTS", "SOLUTION", "MARK SCHEME"
 REGIONS = (SOLUTION, HIDDEN_TESTS, MARK_SCHEME)
@@ -63,3 +65,17 @@ def has(source: str, region: str) -> bool:
 def without(source: str, region: str) -> str:
     """Return a cell less its regions of one kind and their marks."""
     return "".join(line for line, name, _ in marked_lines(source) if name != region)
+
+
+@lru_cache(maxsize=1000)  # the same tests are run for every submission
+def visible_definitions(source: str) -> str:
+    """Return the imports and definitions in the part of a test that the student has, too.
+
+    A student's notebook was tried out where these had been run, and may rely on them.
+    """
+    try:
+        tree = ast.parse(without(source, HIDDEN_TESTS))
+    except SyntaxError:
+        return ""
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    return "\n".join(ast.unparse(node) for node in tree.body if isinstance(node, kinds))

@@ -7,8 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from autograder import cell_notes, policy
-from autograder.cell_notes import CellNote, FailedTest
-from autograder.diagnosis.diagnosis import Diagnosis
+from autograder.cell_notes import CellNote, Diagnosis, FailedTest
 from autograder.job import Job, Release, key
 from autograder.policy import Policy
 from autograder.result import Result

@@ -16,8 +16,8 @@ from types import CodeType
 from typing import Any
 
 import mistakes
+from autograder.cell_notes import Diagnosis, listed
 from autograder.diagnosis import compare
-from autograder.diagnosis.diagnosis import Diagnosis, listed
 from autograder.diagnosis.recorded_calls import Arguments, Call
 from minikernel.messages import ErrorDescription
 from mistakes import depths

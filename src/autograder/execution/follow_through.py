@@ -16,9 +16,9 @@ from itertools import takewhile
 from nbformat import NotebookNode
 
 import mistakes
+from autograder.cell_notes import Diagnosis, listed
 from autograder.cells import is_graded, is_locked, is_skipped, is_solution, is_test
 from autograder.diagnosis import explain
-from autograder.diagnosis.diagnosis import Diagnosis, listed
 from autograder.execution import test_requests
 from autograder.execution.client import (
     Answer,
@@ -30,8 +30,8 @@ from autograder.execution.client import (
 from autograder.execution.report import SessionReport
 from autograder.execution.student_side import StudentSide
 from autograder.execution.test_side import ProvidedCellError, TestSide, provide_request
-from autograder.execution.visible import visible_definitions
 from autograder.policy import Policy
+from autograder.regions import visible_definitions
 from minikernel import randomness
 from minikernel.messages import Output
 from seqlab.names import names

@@ -30,8 +30,8 @@ from autograder.execution.follow_through import FollowThrough, PassedWith
 from autograder.execution.report import ReplayedCall, ReplayedTest, SessionReport
 from autograder.execution.student_side import StudentSide
 from autograder.execution.test_side import TestSide, provide_request
-from autograder.execution.visible import visible_definitions
 from autograder.policy import Policy
+from autograder.regions import visible_definitions
 from minikernel import randomness
 from minikernel.encoding import Decoder
 from minikernel.messages import Output

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autograder.cell_notes import Diagnosis
 from autograder.diagnosis import explain, recorded_calls
-from autograder.diagnosis.diagnosis import Diagnosis
 from autograder.diagnosis.recorded_calls import Call
 from autograder.execution import late_names, right_functions, test_requests
 from autograder.execution.client import KernelClient

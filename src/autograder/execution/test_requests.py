@@ -2,7 +2,7 @@
 
 from typing import Any, TypedDict
 
-from autograder.diagnosis.diagnosis import Diagnosis
+from autograder.cell_notes import Diagnosis
 from minikernel.encoding import Encoded
 from minikernel.messages import Output, RunRequest
 

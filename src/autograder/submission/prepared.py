@@ -1,17 +1,25 @@
 """From the files of a submission to what is executed: the notebook, mended, and its files.
 
 It is done in a process of its own (autograder.execution.pool), where time and memory are limited.
+
+nbgrader's templates for feedback and for formgrader put markdown and raw cells into the page as
+they are; a TA's browser would run what a student put there, with the TA's rights. So raw cells
+become text here, metadata that templates write into a page is dropped, and pictures are checked.
+Outputs are cleaned by ``autograder.execution.outputs``, markdown by ``course.feedback.markup``.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import nbformat
 from nbformat import NotebookNode
 
 from autograder.status import Reasons
-from autograder.submission import pictures, repair, sanitize
+from autograder.submission import pictures, repair
 from autograder.submission.other_assignments import Landmarks
+
+KEPT = ("kernelspec", "autograder")  # of a notebook's metadata
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class RawSubmission:
         repaired = repair.repair_submission(self.submitted, expected, template, self.others)
         notebook, reasons, dropped = repaired.notebook, repaired.reasons, Reasons()
         pictures.take(notebook, self.submitted, dropped)
-        sanitize.harmless(notebook, {cell.id for cell in template.cells})
+        make_harmless(notebook, {cell.id for cell in template.cells})
         restore(notebook, self.cells)
         lines = dropped.lines()
         return Prepared(notebook, template, self.beside(), reasons, repaired.python, lines)
@@ -89,3 +97,27 @@ def restore(notebook: NotebookNode, cells: Iterable[CellRecord]) -> None:
         cell.metadata.nbgrader["checksum"] = record.checksum
         if record.locked:
             cell.source = record.source
+
+
+def make_harmless(notebook: NotebookNode, released: Collection[str]) -> None:
+    """Take out of a notebook what templates would write into a page unchecked.
+
+    Args:
+        notebook: a submission, changed in place
+        released: ids of the cells whose metadata is the course's own
+    """
+    notebook.metadata = NotebookNode(
+        {name: part for name, part in notebook.metadata.items() if name in KEPT}
+    )
+    notebook.metadata["language_info"] = NotebookNode(name="python")
+    for cell in notebook.cells:
+        if cell.id not in released:
+            cell.metadata = NotebookNode()
+        if cell.cell_type == "raw":
+            cell.cell_type, cell.source = "markdown", _fenced(cell.source)
+
+
+def _fenced(text: str) -> str:
+    """Return markdown that shows a text as it is."""
+    fence = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
