@@ -228,9 +228,8 @@ def _reader(weights: np.ndarray, labels: Sequence[str]) -> Any:
     """Return buttons for the tokens, and a table for the one that is pressed."""
     import ipywidgets as widgets
 
-    options = [(f"{plots.visible(label)}", i) for i, label in enumerate(labels)]
     reading = widgets.ToggleButtons(
-        options=options,
+        options=[(name, i) for i, name in enumerate(distinct(labels))],
         value=len(labels) - 1,
         description="reading:",
         style={"button_width": "auto"},
@@ -243,6 +242,20 @@ def _reader(weights: np.ndarray, labels: Sequence[str]) -> Any:
     reading.observe(draw, "value")
     draw()
     return widgets.VBox([reading, shown])
+
+
+def distinct(labels: Sequence[str]) -> list[str]:
+    """Return labels that look alike where they were the same, and are all different.
+
+    A browser finds a button by its label, and would light the first of those that are the same. So
+    each gets as many spaces without a width as there were such labels before it.
+
+    Example:
+        >>> [len(label) for label in distinct(["a", "b", "a"])]
+        [1, 1, 2]
+    """
+    seen = [plots.visible(label).replace(r"\$", "$") for label in labels]
+    return [name + "\u200b" * seen[:i].count(name) for i, name in enumerate(seen)]
 
 
 def table(rows: np.ndarray, labels: Sequence[str], reading: int) -> str:
@@ -266,7 +279,8 @@ def table(rows: np.ndarray, labels: Sequence[str], reading: int) -> str:
         for i, row in enumerate(rows)
     )
     return (
-        "<div style='overflow-x:auto'><table style='border-collapse:collapse'>"
+        "<div style='overflow-x:auto;color:black;background:white'>"
+        "<table style='border-collapse:collapse'>"
         f"<tr><th></th>{head}</tr>{body}</table></div>"
     )
 

@@ -154,6 +154,21 @@ def test_a_click_on_a_token_shows_what_it_reads(shown, kernel):
     assert "70.0%" not in table.value
 
 
+def test_tokens_that_come_twice_have_buttons_of_their_own(shown, kernel):
+    play.attention(np.tril(np.full((4, 4), 0.25)), [" Rome", "o", " Rome", "o"])
+    box, _ = widget(shown, kernel)
+    (buttons,) = everything(box, "ToggleButtons")
+    names = [name for name, _ in buttons.options]
+    assert len(set(names)) == 4  # a browser finds the button to light by its label
+    assert [name.rstrip("\u200b") for name in names] == ["␣Rome", "o", "␣Rome", "o"]
+    assert buttons.value == 3
+
+
+def test_the_table_brings_its_own_paper():
+    page = play.table(np.array([[0.5, 0.5]]), ["a", "b"], 0)
+    assert page.startswith("<div style='overflow-x:auto;color:black;background:white'>")
+
+
 def test_tokens_are_text_and_no_html_in_the_table():
     page = play.table(np.array([[0.5, 0.5]]), ["<script>", "$"], 0)
     assert "<script>" not in page
