@@ -129,6 +129,16 @@ def test_test_cells_are_locked_and_demonstrations_worth_nothing(name):
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_tests_are_folded_away_below_a_title(name):
+    released = nbformat.read(ROOT / "release" / name / f"{name}.ipynb", as_version=4)
+    for cell in released.cells:
+        meta = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and meta.get("grade"):
+            assert cell.metadata.jupyter.source_hidden
+            assert cell.source.startswith("# Test ")  # JupyterLab shows the first line
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_behind_every_solution_stand_hidden_tests(name):
     hidden = {}
     for cell in master(name).cells:
