@@ -890,19 +890,64 @@ def test_writing_at_the_end_is_shown_as_each_untouched_answer():
     assert cell(done.notebook, "p1-4-1-answer").source == "Mine."
 
 
-@pytest.mark.parametrize(
-    "own",
-    [
-        (),
-        (new_markdown_cell(" \n"),),
-        (new_code_cell("x = 1"),),
-        (new_code_cell("x = 1  # try it"),),
-        (new_code_cell("# try it here\nx = 1"),),
-        (new_code_cell("1 + 1", outputs=[new_output("stream", text="2\n")]),),
-    ],
-)
+SEVEN = "names repeat since states carry them over"
+EIGHT = f"{SEVEN} letters"
+FEW_WORDS = [  # that are the answer, since the cell holds nothing else
+    new_markdown_cell("No."),
+    new_markdown_cell("5"),
+    new_code_cell("# yes"),
+    new_code_cell("# yes, by the mask\n\n# and by nothing else"),
+    new_code_cell('"yes"'),
+    new_code_cell('answer = "yes, by the mask"'),
+    new_code_cell("print('by the mask')"),
+    new_code_cell('"""by\nthe mask"""\n# that is all'),
+    new_code_cell("Because of the mask."),
+    new_code_cell("It's the mask"),
+    new_code_cell("# 因为总和是一"),
+    new_code_cell("# Да"),
+    new_raw_cell("by the mask"),
+]
+MANY_WORDS = [  # beside code
+    new_code_cell(f"# {EIGHT}\nx = 1"),
+    new_code_cell(f"x = 1\n# {EIGHT}"),
+    new_code_cell(f"# {SEVEN}\nx = 1\n# letters"),
+    new_code_cell("x = 1\n# 因为总和是一因为总和是一"),
+    new_code_cell(f"x = 1\n# {'เพราะผลรวมของแต่ละแถว' * 5}"),
+    new_code_cell("x", outputs=[new_output("stream", text=EIGHT)]),
+    new_code_cell(f"Because f(x) is one, {EIGHT}"),
+]
+NO_WORDS = [
+    new_markdown_cell(" \n"),
+    new_markdown_cell("---"),
+    new_code_cell("x = 1"),
+    new_code_cell("x = 1  # try it"),
+    new_code_cell("# try it here\nx = 1"),
+    new_code_cell(f"# {SEVEN}\nx = 1"),
+    new_code_cell("# 因为总和是一\nx = 1"),
+    new_code_cell("# x = softmax(y)"),
+    new_code_cell("# ---\n# 12"),
+    new_code_cell("print(x"),
+    new_code_cell("x = (1"),
+    new_code_cell(""),
+    new_code_cell("1 + 1", outputs=[new_output("stream", text="2\n")]),
+    new_code_cell("a", outputs=[new_output("stream", text="0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8")]),
+    new_code_cell("x", outputs=[new_output("stream", text=SEVEN)]),
+    new_code_cell('generate("the quality of mercy is not strained it droppeth")'),
+]
+
+
+@pytest.mark.parametrize("own", [*FEW_WORDS, *MANY_WORDS])
+def test_few_words_alone_and_many_beside_code_wait_for_a_person(own):
+    done = repaired(with_own("p1-4-3-answer", own), "assignment5")
+    assert "p1-4-3-answer" in changed_answers(done.notebook)
+    assert said(done, "p1-4-3-answer", "beside untouched answers")
+
+
+@pytest.mark.parametrize("own", [None, *NO_WORDS])
 def test_untouched_answers_without_writing_near_stay_as_they_are(own):
-    assert changed_answers(repaired(with_own("p1-4-3-answer", *own), "assignment5").notebook) == []
+    cells = [own] if own else []
+    done = repaired(with_own("p1-4-3-answer", *cells), "assignment5")
+    assert changed_answers(done.notebook) == []
 
 
 def test_answers_in_their_cells_are_not_added_to():

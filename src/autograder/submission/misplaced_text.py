@@ -1,6 +1,5 @@
 """Put text where the template has it: of merged cells, of split ones, beside untouched answers."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from copy import deepcopy
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from autograder.status import Reasons
+from autograder.submission import writing
 from autograder.submission.matching import (
     CellKind,
     Matching,
@@ -21,9 +21,6 @@ from autograder.submission.matching import (
 
 TELLING = 20  # characters of a template cell that do not come together by chance
 PARTS = 8  # cells that a split one is put together from
-WORDS = 8  # in comments or outputs: fewer are remarks on code
-LONGEST = 20_000  # characters of an output
-COMMENT = re.compile(r"^[ \t]*#+!?[ \t]?(.*)$", re.MULTILINE)
 TAKEN = "took what was written beside untouched answers for the answers"
 
 
@@ -281,45 +278,7 @@ def _is_graded(target: TemplateCell) -> bool:
 
 
 def _written(arranged: list[SubmittedCell], places: Iterable[int]) -> dict[int, str]:
-    return {place: text for place in places if (text := _writing(arranged[place]))}
-
-
-def _writing(cell: SubmittedCell) -> str:
-    """Return what a student has written in a cell, as markdown; "" if it is nothing to read."""
-    target = cell.match
-    if target and (target.kind is not CellKind.FREE or cell.is_unchanged(target)):
-        return ""
-    if cell.node.cell_type != "code":
-        return "" if target else bare(cell.source)
-    if cell.source.strip() and parsed_names(cell.source) is None:
-        return "" if target else _long(cell.source, fenced=True)  # prose, or code that is broken
-    given = set(COMMENT.findall(target.source)) if target else set[str]()
-    comments = [line for line in COMMENT.findall(cell.source) if line not in given]
-    strings = "" if target or not _is_string(cell.source) else _long(cell.source, fenced=True)
-    parts = (_long("\n".join(comments)), strings, _long(_printed(cell), fenced=True))
-    return "\n\n".join(part for part in parts if part)
-
-
-def _is_string(source: str) -> bool:
-    return bare(source)[:1] in ("'", '"')
-
-
-def _long(text: str, fenced: bool = False) -> str:
-    """Return a text of enough words to be an answer, cut where it is too long; otherwise ""."""
-    if len(text.split()) < WORDS:
-        return ""
-    shown = text[:LONGEST] + (" … (cut)" if len(text) > LONGEST else "")
-    fence = "`" * (3 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    return f"{fence}\n{shown}\n{fence}" if fenced else shown
-
-
-def _printed(cell: SubmittedCell) -> str:
-    """Return the text of a cell's outputs."""
-    texts = []
-    for output in cell.node.get("outputs", []):
-        text = output.get("text") or output.get("data", {}).get("text/plain", "")
-        texts.append("".join(text) if isinstance(text, (str, list)) else "")
-    return "\n".join(text for text in texts if text)
+    return {place: text for place in places if (text := writing.written(arranged[place]))}
 
 
 def _is_own_text(cell: SubmittedCell) -> bool:
