@@ -275,6 +275,24 @@ def test_tests_agree_on_the_mistake_that_explains_most_of_them():
     assert {each["mistake"] for each in found.values()} == {"double-small-none"}
 
 
+@pytest.mark.parametrize(("others", "stays"), [("bc", False), ("b", True)])
+def test_a_mistake_that_most_failures_contradict_is_not_named(others, stays):
+    ambiguous = wrong("double-none", ("2 * x", "np.zeros_like(x)"))
+    cell = Cell("d", ("double",), DOUBLE.right, (), (ambiguous,))
+
+    def double(x):
+        return np.where(x < 3, 0, x**3)
+
+    made = {"a": [called(double, GRID / 10)]} | {test: [called(double, GRID)] for test in others}
+    explainers = {
+        test: explain.Explainer((cell,), {"np": np}, {}, time.monotonic() + 60) for test in made
+    }
+    found = {test: explainers[test].explain(each) for test, each in made.items()}
+    assert found["a"]["mistake"] == "double-none"
+    explain.agree(found, explainers)
+    assert [test for test in found if "mistake" in found[test]] == (["a"] if stays else [])
+
+
 def test_functions_that_the_catalogue_does_not_have_are_left_alone():
     def helper(x):
         return x

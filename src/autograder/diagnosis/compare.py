@@ -11,6 +11,7 @@ from minikernel.protocol import Array
 Floats = NDArray[np.float64]
 SINGLE = 1e-5  # of the largest value: float32, sums in any order
 DOUBLE = 1e-9
+ALONE = 1e-6  # a number that comes of many steps, some of which may be in float32
 NUMERIC = "biufO"  # kinds of arrays that may hold numbers
 
 
@@ -38,7 +39,9 @@ def distance(one: Any, other: Any) -> float:
 def tolerance(*values: Any) -> float:
     """Return how far apart equal results of these types may be."""
     singles = (np.float32, np.float16)
-    return SINGLE if any(getattr(v, "dtype", None) in singles for v in values) else DOUBLE
+    if any(getattr(v, "dtype", None) in singles for v in values):
+        return SINGLE
+    return ALONE if all(isinstance(v, float) for v in values) else DOUBLE
 
 
 def numbers(value: Any) -> Floats | None:

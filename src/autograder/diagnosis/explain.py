@@ -92,7 +92,7 @@ class Explainer:
     def fits(self, name: str, mistake: str) -> mistakes.Mistake | None:
         """Return a mistake if it gives what a function gave in all calls that were looked at."""
         cell, compared = self._cell_of(name), self._compared.get(name)
-        if cell is None or not compared or self._is_late():
+        if cell is None or not compared or self.is_late():
             return None
         known = next((entry for entry in cell.mistakes if entry.name == mistake), None)
         if known is None:
@@ -112,7 +112,7 @@ class Explainer:
         return next((cell for cell in self.cells if name in cell.functions), None)
 
     def _explain(self, cell: mistakes.Cell, name: str, calls: list[Call]) -> Diagnosis | None:
-        compared = [pair for call in calls if not self._is_late() for pair in self.compared([call])]
+        compared = [pair for call in calls if not self.is_late() for pair in self.compared([call])]
         compared = [pair for pair in compared if pair.raised != "NameError"]  # the catalogue's gap
         wrong = [pair for pair in compared if pair.differs]
         if not wrong:
@@ -145,14 +145,14 @@ class Explainer:
         """
         alike = []
         for mistake in cell.mistakes:
-            if mistake.cheat or self._is_late():
+            if mistake.cheat or self.is_late():
                 continue
             function = self._function(cell, cell.code(mistake), name)
             if _all_equal(compared, function):
                 return mistake
             if _all_alike(compared, function):
                 alike.append(mistake)
-        return alike[0] if len(alike) == 1 and not self._is_late() else None
+        return alike[0] if len(alike) == 1 and not self.is_late() else None
 
     def _blamed(
         self, cell: mistakes.Cell, name: str, compared: Sequence[ComparedCall]
@@ -164,7 +164,7 @@ class Explainer:
 
         def explain(helpers: list[str]) -> bool:
             function = self._function(cell, cell.right, name, *helpers)
-            return not self._is_late() and _all_equal(compared, function, errors=True)
+            return not self.is_late() and _all_equal(compared, function, errors=True)
 
         used = self._helpers(cell)
         if alone := next((helper for helper in used if explain([helper])), ""):
@@ -189,7 +189,7 @@ class Explainer:
             return ""
         right = self._function(cell, cell.right, name)
         for layers, cut in enumerate(depths.SHALLOWER[name](*call.arguments())):
-            if self._is_late():
+            if self.is_late():
                 return ""
             value, error = _outcome(call, self.students[name], cut)
             wanted, raised = _outcome(call, right, cut)
@@ -213,7 +213,8 @@ class Explainer:
         function: Any = self._namespaces[key][name]
         return function if callable(function) else lambda: function  # a value that is asked for
 
-    def _is_late(self) -> bool:
+    def is_late(self) -> bool:
+        """Return whether nothing new is tried any more."""
         return time.monotonic() > self.deadline
 
 
@@ -246,6 +247,20 @@ def _agree_on(
     for explained in sorted(fitting, key=len):  # the best one comes last, and stays
         for test, mistake in explained.items():
             _name(diagnoses[test], mistake)
+    if not any(explainers[test].is_late() for test in diagnoses):
+        for explained in fitting:
+            if 2 * len(explained) < len(diagnoses):
+                _withdraw(explained, diagnoses)
+
+
+def _withdraw(
+    explained: Mapping[str, mistakes.Mistake], diagnoses: Mapping[str, Diagnosis]
+) -> None:
+    """Name a mistake no more where most failures of a function show that it is another one."""
+    for test, mistake in explained.items():
+        if diagnoses[test].get("mistake") == mistake.name:
+            for part in ("mistake", "nudge", "hint"):
+                diagnoses[test].pop(part)  # type: ignore[misc]
 
 
 def _name(diagnosis: Diagnosis, mistake: mistakes.Mistake) -> None:
