@@ -221,6 +221,7 @@ def sample_text_RNN(weights, prompt, N):
     return text
 """,
         ),
+        *recurrent_styles.KINDS["sample_text_RNN"],
     ),
     mistakes=(
         *_WRITER.mistakes(),

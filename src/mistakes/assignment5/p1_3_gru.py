@@ -216,6 +216,7 @@ def sample_text_GRU(weights, prompt, N):
     return text
 """,
         ),
+        *recurrent_styles.KINDS["sample_text_GRU"],
     ),
     mistakes=(
         *_WRITER.mistakes(),

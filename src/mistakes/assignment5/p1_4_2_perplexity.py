@@ -286,6 +286,7 @@ def mean_bits(step, state, text, m):
     return np.average(bits[m - 1 :])
 """,
         ),
+        *recurrent_styles.KINDS["perplexity_RNN"],
     ),
     mistakes=(
         *perplexity.mistakes(_BOTH, _SYMBOLS),

@@ -42,7 +42,7 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
     output = head_outputs @ wo  # (n, d_model)
     return output
 """,
-    rights=RIGHTS,
+    rights=(*RIGHTS, *transformer_styles.KINDS["multi_head_attention"]),
     mistakes=(
         Mistake(
             "mha-no-scale",

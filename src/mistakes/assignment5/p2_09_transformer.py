@@ -109,6 +109,7 @@ def transformer(tokens, params):
     return prediction_head(stream(n_layers), params)
 """,
         ),
+        *transformer_styles.KINDS["transformer"],
     ),
     mistakes=(
         Mistake(

@@ -111,6 +111,7 @@ def softmax(x):
     return out / (out @ np.ones((width, 1)))
 """,
         ),
+        *first_half_styles.KINDS["softmax"],
     ),
     mistakes=(
         Mistake(

@@ -118,6 +118,7 @@ def masked_attention(q, k, v, mask):
     return out
 """,
         ),
+        *first_half_styles.KINDS["masked_attention"],
     ),
     mistakes=(
         Mistake(

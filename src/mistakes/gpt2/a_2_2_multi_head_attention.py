@@ -42,7 +42,7 @@ def multi_head_attention(x, attn, number_of_heads):
     x = linear_projection(merged, w_2, b_2)  # (n, d_out)
     return x
 """,
-    rights=head_splitting.RIGHTS,
+    rights=(*head_splitting.RIGHTS, *first_half_styles.KINDS["multi_head_attention"]),
     mistakes=(
         Mistake(
             "mha-one-head",

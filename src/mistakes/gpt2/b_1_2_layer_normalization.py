@@ -105,6 +105,7 @@ def layer_normalization(x, g, b):
     return out
 """,
         ),
+        *second_half_styles.KINDS["layer_normalization"],
     ),
     mistakes=(
         Mistake(

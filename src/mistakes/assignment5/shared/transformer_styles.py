@@ -1,6 +1,7 @@
 """Answers for problem 2 as they are written elsewhere, right and wrong.
 
-Only ``course mutation assignment5 --held-back`` runs them.
+``KINDS`` are right ones unlike all others: a release tries them, too. Only
+``course mutation assignment5 --held-back`` runs the rest.
 """
 
 from mistakes.entries import HeldBack, Right
@@ -24,6 +25,40 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
     for _ in range(max_len):
         logits = transformer(generated_tokens, params)
 """
+
+KINDS: dict[str, tuple[Right, ...]] = {
+    "multi_head_attention": (
+        Right(
+            "weights not transposed",
+            "matrices as they are stored, by einsum with letters of their own",
+            """\
+def multi_head_attention(x, params, layer_prefix="layers.0"):
+    name = layer_prefix + ".attention.w{}.weight"
+    q, k, v = (np.inner(x, params[name.format(c)]) for c in "qkv")
+    out = np.zeros_like(q)
+    for cols in np.array_split(np.arange(q.shape[1]), n_heads):
+        s = np.einsum("ic,jc->ij", q[:, cols], k[:, cols]) / len(cols) ** 0.5
+        out[:, cols] = softmax(apply_presoftmax_causal_mask(s)) @ v[:, cols]
+    return np.inner(out, params[name.format("o")])
+""",
+        ),
+    ),
+    "transformer": (
+        Right(
+            "in place",
+            "+= on the embeddings' copy",
+            """\
+def transformer(tokens, params):
+    x = np.array(embed_tokens(tokens, params))
+    x += get_sinusoidal_positional_embeddings(*x.shape)
+    for layer in range(n_layers):
+        x += multi_head_attention(x, params, f"layers.{layer}")
+        x += mlp(x, params, f"layers.{layer}")
+    return prediction_head(x, params)
+""",
+        ),
+    ),
+}
 
 RIGHTS: dict[str, tuple[Right, ...]] = {
     "embed_tokens": (
@@ -112,20 +147,6 @@ def scaled_dot_product_attention(query, key, value):
     return np.hstack(heads) @ W_o
 """,
         ),
-        Right(
-            "weights not transposed",
-            "matrices as they are stored, by einsum with letters of their own",
-            """\
-def multi_head_attention(x, params, layer_prefix="layers.0"):
-    name = layer_prefix + ".attention.w{}.weight"
-    q, k, v = (np.inner(x, params[name.format(c)]) for c in "qkv")
-    out = np.zeros_like(q)
-    for cols in np.array_split(np.arange(q.shape[1]), n_heads):
-        s = np.einsum("ic,jc->ij", q[:, cols], k[:, cols]) / len(cols) ** 0.5
-        out[:, cols] = softmax(apply_presoftmax_causal_mask(s)) @ v[:, cols]
-    return np.inner(out, params[name.format("o")])
-""",
-        ),
     ),
     "mlp": (
         Right(
@@ -188,19 +209,6 @@ def prediction_head(x, params):
         ),
     ),
     "transformer": (
-        Right(
-            "in place",
-            "+= on the embeddings' copy",
-            """\
-def transformer(tokens, params):
-    x = np.array(embed_tokens(tokens, params))
-    x += get_sinusoidal_positional_embeddings(*x.shape)
-    for layer in range(n_layers):
-        x += multi_head_attention(x, params, f"layers.{layer}")
-        x += mlp(x, params, f"layers.{layer}")
-    return prediction_head(x, params)
-""",
-        ),
         Right(
             "sublayers",
             "one list of all sublayers, run through in a loop",

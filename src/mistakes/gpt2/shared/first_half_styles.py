@@ -1,6 +1,7 @@
 """Answers for softmax to multi_head_attention as they are written elsewhere, right and wrong.
 
-Only ``course mutation gpt2 --held-back`` runs them.
+``KINDS`` are right ones unlike all others: a release tries them, too. Only
+``course mutation gpt2 --held-back`` runs the rest.
 """
 
 from mistakes.entries import HeldBack, Right
@@ -10,6 +11,48 @@ _ATTENTION = ("a-1-2-test", "a-1-2-test-cases")
 _MASKED = ("a-1-3-test", "a-1-3-test-mask")
 _LINEAR = ("a-2-1-test", "a-2-1-test-bias")
 _HEADS = ("a-2-2-test", "a-2-2-test-heads", "a-2-2-test-causal", "a-2-2-test-numbers")
+
+KINDS: dict[str, tuple[Right, ...]] = {
+    "softmax": (
+        Right(
+            "differences",
+            "1 over the sum of exponentials of differences, which may be infinite",
+            """\
+def softmax(x):
+    with np.errstate(over="ignore"):
+        return 1 / np.exp(x[:, None, :] - x[:, :, None]).sum(axis=-1)
+""",
+        ),
+    ),
+    "masked_attention": (
+        Right(
+            "mask as a dimension",
+            "the mask as more columns of queries and keys",
+            """\
+def masked_attention(q, k, v, mask):
+    wide_q = np.hstack([q / q.shape[1] ** 0.5, np.eye(len(q))])
+    wide_k = np.hstack([k, mask.T])
+    return softmax(wide_q @ wide_k.T) @ v
+""",
+        ),
+    ),
+    "multi_head_attention": (
+        Right(
+            "one large attention",
+            "heads below each other, and a mask that keeps them apart",
+            """\
+def multi_head_attention(x, attn, number_of_heads):
+    n = len(x)
+    both = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])
+    q, k, v = (np.vstack(np.split(p, number_of_heads, axis=1)) for p in np.split(both, 3, axis=1))
+    seen = np.kron(np.eye(number_of_heads), np.tri(n))
+    mixed = masked_attention(q, k, v, (1 - seen) * -1e10)
+    merged = np.hstack(np.split(mixed, number_of_heads))
+    return linear_projection(merged, attn["c_proj"]["w"], attn["c_proj"]["b"])
+""",
+        ),
+    ),
+}
 
 RIGHTS: dict[str, tuple[Right, ...]] = {
     "softmax": (
@@ -29,15 +72,6 @@ def softmax(x):
 softmax = lambda x, axis=1: (
     e := np.exp(x - np.amax(x, axis=axis, keepdims=True))
 ) / e.sum(axis=axis, keepdims=True)
-""",
-        ),
-        Right(
-            "differences",
-            "1 over the sum of exponentials of differences, which may be infinite",
-            """\
-def softmax(x):
-    with np.errstate(over="ignore"):
-        return 1 / np.exp(x[:, None, :] - x[:, :, None]).sum(axis=-1)
 """,
         ),
         Right(
@@ -86,16 +120,6 @@ def attention(query, key, value):
         ),
     ),
     "masked_attention": (
-        Right(
-            "mask as a dimension",
-            "the mask as more columns of queries and keys",
-            """\
-def masked_attention(q, k, v, mask):
-    wide_q = np.hstack([q / q.shape[1] ** 0.5, np.eye(len(q))])
-    wide_k = np.hstack([k, mask.T])
-    return softmax(wide_q @ wide_k.T) @ v
-""",
-        ),
         Right(
             "in steps, as a layer does",
             "scores changed in place step by step",
@@ -181,20 +205,6 @@ def multi_head_attention(x, attn, number_of_heads):
     att = att / att.sum(-1, keepdims=True)
     y = (att @ v).transpose(1, 0, 2).reshape(T, C)
     return y @ attn["c_proj"]["w"] + attn["c_proj"]["b"]
-""",
-        ),
-        Right(
-            "one large attention",
-            "heads below each other, and a mask that keeps them apart",
-            """\
-def multi_head_attention(x, attn, number_of_heads):
-    n = len(x)
-    both = linear_projection(x, attn["c_attn"]["w"], attn["c_attn"]["b"])
-    q, k, v = (np.vstack(np.split(p, number_of_heads, axis=1)) for p in np.split(both, 3, axis=1))
-    seen = np.kron(np.eye(number_of_heads), np.tri(n))
-    mixed = masked_attention(q, k, v, (1 - seen) * -1e10)
-    merged = np.hstack(np.split(mixed, number_of_heads))
-    return linear_projection(merged, attn["c_proj"]["w"], attn["c_proj"]["b"])
 """,
         ),
     ),
