@@ -30,8 +30,34 @@ IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__")  # by nbgrader, if noth
 STAFF_FILES = (settings_file.FILE, mistakes.FILE)  # beside a master, and never a student's
 
 
+LONGEST_NAME = 100  # characters
+MISNAMED = 'rename the folder (no control or directional characters, none of < > " & \\)'
+
+
 class CourseError(Exception):
     """Staff must do something; the message says what, in one line."""
+
+
+def is_name(name: str) -> bool:
+    r"""Return whether a student can be called so, in a terminal and on nbgrader's pages.
+
+    >>> [is_name(name) for name in ("José", "o'neil", "<img src=x>", "\x1b[2J", "a\u202eb")]
+    [True, True, False, False, False]
+    """
+    return name.isprintable() and not set(name) & set('<>"&\\') and 0 < len(name) <= LONGEST_NAME
+
+
+def harmless(text: str) -> str:
+    r"""Return text in which what is not printable is written as Python escapes it.
+
+    Such characters clear terminals, change what other characters seem to say, or turn them round.
+
+    >>> harmless("\x1b[2J") == r"\x1b[2J"
+    True
+    """
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text.replace("\r\n", "\n")
+    )
 
 
 def unknown(what: str, known: Sequence[str], otherwise: str) -> CourseError:
@@ -129,6 +155,15 @@ class Course:
 
     def students(self, assignment: str | None = None) -> list[str]:
         """Return the students who handed in an assignment, or anything at all, in order."""
+        return [name for name in self._handed_in(assignment) if is_name(name)]
+
+    def misnamed(self, assignment: str | None = None) -> list[str]:
+        """Return a line for each folder below ``submitted/`` whose name cannot be a student's."""
+        names = [name for name in self._handed_in(assignment) if not is_name(name)]
+        shown = [harmless(name).replace("\n", r"\n") for name in names]
+        return [f"submitted/{name} is left out: {MISNAMED}" for name in shown]
+
+    def _handed_in(self, assignment: str | None) -> list[str]:
         folders = (self.root / "submitted").glob(f"*/{assignment or '*'}")
         return sorted({folder.parent.name for folder in folders if folder.is_dir()})
 

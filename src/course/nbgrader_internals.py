@@ -14,6 +14,9 @@ from typing import Any
 INTERNALS = {
     "nbgrader.apps.autogradeapp.Autograde": "what `nbgrader autograde` runs; ours takes its place",
     "nbgrader.apps.api.Autograde": "what formgrader's button runs; ours takes its place",
+    "nbgrader.apps.generatefeedbackapp.GenerateFeedback": "what `nbgrader generate_feedback` runs",
+    "nbgrader.apps.api.GenerateFeedback": "what formgrader's button for feedback runs",
+    "nbgrader.converters.GenerateFeedback.init_assignment": "replaced: it copies students' files",
     "nbgrader.api.Grade.auto_score": "a change of it is written down (course.report.audit)",
     "nbgrader.api.Grade.extra_credit": "likewise",
     "nbgrader.api.Grade.manual_score": "likewise",
@@ -42,6 +45,7 @@ INTERNALS = {
     "nbgrader.utils.determine_grade": "the points of a test, from its outputs",
     "nbgrader.utils.find_all_files": "what lies beside a master and is not ignored",
     "nbgrader.utils.is_task": "such a cell has no answer of its own",
+    "nbgrader.apps.api.NbGraderAPI.get_submitted_students": "less what cannot be a name",
     "nbgrader.apps.api.NbGraderAPI.get_submitted_timestamp": "replaced: one file broke the list",
     "nbgrader.utils.temp_attrs": "sets an assignment while pages are written",
     "nbconvert.filters.markdown_mistune.IPythonRenderer": "extended: formulas become MathML",
@@ -85,6 +89,26 @@ def replace_autograde(converter: type) -> None:
     from nbgrader.apps import api, autogradeapp
 
     autogradeapp.Autograde = api.Autograde = converter
+
+
+def replace_feedback(converter: type) -> None:
+    """Let nbgrader's commands and its API write feedback with another converter."""
+    from nbgrader.apps import api, generatefeedbackapp
+
+    generatefeedbackapp.GenerateFeedback = api.GenerateFeedback = converter
+
+
+def leave_out_students(is_name: Callable[[str], bool]) -> None:
+    """Let formgrader's lists leave out folders whose names cannot be shown."""
+    from nbgrader.apps import api
+
+    listed = api.NbGraderAPI.get_submitted_students
+
+    def submitted_students(self: Any, assignment_id: str) -> set[str]:
+        return {name for name in listed(self, assignment_id) if is_name(name)}
+
+    if listed.__name__ != submitted_students.__name__:
+        api.NbGraderAPI.get_submitted_students = submitted_students
 
 
 def replace_submitted_time(read: Callable[[bytes], datetime]) -> None:

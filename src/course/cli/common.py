@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from autograder.cells import grade_id, is_test
-from course.directory import Course, CourseError, unknown
+from course.directory import Course, CourseError, harmless, unknown
 
 
 def assignments(incomplete: str) -> Iterator[str]:
@@ -34,6 +34,11 @@ def tests(context: typer.Context, incomplete: str) -> Iterator[str]:
         for assignment in handed_in(course, str(context.params.get("student"))):
             names = test_cells(course, assignment)
             yield from (name for name in names if name.startswith(incomplete))
+
+
+def say(*lines: object, sep: str = " ", end: str = "\n") -> None:
+    """Print text, of which nothing moves the cursor or turns characters round."""
+    print(harmless(sep.join(map(str, lines))), end=end)
 
 
 def _course() -> Course | None:
@@ -72,6 +77,8 @@ def chosen(course: Course, assignment: str, student: str | None) -> list[str]:
     """
     course.master(assignment)
     names = course.students(assignment)
+    for line in course.misnamed(assignment):
+        typer.echo(f"course: {line}", err=True)
     if student is not None and student not in names:
         otherwise = f"submitted/{student}/{assignment} does not exist"
         raise unknown(f"submission of {assignment} by {student}", names, otherwise)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from course.cli.common import Of, assignments, students
+from course.cli.common import Of, assignments, say, students
 from course.cli.options import IDS
 from course.directory import Course, CourseError, unknown
 from course.run import atomic
@@ -114,9 +114,9 @@ def _collect(collector: "Collector", path: Path, roster: "Roster", read: "Read")
             rows = list(collector.collect(bar))
     except SubmissionRefused as refusal:
         raise CourseError(f"{path.name} is not taken: {refusal}") from None
-    print(table(rows, collector.dry_run))
+    say(table(rows, collector.dry_run))
     for name in incoming.unclaimed:
-        print(f"not collected: {name!r} is nobody's")
+        say(f"not collected: {name!r} is nobody's")
     if all(row.outcome is Outcome.REFUSED for row in rows):
         raise CourseError("nothing was collected: see the reasons above")
 
@@ -160,7 +160,7 @@ def export_csv(
         plugin.export(gradebook)
         content = Path(plugin.to).read_bytes()
     _write(to, content)
-    print(f"written to {to}")
+    say(f"written to {to}")
 
 
 @export.command("canvas")
@@ -196,11 +196,11 @@ def export_canvas(
     factor = canvas_marks.factor_of(exported, at, points, scale)
     filling = canvas_marks.Filling(exported, at, marks, factor, partial, read_roster(course))
     cells = filling.fill()
-    print(canvas_marks.table(cells, filling.absent()))
+    say(canvas_marks.table(cells, filling.absent()))
     if not any(cell.after.strip() for cell in cells):
         raise CourseError("nobody in the file has a mark: nothing was written")
     _write(to or gradebook, exported.content())
-    print(f"written to {to or gradebook}")
+    say(f"written to {to or gradebook}")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from course.cli.common import Assignment, Student, chosen, handed_in, students, test_cells, tests
+from course.cli.common import (
+    Assignment,
+    Student,
+    chosen,
+    handed_in,
+    say,
+    students,
+    test_cells,
+    tests,
+)
 from course.directory import Course, CourseError, unknown
 
 if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
@@ -58,7 +67,7 @@ def autograde(
             generate.register(course, assignment)  # a fresh clone has releases, but no gradebook
         policy = batch.policy_of(course, assignment, sandbox=not no_sandbox, demos=demos)
         if not policy.sandbox:
-            print(NO_SANDBOX)
+            say(NO_SANDBOX)
         engine: Scheduler = (
             _cluster(scheduler, course, policy.sandbox)
             if scheduler
@@ -91,7 +100,7 @@ def _show(course: Course, assignment: str, names: list[str]) -> None:
     from course.run import scores
 
     results = scores.NbgraderRunner(course).results(assignment, names)
-    print(scores.table(results))
+    say(scores.table(results))
     if not any(result.is_graded for result in results):
         raise CourseError(f"no submission of {assignment} could be graded: see the reasons above")
 
@@ -105,7 +114,7 @@ def scores(assignment: Assignment) -> None:
 
     course = Course.find()
     names = sorted({*chosen(course, assignment, None), *course.roster()})
-    print(scores.table(scores.NbgraderRunner(course).results(assignment, names)))
+    say(scores.table(scores.NbgraderRunner(course).results(assignment, names)))
 
 
 def lateness(
@@ -127,8 +136,8 @@ def lateness(
     _expect_gradebook(course, assignment)
     changed = lateness.refresh(course, assignment, keep=not dry_run)
     for student, (before, after) in sorted(changed.items()):
-        print(f"{student:24} {before:>6g} -> {after:g} points off")
-    print(f"{len(changed)} penalties {'would change' if dry_run else 'changed'}")
+        say(f"{student:24} {before:>6g} -> {after:g} points off")
+    say(f"{len(changed)} penalties {'would change' if dry_run else 'changed'}")
 
 
 def _expect_gradebook(course: Course, assignment: str) -> None:
@@ -164,10 +173,10 @@ def replay(
     if not generate.is_registered(course, assignment):
         generate.register(course, assignment)
     calls = replay.replay(course, assignment, student, test)
-    print(replay.text(calls))
+    say(replay.text(calls))
     if to:
         replay.write(calls, f"{student}: {test}", to)
-        print(f"\nwritten to {to}")
+        say(f"\nwritten to {to}")
 
 
 def _assignment_of(course: Course, student: str, test: str) -> str:
@@ -208,7 +217,7 @@ def regrade(
     rehearsal = regrade.Rehearsal(course, assignment)
     policy = batch.policy_of(course, assignment)
     batch.Batch(course, assignment, engine, policy, recorder=lambda *_: rehearsal).run(names)
-    print(regrade.table(rehearsal.changed, len(names)))
+    say(regrade.table(rehearsal.changed, len(names)))
     if not dry_run:  # from the results that were kept: nothing is computed twice
         batch.Batch(course, assignment, engine, policy).run(names)
 
@@ -225,4 +234,4 @@ def audit(assignment: Assignment, student: Student = None) -> None:
     lines = audit.read(course.root, assignment, student)
     if not lines:
         raise CourseError(f"no mark of {student or 'anybody'} in {assignment} was ever changed")
-    print(regrade.trail(lines))
+    say(regrade.trail(lines))

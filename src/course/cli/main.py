@@ -7,7 +7,7 @@ module, and for nothing else.
 import typer
 
 from course.cli import exchanging, grading, preparing, reporting
-from course.directory import CourseError
+from course.directory import CourseError, harmless
 from course.run import quiet
 
 app = typer.Typer(
@@ -51,7 +51,7 @@ def main() -> None:
     except Exception as error:
         if not (line := _in_a_line(error)):
             raise
-        typer.echo(f"course: {line}", err=True)
+        typer.echo(f"course: {harmless(line)}", err=True)
         raise SystemExit(1) from None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from course.cli.common import Assignment
+from course.cli.common import Assignment, say
 from course.cli.options import VISIBILITIES
 from course.directory import Course, CourseError
 
@@ -24,7 +24,7 @@ def doctor() -> None:
     from course import doctor
 
     findings = doctor.examine(Course.find())
-    print(doctor.table(findings))
+    say(doctor.table(findings))
     if any(finding.verdict == doctor.MISSING for finding in findings):
         raise CourseError("something that grading needs is missing: see above")
 
@@ -43,8 +43,8 @@ def new(
 
     folder = new_assignment.create(Course.find(), name, title)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
-    print(f"written to {folder}: {files}")
-    print(f"next: course release {name}; docs/adapting.md says how to go on")
+    say(f"written to {folder}: {files}")
+    say(f"next: course release {name}; docs/adapting.md says how to go on")
 
 
 def release(
@@ -67,13 +67,13 @@ def release(
     course = Course.find()
     if check:
         _expect_current(course, assignment)
-        print(f"release/{assignment} is up to date")
+        say(f"release/{assignment} is up to date")
         return
     if tidy:
         for change in put_in_order(course.master(assignment)):
-            print(change)
-    print(f"written to {generate.release(course, assignment)}")
-    print(f"what students get: {student_zip.write(course, assignment)}")
+            say(change)
+    say(f"written to {generate.release(course, assignment)}")
+    say(f"what students get: {student_zip.write(course, assignment)}")
 
 
 def _expect_current(course: Course, assignment: str) -> None:
@@ -93,7 +93,7 @@ def solutions(assignment: Assignment) -> None:
     """
     from course.release import solutions
 
-    print(f"written to {solutions.solve(Course.find(), assignment)}")
+    say(f"written to {solutions.solve(Course.find(), assignment)}")
 
 
 def gradescope(
@@ -122,7 +122,7 @@ def gradescope(
     _expect_current(course, assignment)
     path = to or course.root / "dist" / f"{assignment}-autograder.zip"
     autograder_zip.build(course, assignment, hidden, path, memory or settings.gradescope.megabytes)
-    print(f"written to {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    say(f"written to {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 def rotate(
@@ -145,7 +145,7 @@ def rotate(
     from course.release import rotate
 
     rotate.rotate(Course.find(), seed, corpus, passes)
-    print("models, data and releases are new" if corpus else "hidden inputs are new from now on")
+    say("models, data and releases are new" if corpus else "hidden inputs are new from now on")
 
 
 def mutation(
@@ -194,20 +194,20 @@ def mutation(
     bar = tqdm(trials.run(chosen, workers), total=len(chosen), desc=assignment, unit="")
     outcomes = list(bar)
     if held_back:
-        print(accuracy.table(accuracy.accuracy(trials, outcomes)))
+        say(accuracy.table(accuracy.accuracy(trials, outcomes)))
         return
     kills = matrix.KillMatrix.of(trials, outcomes, chosen)
-    print(json.dumps(kills.to_json(), indent=1) if as_json else matrix.table(kills))
+    say(json.dumps(kills.to_json(), indent=1) if as_json else matrix.table(kills))
     if picture:
         matrix.draw(kills, picture)
     if (untested := catalogue_gate.untested(course, assignment)) and not as_json:
-        print(f"note: {untested}")
+        say(f"note: {untested}")
     complaints = kills.complaints()
     if only is not None:  # tests of other cells had nothing to notice
         complaints = [line for line in complaints if not line.endswith(matrix.UNNOTICED)]
     if complaints:
         if not as_json:
-            print(*complaints, sep="\n")
+            say(*complaints, sep="\n")
         raise CourseError("tests and catalogue do not agree: see above")
 
 
@@ -237,6 +237,6 @@ def _draw(trials: "Trials", chosen: "list[Variant]", draws: int, workers: int) -
     results = seeds.run(trials, chosen, draws, workers, kept)
     bar = tqdm(results, total=len(chosen), desc=trials.assignment, unit="")
     pairs = [pair for of_variant in bar for pair in of_variant]
-    print(seeds.table(pairs))
+    say(seeds.table(pairs))
     if loose := sum(not pair.is_settled for pair in pairs):
         raise CourseError(f"{loose} marks depend on what is drawn: see above")

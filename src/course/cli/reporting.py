@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from course.cli.common import Assignment, Student, chosen
+from course.cli.common import Assignment, Student, chosen, say
 from course.directory import Course, CourseError
 
 
@@ -24,7 +24,7 @@ def feedback(assignment: Assignment, student: Student = None) -> None:
     with tqdm(total=len(names), desc=assignment, unit="page") as bar:
         missing = scores.NbgraderRunner(course).pages(assignment, names, lambda _: bar.update())
     lines = [f"no feedback for {name}: {why}" for name, why in missing.items()]
-    print(*lines, f"feedback is in {course.root / 'feedback'}", sep="\n")
+    say(*lines, f"feedback is in {course.root / 'feedback'}", sep="\n")
     if refused := sum(why != write.NOT_GRADED.format(assignment) for why in missing.values()):
         raise CourseError(f"{refused} pages could not be written: see above")
     if len(missing) == len(names):
@@ -48,4 +48,4 @@ def report(
 
     course = Course.find()
     course.master(assignment)
-    print(f"written to {class_report.write(course, assignment, to, everything)}")
+    say(f"written to {class_report.write(course, assignment, to, everything)}")

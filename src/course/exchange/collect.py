@@ -28,7 +28,7 @@ from autograder.submission import intake
 from autograder.submission.intake import SubmissionRefused
 from autograder.submission.notebook_file import choose_notebook
 from autograder.submission.zip_reader import read_zip
-from course.directory import Course
+from course.directory import Course, is_name
 from course.exchange import template_py
 from course.run import atomic, handin_time, status_files
 
@@ -144,7 +144,7 @@ class Collector:
         """
         if not submission.files and submission.problems:
             raise SubmissionRefused(submission.problems.pop(0))
-        if not STUDENT.fullmatch(submission.student):
+        if not _is_name(submission.student):
             raise SubmissionRefused(f"{submission.student[:80]!r} cannot be the name of a folder")
         files = _of_known_kinds(_unzipped(submission), submission)
         if files.pop(TIMESTAMP, None) is not None:
@@ -261,7 +261,7 @@ class Collector:
     def _mark_unreadable(self, submission: IncomingSubmission) -> None:
         """Let lists of scores say that something was handed in, and why it is not there."""
         student = submission.student
-        if self.dry_run or not STUDENT.fullmatch(student) or self._folder(student).exists():
+        if self.dry_run or not _is_name(student) or self._folder(student).exists():
             return
         unreadable = status.Status("unreadable", tuple(submission.problems))
         status_files.write(self.course.root, self.assignment.name, student, unreadable)
@@ -346,3 +346,8 @@ def table(rows: Iterable[CollectedRow], dry_run: bool) -> str:
     summary = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
     prefix = "dry run: " if dry_run else ""
     return "\n".join([*lines, f"{prefix}{summary or 'no submissions'}"])
+
+
+def _is_name(student: str) -> bool:
+    """Return whether a student's folder can be called so."""
+    return bool(STUDENT.fullmatch(student)) and is_name(student)

@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 from traitlets import Bool, Enum, Unicode
 
 from autograder.submission import intake, repair
+from course.confined import LimitExceeded, confined
 from course.directory import Course
 from course.feedback import leak_check
 from course.feedback.leak_check import PageRefused, Secret
@@ -27,6 +28,7 @@ from course.feedback.marks import Book, Marks
 from course.feedback.page import GradedSubmission, Page, Switches
 
 NOT_GRADED = "This file lay beside the notebook that was graded. It is not part of the assignment."
+LONGEST_PAGE = 40_000_000  # characters
 HINTS = ("off", "mild", "full")
 
 
@@ -75,9 +77,26 @@ class FeedbackPage(Exporter):
         """Render a page and check it."""
         if not _release_of(root, about).is_file():
             return f"<!DOCTYPE html><title>Not graded</title><p>{html.escape(NOT_GRADED)}</p>"
-        masters = _masters(root)
-        page = Page(self._submission(notebook, about, root, masters), self._switches)
+        masters, marks = _masters(root), self._marks(about)
+        _render_provided(_release_of(root, about))
+        try:
+            return confined(lambda: self._checked(notebook, about, root, masters, marks))
+        except LimitExceeded as error:
+            raise PageRefused(f"writing the page {error}: look at the notebook") from None
+
+    def _checked(
+        self,
+        notebook: NotebookNode,
+        about: Mapping[str, str],
+        root: Path,
+        masters: Mapping[str, NotebookNode],
+        marks: Marks,
+    ) -> str:
+        """Return a page that shows no secret."""
+        page = Page(self._submission(notebook, about, root, masters, marks), self._switches)
         text = page.html()
+        if len(text) > LONGEST_PAGE:
+            raise PageRefused(f"the page would have {len(text) / 1e6:.0f} MB: look at the notebook")
         self._check(text, page, root, masters)
         return text
 
@@ -91,6 +110,7 @@ class FeedbackPage(Exporter):
         about: Mapping[str, str],
         root: Path,
         masters: Mapping[str, NotebookNode],
+        marks: Marks,
     ) -> GradedSubmission:
         name = about["assignment"]
         release = _read(_release_of(root, about))
@@ -103,7 +123,7 @@ class FeedbackPage(Exporter):
             student=about["student"],
             notebook=notebook,
             release=release,
-            marks=self._marks(about),
+            marks=marks,
             handed_in=outputs_of(root, about, notebook, release),
             schemes={key: part for key, part in schemes.items() if part != Scheme()},
         )
@@ -143,6 +163,19 @@ class FeedbackPage(Exporter):
         """Return the halves of an assignment's mark schemes that are secret."""
         shown = {"model": self.show_model_answers, "rubric": self.show_rubric}
         return tuple(half for half, on in shown.items() if not (on and is_this))
+
+
+def _render_provided(release: Path) -> None:
+    """Render what is the same on all pages, which the processes of all pages then have."""
+    _provided(release, release.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=20)
+def _provided(release: Path, _changed: int) -> str:
+    notebook, nothing = _read(release), Marks(0, 0, 0, 0, None, {}, {})
+    return Page(
+        GradedSubmission("", "", "", notebook, notebook, {}, {}, nothing), Switches()
+    ).html()
 
 
 def outputs_of(

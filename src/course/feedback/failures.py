@@ -26,6 +26,8 @@ IN_TEST = re.compile(r"^(?:Cell In\s*\[\d+\]|Input In \[\d+\]).*?line (\d+)", re
 IN_STUDENTS = re.compile(r'File "<ipython-input-\d+-([0-9a-f]{12})>", line (\d+)')
 NOTE = "In the student's code:"
 LONGEST_MESSAGE = 1000
+RAISES = re.compile(r"\b(?:raise|assert)\b")
+FEW_LINES, FEW_RAISES, FEW_NAMES = 600, 20, 1000  # in all of a student's code
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,21 @@ class Teller:
 
     @cached_property
     def known(self) -> frozenset[str]:
-        """The names that a page may show."""
-        return wording.names_in((*self.own.values(), *self.given.values()))
+        """The names that a page may show: the student's if they are few, since one tells which."""
+        own = wording.names_in(self.own.values())
+        given = wording.names_in(self.given.values())
+        return own | given if len(own) <= FEW_NAMES else given
+
+    @cached_property
+    def gives_lines(self) -> bool:
+        """Whether a line of the student's code is one of few.
+
+        Of 65,536 lines ``if x == 1: raise``, the one that raised tells 16 bits of an input.
+        """
+        lines = [line.strip() for source in self.own.values() for line in source.splitlines()]
+        code = [line for line in lines if line and not line.startswith("#")]
+        raising = sum(len(RAISES.findall(line)) for line in code)
+        return len(code) <= FEW_LINES and raising <= FEW_RAISES
 
     def tell(self, cell: NotebookNode, was_hidden_before: bool) -> Failure:
         """Return why a test failed.
@@ -115,7 +130,7 @@ class Teller:
         if error is None:
             return "", None
         place = IN_TEST.search(_traceback(error))
-        number = int(place[1]) if place else 0
+        number = int(place[1]) if place and self.gives_lines else 0
         if error.ename == "SyntaxError":
             return _syntax(cell.source)
         words = wording.LOST.get(error.ename) or self._in_words(error)
@@ -159,6 +174,8 @@ class Teller:
 
         The traceback says a hash and a number; what is shown is the student's own cell.
         """
+        if not self.gives_lines:
+            return None
         _, _, below = (_traceback(error) if error else "").partition(NOTE)
         for digest, number in reversed(IN_STUDENTS.findall(below)):
             cell = self._hashes.get(digest)

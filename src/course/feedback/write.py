@@ -18,8 +18,15 @@ Tell = Callable[[str], object]
 NOT_GRADED = "{} was not graded"
 
 
-class Converter(GenerateFeedback):  # type: ignore[misc]
-    """GenerateFeedback for a selection of students."""
+class PageConverter(GenerateFeedback):  # type: ignore[misc]
+    """GenerateFeedback that writes pages and nothing else, whoever starts it."""
+
+    def init_assignment(self, assignment_id: str, student_id: str) -> None:
+        """Copy nothing: a student's own file could lie where the page is written."""
+
+
+class Converter(PageConverter):
+    """The same for a selection of students."""
 
     def __init__(self, students: Collection[str], tell: Tell, **kw: Any):
         super().__init__(**kw)

@@ -17,15 +17,19 @@ from nbgrader.plugins import ExportPlugin
 from autograder.assignment import did_you_mean
 from autograder.status import Status
 from course import nbgrader_internals
-from course.directory import Course, CourseError
+from course.directory import Course, CourseError, is_name
 from course.run import handin_time
 from seqlab.errors import DataError
 
 
 def install() -> None:
     """Let this process's nbgrader grade with ``BatchAutograde``, and read times as it does."""
+    from course.feedback.write import PageConverter  # late: it loads what pages are made of
+
     nbgrader_internals.replace_autograde(BatchAutograde)
+    nbgrader_internals.replace_feedback(PageConverter)
     nbgrader_internals.replace_submitted_time(handin_time.read)
+    nbgrader_internals.leave_out_students(is_name)
 
 
 class BatchAutograde(Autograde):  # type: ignore[misc]
@@ -75,6 +79,8 @@ class BatchAutograde(Autograde):  # type: ignore[misc]
         about = self.coursedir
         excluded = about.student_id_exclude.split(",")
         everybody = course.students(about.assignment_id)
+        for line in course.misnamed(about.assignment_id):
+            self.log.error("%s", line)
         chosen = [name for name in everybody if fnmatch.fnmatchcase(name, about.student_id)]
         if chosen := [name for name in chosen if name not in excluded]:
             return chosen
