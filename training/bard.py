@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqlab.transformer import expected_shapes
-from training import calibrate, paths, record, shakespeare, store, text_source
+from training import calibrate, paths, record, shakespeare, stopping, store, text_source
 from training.lm import Dropout, Settings, causal_attention
 from training.precision import fast_products, matrix_type
 from training.rounding import keep_bits
@@ -140,7 +140,9 @@ def main(text_path: Path | None = None) -> None:
     }
     store.write_h5(final, paths.BARD)
     record.write("bard", **facts, nats_per_character=losses, bits_of_mantissa=BITS)
+    paths.forget("bard")
 
 
 if __name__ == "__main__":
-    main(paths.text_argument(__doc__))
+    with stopping.stoppable():
+        main(paths.text_argument(__doc__))

@@ -5,7 +5,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from training import paths, record
+from training import paths, record, stopping
 
 TARGETS = {"bard": 1.47, "mini": 1.55}
 
@@ -42,4 +42,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with stopping.stoppable():
+        main()

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from seqlab.tokenizer import SPLIT_PATTERN
-from training import bpe, paths, record, text_source
+from training import bpe, paths, record, stopping, text_source
 
 N_VOCAB = 1024
 
@@ -27,4 +27,5 @@ def main(text_path: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(paths.text_argument(__doc__))
+    with stopping.stoppable():
+        main(paths.text_argument(__doc__))

@@ -218,30 +218,31 @@ class Run:
             if state["settings"] != asdict(self.s):
                 raise SystemExit(f"{checkpoint} is of another recipe; delete it to start afresh")
             self.restore(state)
-        bar = tqdm(total=self.s.steps, initial=self.step, desc=checkpoint.stem, unit="step")
-        since, losses = time.monotonic(), []
-        while self.step < self.s.steps:
-            for x, y in self.batches():
-                losses.append(self.update(x, y))
-                bar.update()
-                if self.step >= self.s.steps:
-                    break
-            # between two passes, so that a resumed run draws what an uninterrupted one would
-            valid = self.measure()
-            self.seconds += time.monotonic() - since
-            since = time.monotonic()
-            train = math.fsum(losses) / len(losses)
-            losses = []
-            self.curve.append(
-                {
-                    "step": self.step,
-                    "train_per_token": round(train, 4),
-                    "valid_per_character": round(valid, 4),
-                }
-            )
-            bar.set_postfix(train=f"{train:.3f}", valid=f"{valid:.4f}")
-            part = checkpoint.with_suffix(".part")
-            torch.save(self.state(), part)
-            part.replace(checkpoint)
-        bar.close()
+        with tqdm(
+            total=self.s.steps, initial=self.step, desc=checkpoint.stem.split("-")[0], unit="step"
+        ) as bar:
+            since, losses = time.monotonic(), []
+            while self.step < self.s.steps:
+                for x, y in self.batches():
+                    losses.append(self.update(x, y))
+                    bar.update()
+                    if self.step >= self.s.steps:
+                        break
+                # between two passes, so that a resumed run draws what an uninterrupted one would
+                valid = self.measure()
+                self.seconds += time.monotonic() - since
+                since = time.monotonic()
+                train = math.fsum(losses) / len(losses)
+                losses = []
+                self.curve.append(
+                    {
+                        "step": self.step,
+                        "train_per_token": round(train, 4),
+                        "valid_per_character": round(valid, 4),
+                    }
+                )
+                bar.set_postfix(train=f"{train:.3f}", valid=f"{valid:.4f}")
+                part = checkpoint.with_suffix(".part")
+                torch.save(self.state(), part)
+                part.replace(checkpoint)
         return self.average.module

@@ -7,7 +7,7 @@ checkpoint.
 from collections.abc import Callable
 
 from seqlab.verify import write_sums
-from training import bard, characters, curves, encoding, mini, novel, paths, readme
+from training import bard, characters, curves, encoding, mini, novel, paths, readme, stopping
 
 
 def main() -> None:
@@ -30,4 +30,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with stopping.stoppable():
+        main()

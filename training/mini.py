@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors.numpy import save_file
 from torch import Tensor, nn
 
-from training import paths, record, shakespeare
+from training import paths, record, shakespeare, stopping
 from training.lm import Dropout, Settings, causal_attention
 from training.precision import fast_products, matrix_type
 from training.rounding import keep_bits
@@ -147,7 +147,9 @@ def main(text_path: Path | None = None) -> None:
     (paths.MINI / "model.safetensors").chmod(0o644)  # the library makes it the writer's alone
     reached = round(shakespeare.loss(Mini().load_tensors(arrays), N_CTX, text_path), 4)
     record.write("mini", **facts, nats_per_character=reached, bits_of_mantissa=BITS)
+    paths.forget("mini")
 
 
 if __name__ == "__main__":
-    main(paths.text_argument(__doc__))
+    with stopping.stoppable():
+        main(paths.text_argument(__doc__))

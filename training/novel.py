@@ -7,9 +7,10 @@ are the test: no model has seen how it ends.
 import argparse
 import lzma
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from training import paths, record
+from training import paths, record, stopping
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz !\"&'(),-./:;?[]^—"
 N_TEST = 7200
@@ -39,6 +40,24 @@ def split(text: str, n_test: int = N_TEST) -> tuple[str, str]:
     starts = [match.end() for match in re.finditer(r"[.!?]\"? ", text[:-n_test])]
     cut = starts[-1] if starts else len(text) - n_test
     return text[:cut], text[cut:]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is recorded of a text."""
+
+    n_train: int
+    n_test: int
+    n_symbols: int
+    longest_repeat: str
+    xz_ratio: float
+
+
+def measure(train: str, test: str) -> Measures:
+    """Return lengths, alphabet, repetition and compression of the two parts of a text."""
+    text = train + test
+    repeated, ratio = longest_repeat(text), round(xz_ratio(text), 4)
+    return Measures(len(train), len(test), len(set(text)), repeated, ratio)
 
 
 def longest_repeat(text: str) -> str:
@@ -113,15 +132,9 @@ def make(text: str) -> None:
     paths.PROBLEM1.mkdir(parents=True, exist_ok=True)
     (paths.PROBLEM1 / "mystery_train.txt").write_text(train, encoding="utf-8")
     (paths.PROBLEM1 / "mystery_test.txt").write_text(test, encoding="utf-8")
-    record.write(
-        "novel",
-        n_train=len(train),
-        n_test=len(test),
-        n_symbols=len(set(text)),
-        longest_repeat=longest_repeat(text),
-        xz_ratio=round(xz_ratio(text), 4),
-    )
+    record.write("novel", **vars(measure(train, test)))
 
 
 if __name__ == "__main__":
-    main()
+    with stopping.stoppable():
+        main()

@@ -9,7 +9,7 @@ bias of the GRU does not exist, so that the sum of Keras' two biases is exact.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -212,33 +212,33 @@ class Run:
         self.passes += 1
         return total
 
-    def fit(self, checkpoint: Path) -> Model:
+    def fit(self, checkpoint: Path, after_pass: Callable[[], None] = lambda: None) -> Model:
         """Train to the end, from ``checkpoint`` if it exists, and return the averaged model."""
         if checkpoint.exists():
             state = torch.load(checkpoint, weights_only=False)
             if state["settings"] != asdict(self.s):
                 raise SystemExit(f"{checkpoint} is of another recipe; delete it to start afresh")
             self.restore(state)
-        bar = tqdm(total=self.s.passes, initial=self.passes, desc=self.s.kind, unit="pass")
-        since = saved = time.monotonic()
-        while self.passes < self.s.passes:
-            loss = self.one_pass()
-            bar.update()
-            if self.passes % 5 == 0 or self.passes == self.s.passes:
-                self.curve.append(
-                    {
-                        "pass": self.passes,
-                        "train": round(math.exp(loss), 4),
-                        "valid": round(perplexity(self.averaged, self.valid), 4),
-                    }
-                )
-                bar.set_postfix(self.curve[-1])
-            self.seconds += time.monotonic() - since
-            since = time.monotonic()
-            if since - saved > SAVE_SECONDS or self.passes == self.s.passes:
-                part = checkpoint.with_suffix(".part")
-                torch.save(self.state(), part)
-                part.replace(checkpoint)
-                saved = since
-        bar.close()
+        with tqdm(total=self.s.passes, initial=self.passes, desc=self.s.kind, unit="pass") as bar:
+            since = saved = time.monotonic()
+            while self.passes < self.s.passes:
+                loss = self.one_pass()
+                bar.update()
+                if self.passes % 5 == 0 or self.passes == self.s.passes:
+                    self.curve.append(
+                        {
+                            "pass": self.passes,
+                            "train": round(math.exp(loss), 4),
+                            "valid": round(perplexity(self.averaged, self.valid), 4),
+                        }
+                    )
+                    bar.set_postfix(self.curve[-1])
+                self.seconds += time.monotonic() - since
+                since = time.monotonic()
+                if since - saved > SAVE_SECONDS or self.passes == self.s.passes:
+                    part = checkpoint.with_suffix(".part")
+                    torch.save(self.state(), part)
+                    part.replace(checkpoint)
+                    saved = since
+                after_pass()
         return self.averaged.eval()

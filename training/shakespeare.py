@@ -22,15 +22,17 @@ def tokens(text: str) -> torch.Tensor:
 def train(
     name: str, make: Callable[[float], nn.Module], s: lm.Settings, text_path: Path | None
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """Train ``make(dropout)`` on the first 90 % and return it with the facts of the run."""
+    """Train ``make(dropout)`` on the first 90 % and return it with the facts of the run.
+
+    The checkpoint stays; ``paths.forget`` removes it once the model is written.
+    """
     train_text, valid_text = text_source.split(text_source.load(text_path))
     torch.manual_seed(s.seed)
     rng = np.random.default_rng(s.seed)
     ranks = read_ranks(paths.TOKENIZER)
     segmenter = Segmenter(train_text, ranks, SPLIT_PATTERN, s.bpe_dropout, rng)
     run = lm.Run(make(s.dropout), segmenter, valid_text, seqlab.load_tokenizer().encode, s)
-    paths.WORK.mkdir(exist_ok=True)
-    model = run.fit(paths.WORK / f"{name}.pt")
+    model = run.fit(paths.checkpoint(name, train_text, paths.TOKENIZER.read_text(), vars(s)))
     facts = {
         "seconds": round(run.seconds),
         "settings": vars(s),

@@ -198,7 +198,9 @@ def test_the_recipe_writes_files_that_the_course_loads(kind, tmp_path, monkeypat
     monkeypatch.setitem(characters.SETTINGS, kind, settings)
     monkeypatch.setattr(characters.paths, "WORK", tmp_path / "work")
     text = "the quick brown fox jumps over the lazy dog. " * 30
-    reached = characters.train(kind, text, text[:200], tmp_path)
+    reached = characters.train(kind, text, text[:200], tmp_path).perplexity
+    assert characters.passes_done(kind, text, text[:200]) == 2  # kept until somebody forgets it
+    assert characters.passes_done(kind, text[::-1], text[:200]) == 0
     model = seqlab.keras_files.read_keras_model(
         tmp_path / f"{kind}_model.json", tmp_path / f"{kind}_model.h5"
     )
