@@ -9,7 +9,7 @@ UPGRADE ?=
 # Where the Shakespeare text is, for the tests and recipes that measure on it (see training/text_source.py)
 export TINYSHAKESPEARE
 
-.PHONY: demo verify test check train lock clean sandbox machines site
+.PHONY: demo verify test check fuzz train lock clean sandbox machines site
 
 # What pip does not have. Root on Debian or Ubuntu gets it here; anybody else is told what to install.
 define need
@@ -76,6 +76,11 @@ check: sandbox $(VENV)/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(PYTEST) -m "not slow"
+
+# Submissions mutated from the example class, which takes an hour or two: FUZZ=1000 tries so many.
+FUZZ   ?= 2000
+fuzz: $(VENV)/dev.installed
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 # The documentation as a site, every link checked.
 site: $(VENV)/dev.installed
