@@ -22,6 +22,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader import utils
 from nbgrader.preprocessors import IgnorePattern, LimitOutput
 from traitlets.config import Config
 
@@ -236,6 +237,7 @@ def _graded(job: Job, work: Prepared, pool: KernelPool) -> Result:
     words = report.statuses | ({"repaired"} if work.reasons else set())
     broken = broken_cells.reasons(work.notebook, work.files, work.python)
     reasons = (*work.reasons, *report.reasons, *broken, *work.dropped)
-    followed = {test: passed.points for test, passed in report.followed.items()}
+    cells = [cell for cell in notebook.cells if cell.id in report.followed]
+    followed = {cell.id: float(utils.determine_grade(cell)[0]) for cell in cells}
     word = status.gravest(words)
     return finished(notebook, word, reasons, seconds=report.seconds, followed=followed)

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.three_functions import (
+    CATALOGUE,
+    MEAN,
     NOTHING,
     POLICY,
     STUB,
@@ -82,6 +84,15 @@ def test_two_mistakes_cost_the_points_of_two():
     assert note(result, "spread-test").followed.functions == ("mean",)
 
 
+def test_a_value_that_is_wrong_is_not_replaced_and_does_no_harm():
+    values = CATALOGUE.replace('("shares",), "', '("shares", "unit"), "unit = 1; ')
+    values = values.replace("unit = 1; def", "unit = 1\\ndef")
+    result = graded(
+        f"unit = 1\n{WRONG}", "def mean(x, v):\n    return unit * shares(x) @ v", catalogue=values
+    )
+    assert points(result) == {"shares-test": 0, "mean-test": 2, "spread-test": 2}
+
+
 def test_a_right_submission_is_run_once_and_gets_everything_as_it_is():
     result = graded()
     assert points(result) == {"shares-test": 2, "mean-test": 2, "spread-test": 2}
@@ -141,3 +152,12 @@ def test_the_first_failure_stays_in_the_note_with_what_the_test_passed_with():
     assert found.failure.diagnosis["blames"] == "shares"
     text = "".join(o.text for o in result.cells[4].outputs if o.output_type == "stream")
     assert "passed with the course's shares in place of yours" in text
+
+
+def test_a_test_that_writes_to_stderr_has_the_points_that_nbgrader_gives_for_that():
+    noisy = f"import sys\n{MEAN.replace('return', 'print(1, file=sys.stderr); return')}"
+    assert points(graded(WRONG, noisy))["mean-test"] == 0
+    ignoring = {"IgnorePattern": {"enabled": True, "pattern": "(?s).*"}}
+    result = graded(WRONG, noisy, preprocessors=ignoring)
+    assert points(result)["mean-test"] == 2
+    assert result.followed["mean-test"] == 2

@@ -49,7 +49,7 @@ IN_MEAN = {
     "        try:\n            return ask(name, '7')\n        except Exception:\n            pass",
     "asks for hidden inputs": f"{HAND}def mean(x, v):\n    return ask('mean-test')",
     "returns what the earlier one says": "def mean(x, v):\n    return shares(x)",
-    "asks too often": "def mean(x, v):\n    for _ in range(30_000):\n        y = shares(x)\n"
+    "asks too often": "def mean(x, v):\n    for _ in range(10**9):\n        y = shares(x)\n"
     "    return y @ v",
     "asks for ever": "def mean(x, v):\n    while True:\n        shares(x)",
     "asks for ever, and does not let itself be stopped": "def mean(x, v):\n    while True:\n"
@@ -174,15 +174,17 @@ def question(name, **more):
     return {"do": "ask", "name": name, **empty, **more}
 
 
-def test_only_the_functions_of_the_run_are_answered_and_their_number_is_bounded():
+def test_only_the_functions_of_the_run_are_answered_and_their_number_is_bounded(monkeypatch):
     right = RightFunctions({"one": lambda: 1}, SharedArrays())
     assert right.answer(question("one"), [])[0]["value"] == 1
     assert right.answer(question("two"), [])[0]["error"]["name"] == "LookupError"
     assert right.asked == {"one"}
-    for _ in range(right_functions.MOST_ASKED - 2):
-        right.answer(question("one"), [])
-    with pytest.raises(ProtocolError):
-        right.answer(question("one"), [])
+    monkeypatch.setattr(right_functions, "MOST_ASKED", 3)
+    assert right.answer(question("one"), [])[0]["value"] == 1
+    assert right.answer(question("one"), [])[0]["error"]["name"] == "RuntimeError"
+    for wrong in ({"do": "ask"}, question(3), question("one", args={"a": 0})):
+        with pytest.raises(ProtocolError):
+            right.answer(wrong, [])
 
 
 def test_no_line_of_a_right_function_is_told():
@@ -192,3 +194,14 @@ def test_no_line_of_a_right_function_is_told():
     error = RightFunctions({"secret": secret}, SharedArrays()).answer(question("secret"), [])[0]
     assert error["error"]["text"] == "told"
     assert "this line" not in str(error)
+
+
+def test_a_run_that_is_stopped_or_broken_off_is_told():
+    loops = "def mean(x, v):\n    while shares(x)[0] < 0.3:\n        pass\n    return 0"
+    result = graded(WRONG, loops)
+    assert result.word == "timed out"
+    assert result.reasons[-1].startswith("the test mean-test, run again with the course's shares,")
+    forged = IN_MEAN["asks for something else to be done"].replace(
+        "def mean(x, v):\n", "def mean(x, v):\n    if shares(x)[0] > 0.3:\n        return 0\n"
+    )
+    assert graded(WRONG, forged).word == "suspicious"

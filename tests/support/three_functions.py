@@ -56,11 +56,13 @@ def notebook(shares, mean, spread):
     return nbformat.writes(new_notebook(cells=cells))
 
 
-def graded(shares=SHARES, mean=MEAN, spread=SPREAD, policy=POLICY, catalogue=CATALOGUE) -> Result:
+def graded(
+    shares=SHARES, mean=MEAN, spread=SPREAD, policy=POLICY, catalogue=CATALOGUE, preprocessors=None
+) -> Result:
     stubs = notebook(*(STUB.format(name) for name in ("shares", "mean", "spread")))
     handed_in = notebook(shares, mean, spread).encode()
     release = job.Release("toy", stubs, catalogue=catalogue)
-    packed = job.Job.of(release, {"toy.ipynb": handed_in}, policy, {}, DATA).pack()
+    packed = job.Job.of(release, {"toy.ipynb": handed_in}, policy, preprocessors or {}, DATA).pack()
     return Result.read(job.grade(packed, DATA))
 
 

@@ -179,7 +179,7 @@ class KernelClient:
             raw, arrays = protocol.receive(self.connection, self.limits, deadline)
             if self.answers is None or not (isinstance(raw, dict) and raw.get("do") == "ask"):
                 return raw, arrays, interrupted
-            if interrupted:
+            if interrupted or time.monotonic() > end:
                 raise KernelTimeout(f"no answer within {seconds:g} s, but questions")
             reply, arrays = self.answers(raw, arrays)
             self.connection.settimeout(max(end - time.monotonic(), GRACE))

@@ -8,6 +8,7 @@ a student's code may ask there never becomes less, so that nothing is gained by 
 This module does not know what a test is worth.
 """
 
+import ast
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ from autograder.policy import Policy
 from autograder.regions import visible_definitions
 from minikernel import randomness
 from minikernel.messages import Output
-from seqlab.names import names
+from seqlab.names import names, parsed
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,13 @@ class Exercise:
 
     Attributes:
         cell: the catalogue's entry for it, with a right answer
+        functions: those that the right answer defines; what else it defines is not replaced
         tests: its own tests, by id: those before the next solution cell
         untouched: it is as it was released
     """
 
     cell: mistakes.Cell
+    functions: tuple[str, ...]
     tests: tuple[str, ...]
     untouched: bool
 
@@ -59,10 +62,12 @@ class PassedWith:
     Attributes:
         functions: those that were called
         tested: the catalogue's entry for the cell that the test is of
+        complained: something was written to stderr, for which nbgrader may give no points
     """
 
     functions: tuple[str, ...]
     tested: mistakes.Cell
+    complained: bool = False
 
     def diagnosis(self) -> Diagnosis:
         """Return why it failed before: this is not guessed, but was tried."""
@@ -90,6 +95,7 @@ class FollowThrough:
         deadline: of time.monotonic(), for the submission
         avoided: cells that cost a kernel before, and are not run
         passed: the tests that have passed
+        trouble: statuses and reasons, where a run could not be brought to its end
     """
 
     students: ForkServer[KernelClient]
@@ -102,6 +108,7 @@ class FollowThrough:
     deadline: float
     avoided: Iterable[str] = ()
     passed: dict[str, PassedWith] = field(default_factory=dict)
+    trouble: list[tuple[str, str]] = field(default_factory=list)
 
     def run(self, notebook: NotebookNode, released: Mapping[str, str]) -> Mapping[str, PassedWith]:
         """Return the tests that pass.
@@ -137,7 +144,11 @@ class FollowThrough:
         try:
             self._student.open()
             for cell in cells:
-                if self._student.kernel is None or time.monotonic() > self.deadline:
+                if self._student.kernel is None:
+                    return
+                if time.monotonic() > self.deadline:
+                    seconds = f"{self.policy.total_seconds:g} s"
+                    self._note("timed out", f"the whole submission took more than {seconds}")
                     return
                 self._execute(cell)
         except ProvidedCellError:  # a test kernel that is lost again and again: no points
@@ -158,22 +169,38 @@ class FollowThrough:
         """Run a test again if there is something to replace; keep it if it passes then."""
         if shown := visible_definitions(cell.source):
             self._student.run(f"{cell.id} (imports)", shown)
-        given = self._replaceable(cell)
-        if not given:
-            return
+        if given := self._replaceable(cell):
+            self._run_again(cell, given)
+
+    def _run_again(self, cell: NotebookNode, given: list[str]) -> None:
+        where = f"the test {cell.id}, run again with the course's {listed(given)},"
         try:
-            reply = self._answer(cell, given).reply
+            answer = self._answer(cell, given)
+            if not self._is_whole(answer, where):
+                self._student.reopen()
+                return
             self._student.replace([])
-        except KernelError:
+        except KernelError as error:
+            self._note(error.status, f"{where} was lost: {error}")
             self._student.reopen()
             return
-        if reply["lost"]:
-            self._student.reopen()
-            return
-        asked = tuple(name for name in given if name in reply["asked"])
-        if asked and not any(map(_fails, reply["outputs"])):
-            self.passed[cell.id] = PassedWith(asked, self._own[cell.id].cell)
+        asked = tuple(name for name in given if name in answer.reply["asked"])
+        if asked and not any(map(_fails, answer.reply["outputs"])):
+            complained = any(output.get("name") == "stderr" for output in answer.reply["outputs"])
+            self.passed[cell.id] = PassedWith(asked, self._own[cell.id].cell, complained)
             self._failed.discard(cell.id)
+
+    def _is_whole(self, answer: Answer[test_requests.FollowReply], where: str) -> bool:
+        """Return whether a run came to its end with the student's kernel; note it if not."""
+        if answer.interrupted or answer.reply["slow"]:
+            self._note("timed out", f"{where} was stopped")
+        elif answer.reply["lost"]:
+            status, why = answer.reply["lost"]
+            self._note(status, f"{where} cost the student's process: {why}")
+        return not (answer.interrupted or answer.reply["slow"] or answer.reply["lost"])
+
+    def _note(self, status: str, reason: str) -> None:
+        self.trouble.append((status, reason))
 
     def _answer(self, cell: NotebookNode, given: list[str]) -> Answer[test_requests.FollowReply]:
         """Run a test with right functions in place of the student's.
@@ -203,9 +230,9 @@ class FollowThrough:
         if cell.id not in self._failed or own is None or own.untouched:
             return []
         wrong = [e for e in self._earlier(cell.id) if self._failed.intersection(e.tests)]
-        if not self._readers.reached(cell.source) & {n for e in wrong for n in e.cell.functions}:
+        if not self._readers.reached(cell.source) & {n for e in wrong for n in e.functions}:
             return []
-        given = dict.fromkeys(name for e in wrong for name in e.cell.functions)
+        given = dict.fromkeys(name for e in wrong for name in e.functions)
         return [name for name in given if name not in own.cell.functions]
 
     def _earlier(self, test: str) -> Iterator[Exercise]:
@@ -228,12 +255,19 @@ def exercises(
     return tuple(
         Exercise(
             known[cell.id],
+            tuple(_functions(known[cell.id])),
             tuple(tests.get(cell.id, ())),
             cell.source.strip() == released.get(cell.id, "").strip(),
         )
         for cell in solutions
         if cell.id in known
     )
+
+
+def _functions(cell: mistakes.Cell) -> Iterator[str]:
+    nodes = ast.walk(parsed(cell.right) or ast.Module([], []))
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    return (name for name in cell.functions if name in defined)
 
 
 @dataclass(frozen=True)
@@ -271,5 +305,4 @@ def _failed(cell: NotebookNode) -> bool:
 
 def _fails(output: Output) -> bool:
     """Return whether a test with this output is no full success."""
-    kind = output["output_type"]
-    return kind in ("error", "execute_result") or (kind == "stream" and output["name"] == "stderr")
+    return output["output_type"] in ("error", "execute_result")

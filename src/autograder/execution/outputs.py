@@ -74,24 +74,26 @@ def failure(name: str, text: str) -> list[NotebookNode]:
 
 
 def points(
-    before: Sequence[NotebookNode], followed: FollowedTest, count: int | None
+    before: Sequence[NotebookNode], followed: FollowedTest, complained: bool
 ) -> list[NotebookNode]:
     """Return the outputs of a test that has failed and has points: nbgrader reads them from these.
 
     Args:
         before: what it showed when it failed
         followed: what it passed with
-        count: of the cell
+        complained: something was written to stderr when it passed: what, nobody is told
     """
     error = followed.error
     told = f"{error.get('ename')}: {error.get('evalue')}\n{followed.sentence()}\n"
     kept = [output for output in before if output.output_type in ("stream", "display_data")]
-    kept = [output for output in kept if output.get("name") != "stderr"]  # nbgrader: no points
+    kept = [output for output in kept if output.get("name") != "stderr"]
+    if complained:  # nbgrader gives no points for that, unless it is told to ignore it
+        kept.append(new_output("stream", name="stderr", text="(written to stderr)\n"))
     data = {"text/plain": f"{followed.points:g}"}
     return [
         *kept,
         new_output("stream", name="stdout", text=told),
-        new_output("execute_result", data=data, execution_count=count),
+        new_output("execute_result", data=data),
     ]
 
 

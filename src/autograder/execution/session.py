@@ -284,6 +284,8 @@ class Session:
         for test, passed in again.run(notebook, released).items():
             cell = next(cell for cell in notebook.cells if cell.id == test)
             self._give(cell, passed)
+        for status, reason in again.trouble:
+            self.report.note_once(status, reason)
 
     def _give(self, cell: NotebookNode, passed: PassedWith) -> None:
         """Note a test that has passed, and leave outputs that nbgrader takes for its points."""
@@ -293,7 +295,8 @@ class Session:
         failure = self.report.failures.get(cell.id) or FailedTest(None, hidden=True)
         self.report.failures[cell.id] = replace(failure, diagnosis=passed.diagnosis())
         self.report.followed[cell.id] = followed
-        cell.outputs = outputs.points(cell.outputs, followed, cell.execution_count)
+        cell.outputs = outputs.points(cell.outputs, followed, passed.complained)
+        cell.outputs[-1].execution_count = cell.execution_count
         self._note(cell)
 
     def _note(self, cell: NotebookNode) -> None:
