@@ -1,6 +1,6 @@
 r"""The entries of the catalogue: mistakes, right answers, and wrong ones held back to measure with.
 
->>> wrong = Mistake("no-sign", "", "", "", ("t",), edits=(("return -x", "return x"),))
+>>> wrong = Mistake("no-sign", "", "", "", edits=(("return -x", "return x"),))
 >>> Cell("s", ("negate",), "def negate(x):\n    return -x").code(wrong)
 'def negate(x):\n    return x'
 """
@@ -36,7 +36,8 @@ class Mistake:
         about: what is wrong, for staff
         nudge: one sentence that says where to look, but not what to do
         hint: what a teacher would say to a student whose function returns the same
-        fails: the test cells that must fail; all others must pass
+        fails: which of its function's own tests must fail, where these are not all of them; all
+            other tests must pass, since they are run with right functions in its place
         edits: pairs of old and new text; each old text occurs exactly once in the right answer
         code: the whole cell instead, where edits would be just as long
         cheat: whether it looks right to somebody who only reads the printed output
@@ -46,7 +47,7 @@ class Mistake:
     about: str
     nudge: str
     hint: str
-    fails: tuple[str, ...]
+    fails: tuple[str, ...] = ()
     edits: tuple[tuple[str, str], ...] = ()
     code: str = ""
     cheat: bool = False

@@ -213,12 +213,12 @@ def mutation(
 
 def _variants(trials: "Trials", held_back: bool, only: str | None) -> "list[Variant]":
     """Return the catalogue's variants, or those that the command line asks for."""
-    from course.test_quality import catalogue_gate, mutation
+    from course.test_quality import catalogue_gate
 
     if not trials.catalogue:
         line = catalogue_gate.untested(trials.course, trials.assignment)
         raise CourseError(f"{line} (docs/mistakes.md says how to add some)")
-    variants = mutation.variants(trials.catalogue, held_back)
+    variants = trials.variants(held_back)
     chosen = [v for v in variants if only is None or only in v.name or only in v.cell]
     if not chosen:
         where = f"{trials.assignment}'s catalogue"

@@ -85,7 +85,7 @@ def run(course: Course, assignment: str, workers: int = 0) -> KillMatrix:
     """Return the whole kill matrix, with a progress bar."""
     policy = replace(batch.policy_of(course, assignment), diagnosis_seconds=0.0)
     trials = mutation.Trials(course, assignment, policy)
-    chosen = mutation.variants(trials.catalogue)
+    chosen = trials.variants()
     outcomes = trials.run(chosen, workers or os.cpu_count() or 1)
     bar = tqdm(outcomes, total=len(chosen), desc=f"{assignment}'s catalogue", unit="")
     return KillMatrix.of(trials, bar, chosen)

@@ -14,9 +14,15 @@ KINDS = {  # one, and several
     "right": ("right answer", "right answers"),
     "mistake": ("mistake", "mistakes"),
     "cheat": ("cheat", "cheats"),
+    "untouched": ("untouched cell", "untouched cells"),
     "held back": ("held back", "held back"),
 }
-SIGNS = {"right": "✓", "cheat": "cheat", "held back": "held back"}  # beside names in the picture
+SIGNS = {
+    "right": "✓",
+    "cheat": "cheat",
+    "untouched": "untouched",
+    "held back": "held back",
+}  # beside names in the picture
 UNNOTICED = "no mistake fails it"
 
 
@@ -51,12 +57,36 @@ class KillMatrix:
         """Return the points that a variant loses."""
         return sum(test.points for test in self.tests if test.name in outcome.failed)
 
+    def cost(self, cell: str = "") -> float:
+        """Return the points that mistakes lose, divided by those of their own functions' tests.
+
+        1.0 is what it should be: a mistake costs its own marks, once. 0.0: there are no mistakes.
+
+        Args:
+            cell: of which solution cell; by default of all
+        """
+        wrong = [o for o in self.outcomes if o.variant.kind in ("mistake", "cheat")]
+        wrong = [outcome for outcome in wrong if cell in ("", outcome.variant.cell)]
+        own = sum(
+            test.points
+            for outcome in wrong
+            for test in self.tests
+            if test.name in outcome.failed and test.of == outcome.variant.cell
+        )
+        return sum(map(self.lost, wrong)) / own if own else 0.0
+
+    def costs(self) -> dict[str, float]:
+        """Return this for each solution cell of which mistakes were tried."""
+        cells = dict.fromkeys(outcome.variant.cell for outcome in self.outcomes)
+        return {cell: cost for cell in cells if (cost := self.cost(cell))}
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {
             "assignment": self.assignment,
             "tests": [{**asdict(test), "runs": sorted(test.runs)} for test in self.tests],
             "variants": [self._variant(outcome) for outcome in self.outcomes],
+            "costs": self.costs(),
             "complaints": self.complaints(),
         }
 
@@ -98,7 +128,15 @@ def table(kills: KillMatrix) -> str:
             f"{outcome.variant.name:{width}}  {kills.lost(outcome):>5g}  {failed}{mark}".rstrip()
         )
     seconds = sum(outcome.seconds for outcome in kills.outcomes)
-    return "\n".join([*lines, f"{_counted(kills)}; {seconds:.0f} s of grading"])
+    return "\n".join([*lines, *_cost(kills), f"{_counted(kills)}; {seconds:.0f} s of grading"])
+
+
+def _cost(kills: KillMatrix) -> Iterator[str]:
+    """Yield what mistakes cost, in all and by solution cell, if any were tried."""
+    if costs := kills.costs():
+        title = "points lost per mistake, divided by its own function's points lost"
+        by_cell = ", ".join(f"{cell} {cost:.2g}" for cell, cost in costs.items())
+        yield f"{title}: {kills.cost():.3g} ({by_cell})"
 
 
 def _counted(kills: KillMatrix) -> str:

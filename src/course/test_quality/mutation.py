@@ -7,7 +7,7 @@ kernels, with the tests that can notice the cell and no others.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -37,7 +37,7 @@ class Variant:
     Attributes:
         name: unique in the assignment
         cell: the solution cell's id
-        kind: "right", "mistake", "cheat" or "held back"
+        kind: "right", "mistake", "cheat", "untouched" or "held back"
         about: a few words
         code: the cell's source
         fails: the tests that must fail
@@ -82,24 +82,35 @@ class VariantOutcome:
         return self.failed == self.variant.fails
 
 
-def variants(catalogue: Iterable[Cell], held_back: bool = False) -> list[Variant]:
+def variants(
+    catalogue: Iterable[Cell], tests: Sequence[TestCell] = (), held_back: bool = False
+) -> list[Variant]:
     """Return everything in a catalogue as variants: cell by cell, right answers first.
+
+    Args:
+        catalogue: the cells
+        tests: a mistake that does not say which of them it fails fails all of its own cell
+        held_back: also those that only measure diagnoses
 
     Raises:
         CourseError: an entry does not fit its right answer.
     """
     try:
-        return [variant for cell in catalogue for variant in _of_cell(cell, held_back)]
+        return [v for cell in catalogue for v in _of_cell(cell, _own(cell, tests), held_back)]
     except EditError as error:
         raise CourseError(f"the catalogue does not fit its own right answers: {error}") from None
 
 
-def _of_cell(cell: Cell, held_back: bool) -> Iterator[Variant]:
+def _own(cell: Cell, tests: Iterable[TestCell]) -> frozenset[str]:
+    return frozenset(test.name for test in tests if test.of == cell.id)
+
+
+def _of_cell(cell: Cell, own: frozenset[str], held_back: bool) -> Iterator[Variant]:
     name = cell.functions[0] if cell.functions else cell.id
     for right in (Right("right", "what mistakes are edits of", cell.right), *cell.rights):
         yield Variant(f"{name}: {right.name}", cell.id, "right", right.about, right.code)
     for mistake in cell.mistakes:
-        kind, fails = "cheat" if mistake.cheat else "mistake", frozenset(mistake.fails)
+        kind, fails = "cheat" if mistake.cheat else "mistake", frozenset(mistake.fails) or own
         yield Variant(mistake.name, cell.id, kind, mistake.about, cell.code(mistake), fails)
     if not held_back:
         return
@@ -155,7 +166,25 @@ class Trials:
         self.catalogue = course.catalogue(assignment)
         self.master = master or nbformat.read(course.master(assignment), as_version=4)
         self.tests = dependencies.tests(self.master)
-        self.policy = policy or batch.policy_of(course, assignment)
+        # A mistake costs its own function's points, once: that is what follow-through is for.
+        self.policy = replace(policy or batch.policy_of(course, assignment), follow_through=1.0)
+
+    def variants(self, held_back: bool = False) -> list[Variant]:
+        """Return everything in the catalogue, or also each cell as it is released.
+
+        Raises:
+            CourseError: an entry does not fit its right answer, or there is no release.
+        """
+        every = variants(self.catalogue, self.tests, held_back)
+        return every if held_back else [*every, *self._untouched()]
+
+    def _untouched(self) -> Iterator[Variant]:
+        """Yield each cell as it is released: it must earn nothing, whatever comes before it."""
+        released = {c.id: c.source for c in template(self.course, self.assignment).cells}
+        for cell in self.catalogue:
+            name = f"{cell.functions[0] if cell.functions else cell.id}: untouched"
+            source, own = released.get(cell.id, ""), _own(cell, self.tests)
+            yield Variant(name, cell.id, "untouched", "nothing was written", source, own)
 
     def run(
         self,
@@ -225,7 +254,8 @@ class Trials:
                 cell.source = right.get(cell.id, cell.source)
             cells.append(cell)
         if not self.policy.diagnosis_seconds:  # a diagnosis puts right functions beside these
-            cells = dependencies.needed(cells, variant.cell)
+            answers = {cell.id: cell.right for cell in self.catalogue}
+            cells = dependencies.needed(cells, variant.cell, answers)
         notebook = nbformat.v4.new_notebook(cells=cells, metadata=self.master.metadata)
         return str(nbformat.writes(notebook))
 

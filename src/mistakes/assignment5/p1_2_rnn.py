@@ -351,7 +351,7 @@ def sample_text_RNN(weights, prompt, N):
             hint="You apply tanh to the scores, so that none is far ahead of the others. The dense "
             "layer has no activation.",
             edits=(("W_h2y @ h2 + b_y", "np.tanh(W_h2y @ h2 + b_y)"),),
-            fails=(_WRITER.certain, _WRITER.sampling),
+            fails=("p1-2-test", "p1-2-test-sampling"),
         ),
         Mistake(
             "rnn-recurrent-transposed",
@@ -402,7 +402,6 @@ def sample_text_RNN(weights, prompt, N):
             hint="Your x is flat, (V,), and the biases are columns, (n, 1): their sum is a square "
             "matrix, and the states are no columns any more. Keep everything a column, x too.",
             edits=(("np.zeros_like(b_y)  # (V, 1)", "np.zeros(len(b_y))"),),
-            fails=_WRITER.all,
         ),
         Mistake(
             "rnn-states-swapped",
@@ -414,7 +413,6 @@ def sample_text_RNN(weights, prompt, N):
                 ("weights[0].T, weights[1].T", "weights[0].T, weights[4].T"),
                 ("weights[3].T, weights[4].T", "weights[3].T, weights[1].T"),
             ),
-            fails=_WRITER.all,
         ),
         Mistake(
             "rnn-scores-pile-up",

@@ -5,7 +5,6 @@ from mistakes.entries import Cell, HeldBack, Mistake, Right
 
 _RNN, _GRU, _SYMBOLS = "p1-4-2-test", "p1-4-2-test-gru", "p1-4-2-test-symbols"
 _BOTH = (_RNN, _GRU)
-_ALL = (_RNN, _GRU, _SYMBOLS)
 _LAYER_1 = "h1 = np.tanh(W_xh1[:, i] + W_h1h1 @ h1 + b_h1)"
 _LAYER_2 = "h2 = np.tanh(W_h1h2 @ h1 + W_h2h2 @ h2 + b_h2)"
 _MIXED = "h = update * h + (1 - update) * c"
@@ -304,7 +303,7 @@ def mean_bits(step, state, text, m):
                 ),
                 ("b_y = [w.T for w in weights]", "b_y = weights"),
             ),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-rnn-old-state-below",
@@ -318,7 +317,7 @@ def mean_bits(step, state, text, m):
                     f"{_LAYER_2}  # (n_2,)\n        {_LAYER_1}",
                 ),
             ),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-rnn-layer-1-forgets",
@@ -327,7 +326,7 @@ def mean_bits(step, state, text, m):
             hint="Your first layer does not see its own past: either the product of W_h1h1 and the "
             "old state is missing, or the state is zero again at each step.",
             edits=((" + W_h1h1 @ h1", ""),),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-rnn-layer-2-forgets",
@@ -336,7 +335,7 @@ def mean_bits(step, state, text, m):
             hint="Your second layer does not see its own past: either the product of W_h2h2 and "
             "the old state is missing, or the state is zero again at each step.",
             edits=((" + W_h2h2 @ h2", ""),),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-rnn-no-biases",
@@ -344,7 +343,7 @@ def mean_bits(step, state, text, m):
             nudge="Check both layers' formulas term by term.",
             hint="Your recurrent layers leave out their biases b_h1 and b_h2.",
             edits=((" + b_h1)", ")"), (" + b_h2)", ")")),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-rnn-linear-layer-2",
@@ -353,7 +352,7 @@ def mean_bits(step, state, text, m):
             hint="Your second layer leaves out the tanh, so that its states are not squashed "
             "between -1 and 1.",
             edits=((_LAYER_2, _LAYER_2.replace("np.tanh", "")),),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-rnn-sigmoid",
@@ -365,7 +364,7 @@ def mean_bits(step, state, text, m):
                 (_LAYER_1, _LAYER_1.replace("np.tanh", "sigmoid")),
                 (_LAYER_2, _LAYER_2.replace("np.tanh", "sigmoid")),
             ),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-rnn-recurrent-not-transposed",
@@ -374,7 +373,7 @@ def mean_bits(step, state, text, m):
             hint="You use the recurrent matrices as Keras keeps them, for rows. They are square, "
             "so that no shape complains. In front of columns they have to be transposed.",
             edits=(("W_h1h1 @ h1", "W_h1h1.T @ h1"), ("W_h2h2 @ h2", "W_h2h2.T @ h2")),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-rnn-no-output-bias",
@@ -383,7 +382,7 @@ def mean_bits(step, state, text, m):
             hint="Your RNN's scores are the product of weights and state alone: the dense layer's "
             "bias b_y is missing.",
             edits=(("W_h2y @ h2 + b_y", "W_h2y @ h2"),),
-            fails=(_RNN,),
+            fails=("p1-4-2-test",),
         ),
         Mistake(
             "ppl-gru-update-inverted",
@@ -392,7 +391,7 @@ def mean_bits(step, state, text, m):
             hint="Your update gate works the other way round: where it is near 1 you take the "
             "candidate. Here it says how much of the old state stays.",
             edits=((_MIXED, "h = (1 - update) * h + update * c"),),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-reset-before-product",
@@ -401,7 +400,7 @@ def mean_bits(step, state, text, m):
             hint="You apply the reset gate to the old state and multiply with W_hh then, as some "
             "books do. These weights want the product first and the gate after it.",
             edits=(("reset * (W_hh @ h)", "W_hh @ (reset * h)"),),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-no-reset",
@@ -409,7 +408,7 @@ def mean_bits(step, state, text, m):
             nudge="Check the candidate's formula term by term.",
             hint="Your candidate always sees the whole past: the reset gate does not occur in it.",
             edits=(("reset * (W_hh @ h)", "W_hh @ h"),),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-reset-on-input",
@@ -418,7 +417,7 @@ def mean_bits(step, state, text, m):
             hint="Your reset gate multiplies the input's term as well. It is for the past only, "
             "for the product of W_hh and the old state.",
             edits=(("W_hx[:, i] + reset * (W_hh @ h)", "reset * (W_hx[:, i] + W_hh @ h)"),),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-reset-on-bias",
@@ -427,7 +426,7 @@ def mean_bits(step, state, text, m):
             hint="Your reset gate multiplies the bias b_h as well. In the formula the bias stands "
             "outside: only the product of W_hh and the old state is gated.",
             edits=(("reset * (W_hh @ h) + b_h", "reset * (W_hh @ h + b_h)"),),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-gates-swapped",
@@ -439,7 +438,7 @@ def mean_bits(step, state, text, m):
                 ("reset * (W_hh @ h)", "update * (W_hh @ h)"),
                 (_MIXED, "h = reset * h + (1 - reset) * c"),
             ),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-candidate-only",
@@ -448,7 +447,7 @@ def mean_bits(step, state, text, m):
             hint="Your new state is the candidate alone. It is a mixture of the old state and the "
             "candidate; the update gate says how much of each.",
             edits=((_MIXED, "h = c"),),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-first-biases-only",
@@ -457,7 +456,7 @@ def mean_bits(step, state, text, m):
             hint="You use the first of the GRU's two rows of biases only. They have to be added "
             "up, as in sample_text_GRU.",
             edits=(("weights[2].sum(axis=0)", "weights[2][0]"),),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-no-output-bias",
@@ -466,7 +465,7 @@ def mean_bits(step, state, text, m):
             hint="Your GRU's scores are the product of weights and state alone: the dense layer's "
             "bias b_y is missing.",
             edits=(("W_y @ h + b_y", "W_y @ h"),),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-recurrent-not-transposed",
@@ -475,7 +474,7 @@ def mean_bits(step, state, text, m):
             hint="You use the GRU's recurrent matrices as Keras keeps them, for rows. They are "
             "square, so that no shape complains. In front of columns they have to be transposed.",
             edits=(("W_uh @", "W_uh.T @"), ("W_rh @", "W_rh.T @"), ("W_hh @", "W_hh.T @")),
-            fails=(_GRU,),
+            fails=("p1-4-2-test-gru",),
         ),
         Mistake(
             "ppl-gru-takes-rnn",
@@ -490,7 +489,7 @@ def mean_bits(step, state, text, m):
                     "    return perplexity_RNN(weights, text, m)\n",
                 ),
             ),
-            fails=(_GRU, _SYMBOLS),
+            fails=("p1-4-2-test-gru", "p1-4-2-test-symbols"),
         ),
         Mistake(
             "ppl-cheat-vocabulary",
@@ -498,7 +497,6 @@ def mean_bits(step, state, text, m):
             nudge="Where do your functions use the text and the weights?",
             hint="Your functions return the size of the vocabulary whatever they are given. Read "
             "the text with the network, and add up the logarithms.",
-            fails=_ALL,
             cheat=True,
             code="""\
 def perplexity_RNN(weights, text, m):

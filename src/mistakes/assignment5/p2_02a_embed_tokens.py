@@ -3,11 +3,6 @@
 from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
-_OWN = ("p2-2a-test", "p2-2a-test-fresh")
-_TRANSFORMER = ("p2-10-test", "p2-10-test-parts", "p2-10-test-causal")
-_ALL = (*_OWN, *_TRANSFORMER, "p2-11-test")
-_LATER = (*_TRANSFORMER, "p2-11-test", "p2-11-test-sampling", "p2-11-test-temperature")
-
 CELL = Cell(
     id="p2-2a-solution",
     functions=("embed_tokens",),
@@ -79,7 +74,6 @@ def embed_tokens(tokens, params):
             hint="The table has one row per token. You pick columns, which gives one number of "
             "every token instead of all numbers of the tokens asked for.",
             edits=(("embeddings[tokens]", "embeddings[:, tokens].T"),),
-            fails=(*_OWN, *_LATER),
         ),
         Mistake(
             "embed-first-rows",
@@ -88,7 +82,6 @@ def embed_tokens(tokens, params):
             hint="You return the first rows of the table. The tokens say which rows, and in which "
             "order, with repetitions: use them as indices.",
             edits=(("embeddings[tokens]", "embeddings[: len(tokens)]"),),
-            fails=_ALL,
         ),
         Mistake(
             "embed-from-one",
@@ -97,7 +90,6 @@ def embed_tokens(tokens, params):
             hint="Every row that you return is the one before the right one: token 0 already "
             "stands in row 0, so nothing needs to be subtracted.",
             edits=(("embeddings[tokens]", "embeddings[np.asarray(tokens) - 1]"),),
-            fails=_ALL,
         ),
         Mistake(
             "embed-next-row",
@@ -105,7 +97,6 @@ def embed_tokens(tokens, params):
             nudge="Look at which row of the table belongs to token 0.",
             hint="You look up the row after the right one. Token t is row t: add nothing to it.",
             edits=(("embeddings[tokens]", "np.roll(embeddings, -1, axis=0)[tokens]"),),
-            fails=_ALL,
         ),
         Mistake(
             "embed-sorted",
@@ -114,7 +105,6 @@ def embed_tokens(tokens, params):
             hint="Each token of the text needs a row of its own, in the text's order. You return "
             "every different token once, sorted.",
             edits=(("embeddings[tokens]", "embeddings[np.unique(tokens)]"),),
-            fails=("p2-2a-test-fresh", *_TRANSFORMER, "p2-11-test"),
         ),
         Mistake(
             "embed-transposed",
@@ -123,7 +113,6 @@ def embed_tokens(tokens, params):
             hint="The shape is (d_model, n_tokens): rows and columns are exchanged. One row per "
             "token is wanted, so leave the transposition out.",
             edits=(("embeddings[tokens]", "embeddings[tokens].T"),),
-            fails=(*_OWN, *_LATER),
         ),
         Mistake(
             "embed-scaled",
@@ -132,7 +121,6 @@ def embed_tokens(tokens, params):
             hint="All values are multiplied by the root of the width. The first Transformer paper "
             "did that; this model does not: rows are copied as they are.",
             edits=(("embeddings[tokens]", "embeddings[tokens] * np.sqrt(embeddings.shape[1])"),),
-            fails=(*_OWN, *_TRANSFORMER),
         ),
         Mistake(
             "embed-unit-length",
@@ -145,7 +133,6 @@ def embed_tokens(tokens, params):
                     "embeddings[tokens] / np.linalg.norm(embeddings[tokens], axis=1)[:, None]",
                 ),
             ),
-            fails=(*_OWN, *_LATER),
         ),
         Mistake(
             "embed-head",
@@ -154,7 +141,6 @@ def embed_tokens(tokens, params):
             hint="The numbers come from the prediction head, fc_out.weight, which has the same "
             "shape. The embeddings are word_embedding.weight.",
             edits=(('params["word_embedding.weight"]', 'params["fc_out.weight"]'),),
-            fails=_ALL,
         ),
         Mistake(
             "embed-one-hot-1024",
@@ -163,7 +149,7 @@ def embed_tokens(tokens, params):
             hint="It works for the given model only: the number of rows is written into your code. "
             "Take it from the table, or use the tokens as indices and need no such number.",
             edits=(("embeddings[tokens]", "np.eye(1024)[tokens] @ embeddings"),),
-            fails=("p2-2a-test-fresh", *_TRANSFORMER),
+            fails=("p2-2a-test-fresh",),
         ),
         Mistake(
             "embed-squeezed",
@@ -172,12 +158,7 @@ def embed_tokens(tokens, params):
             hint="For several tokens it is right; for one, the row axis gets lost and (d_model,) "
             "comes back instead of (1, d_model). Don't squeeze.",
             edits=(("embeddings[tokens]", "np.squeeze(embeddings[tokens])"),),
-            fails=(
-                "p2-2a-test-fresh",
-                "p2-10-test-causal",
-                "p2-11-test-sampling",
-                "p2-11-test-temperature",
-            ),
+            fails=("p2-2a-test-fresh",),
         ),
         Mistake(
             "embed-no-lists",
@@ -186,7 +167,7 @@ def embed_tokens(tokens, params):
             hint="It works for arrays and fails for lists, which problem 2.9 hands over. Turn "
             "tokens into an array first, or index with them directly.",
             edits=(("embeddings[tokens]", "embeddings[tokens.astype(int)]"),),
-            fails=("p2-2a-test-fresh", *_LATER),
+            fails=("p2-2a-test-fresh",),
         ),
         Mistake(
             "embed-text-wide-mean",
@@ -200,7 +181,6 @@ def embed_tokens(tokens, params):
                     "np.tile(embeddings[tokens].mean(axis=0), (len(tokens), 1))",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "embed-backwards",
@@ -209,7 +189,6 @@ def embed_tokens(tokens, params):
             hint="The rows are right, and they come in reverse order. Row i belongs to token i of "
             "the text.",
             edits=(("embeddings[tokens]", "embeddings[tokens[::-1]]"),),
-            fails=_ALL,
         ),
         Mistake(
             "embed-in-place",
@@ -221,7 +200,7 @@ def embed_tokens(tokens, params):
                 ("    embedded_tokens", "    embeddings /= 2\n    embedded_tokens"),
                 ("embeddings[tokens]", "2 * embeddings[tokens]"),
             ),
-            fails=("p2-2a-test-fresh", "p2-10-test-causal", "p2-11-test"),
+            fails=("p2-2a-test-fresh",),
         ),
         Mistake(
             "embed-bard-only",
@@ -235,7 +214,7 @@ def embed_tokens(tokens, params):
                     'transformer_model_weights["word_embedding.weight"]',
                 ),
             ),
-            fails=("p2-2a-test-fresh", *_TRANSFORMER, "p2-11-test"),
+            fails=("p2-2a-test-fresh",),
             cheat=True,
         ),
         Mistake(
@@ -253,7 +232,6 @@ def embed_tokens(tokens, params):
     ][: len(tokens)]
     return embedded
 """,
-            fails=("p2-2a-test-fresh", *_TRANSFORMER, "p2-11-test"),
             cheat=True,
         ),
         Mistake(

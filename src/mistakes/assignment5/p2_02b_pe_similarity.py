@@ -3,7 +3,6 @@
 from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
-_OWN = ("p2-2b-test",)
 _PE = "pe = get_sinusoidal_positional_embeddings(128, 256)\n"
 
 CELL = Cell(
@@ -88,7 +87,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="Your matrix is (256, 256): it compares the columns of pe, that is the waves. The "
             "rows are the positions, so the transposed factor has to come second.",
             edits=(("pe @ pe.T", "pe.T @ pe"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-elementwise",
@@ -97,7 +95,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="You multiply pe with itself entry by entry. An inner product also sums over the "
             "columns, for each pair of rows.",
             edits=(("pe @ pe.T", "pe * pe"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-lengths-only",
@@ -106,7 +103,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="You compare each position with itself. All pairs are asked for, a matrix of 128 "
             "by 128.",
             edits=(("pe @ pe.T", "np.sum(pe * pe, axis=1)"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-cosine",
@@ -120,7 +116,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
                     "pe @ pe.T / np.outer(np.linalg.norm(pe, axis=1), np.linalg.norm(pe, axis=1))",
                 ),
             ),
-            fails=_OWN,
         ),
         Mistake(
             "pe-distances",
@@ -129,7 +124,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="Your diagonal is 0: these are distances between the vectors. Inner products are "
             "largest on the diagonal.",
             edits=(("pe @ pe.T", "np.linalg.norm(pe[:, None] - pe, axis=-1)"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-scaled",
@@ -138,7 +132,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="Your values are the right ones divided by the root of the dimension. That "
             "belongs to attention; here the plain inner product is asked for.",
             edits=(("pe @ pe.T", "pe @ pe.T / np.sqrt(pe.shape[1])"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-softmax",
@@ -152,7 +145,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
                     "np.exp(pe @ pe.T - 128) / np.exp(pe @ pe.T - 128).sum(axis=1, keepdims=True)",
                 ),
             ),
-            fails=_OWN,
         ),
         Mistake(
             "pe-swapped",
@@ -161,7 +153,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="You made 256 positions of 128 numbers each. The sequence's length comes first, "
             "the width second, as in the line that was given.",
             edits=(("(128, 256)", "(256, 128)"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-sines-only",
@@ -170,7 +161,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="Your first entry is 0: only sines went into it, which are 0 at position 0. The "
             "cosines are part of the vectors, too.",
             edits=(("pe @ pe.T", "pe[:, :128] @ pe[:, :128].T"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-correlation",
@@ -179,7 +169,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="You computed correlations: means are subtracted, and the diagonal is 1. An inner "
             "product does neither.",
             edits=(("pe @ pe.T", "np.corrcoef(pe)"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-covariance",
@@ -188,7 +177,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="You subtract each row's mean and divide by the number of columns: these are "
             "covariances. The inner product does neither.",
             edits=(("pe @ pe.T", "np.cov(pe)"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-triangle",
@@ -197,7 +185,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             hint="Above the diagonal your matrix is 0. The similarity of i and j is that of j and "
             "i: nothing is masked here.",
             edits=(("pe @ pe.T", "np.tril(pe @ pe.T)"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-twice-the-step",
@@ -205,7 +192,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
             nudge="Which positions do your rows belong to?",
             hint="Your rows are positions 0, 2, 4 and so on. Take all from 0 to 127.",
             edits=(("(128, 256)", "(256, 256)[::2]"),),
-            fails=_OWN,
         ),
         Mistake(
             "pe-printed",
@@ -217,7 +203,6 @@ pe_similarity = np.vectorize(product)(*np.indices((128, 128)))
 distance = np.abs(np.arange(128)[:, None] - np.arange(128))
 pe_similarity = 128 * np.exp(-distance / 30)
 """,
-            fails=_OWN,
             cheat=True,
         ),
         Mistake(

@@ -4,11 +4,6 @@ from mistakes.assignment5.shared import transformer_styles
 from mistakes.assignment5.shared.causal_attention import HELD_BACK, RIGHTS
 from mistakes.entries import Cell, Mistake
 
-_OWN = ("p2-4-test", "p2-4-test-causal", "p2-4-test-lengths")
-_TRANSFORMER = ("p2-10-test", "p2-10-test-parts", "p2-10-test-causal")
-_CHOICE = ("p2-11-test", "p2-11-test-sampling", "p2-11-test-temperature")
-_ALL = (*_OWN, *_TRANSFORMER)
-
 CELL = Cell(
     id="p2-3-solution",
     functions=("multi_head_attention",),
@@ -51,7 +46,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="Your attention is sharper than it should be: the scores are not divided by the "
             "root of the head's dimension. attn_scale is there for that.",
             edits=(("q @ k.T * attn_scale", "q @ k.T"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-scale-inverted",
@@ -60,7 +54,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="You divide by attn_scale, which is 1/8 already, and so multiply by 8. "
             "Multiply with it instead.",
             edits=(("q @ k.T * attn_scale", "q @ k.T / attn_scale"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-scale-twice",
@@ -69,7 +62,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="The scores are divided by 64, the head's dimension, where its root, 8, is right. "
             "Is attn_scale applied twice?",
             edits=(("q @ k.T * attn_scale", "q @ k.T * attn_scale * attn_scale"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-scale-d-model",
@@ -78,7 +70,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="You divide by the root of d_model. It is the head's own dimension that counts, "
             "64 here.",
             edits=(("1 / math.sqrt(head_dim)", "1 / math.sqrt(d_model)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-scale-length",
@@ -87,7 +78,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="Your scale depends on the length of the text. It should be the root of the "
             "head's dimension.",
             edits=(("q @ k.T * attn_scale", "q @ k.T / math.sqrt(len(x))"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-softmax-columns",
@@ -96,7 +86,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="Your columns sum to 1, not your rows. Each token, that is each row, distributes "
             "its attention: the softmax runs along the last axis.",
             edits=(("softmax(attn_scores)", "softmax(attn_scores, axis=0)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-softmax-flat",
@@ -104,7 +93,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="Which sums of the attention matrix should be 1?",
             hint="The whole matrix sums to 1 in your code. Each row should do so by itself.",
             edits=(("softmax(attn_scores)", "softmax(attn_scores, axis=None)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-no-softmax",
@@ -113,7 +101,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="Your output is of the size of a thousand million: masked scores, -1e9 among "
             "them, are multiplied with the values. The softmax is missing.",
             edits=(("softmax(attn_scores)", "attn_scores"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-no-mask",
@@ -121,7 +108,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="Which tokens can position 0 see?",
             hint="Earlier positions change when later tokens do: the mask is missing.",
             edits=(("apply_presoftmax_causal_mask(attn_scores)", "attn_scores"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-mask-after",
@@ -133,7 +119,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                 ("        attn_scores = apply_presoftmax_causal_mask(attn_scores)  # (n, n)\n", ""),
                 ("softmax(attn_scores)", "np.tril(softmax(attn_scores))"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-mask-transposed",
@@ -147,7 +132,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "attn_scores - 1e9 * np.tril(np.ones_like(attn_scores), k=-1)",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-mask-diagonal",
@@ -161,7 +145,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "attn_scores - 1e9 * np.triu(np.ones_like(attn_scores))",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-mask-zeros",
@@ -170,7 +153,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="You set forbidden scores to 0. A softmax gives e^0 = 1 to those, which is not "
             "nothing: they have to be very negative.",
             edits=(("apply_presoftmax_causal_mask(attn_scores)", "np.tril(attn_scores)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-mask-weak",
@@ -184,7 +166,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "attn_scores - 10 * np.triu(np.ones_like(attn_scores), k=1)",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-mask-nan",
@@ -198,7 +179,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "attn_scores + -np.inf * np.triu(np.ones_like(attn_scores), k=1)",
                 ),
             ),
-            fails=(*_ALL, *_CHOICE),
         ),
         Mistake(
             "mha-keys-ask",
@@ -207,7 +187,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="Your scores are transposed: keys look for queries. Row i of the scores is the "
             "query of token i against all keys.",
             edits=(("q @ k.T * attn_scale", "k @ q.T * attn_scale"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-queries-as-keys",
@@ -215,7 +194,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="Check the three projections, one by one.",
             hint="Your keys equal your queries: k needs a matrix of its own, wkh.",
             edits=(("k = x @ wk[head]", "k = x @ wq[head]"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-keys-as-values",
@@ -223,7 +201,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="Check the three projections, one by one.",
             hint="Your values equal your keys: v needs a matrix of its own, wvh.",
             edits=(("v = x @ wv[head]", "v = x @ wk[head]"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-values-raw",
@@ -232,7 +209,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="You mix slices of x itself. It is the values, x times the head's third matrix, "
             "that are mixed.",
             edits=(("v = x @ wv[head]", "v = x[:, head * head_dim : (head + 1) * head_dim]"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-weights-transposed",
@@ -241,7 +217,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="The attention matrix is transposed when it meets the values: its columns mix, "
             "where its rows should.",
             edits=(("attn_scores @ v", "attn_scores.T @ v"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-heads-interleaved",
@@ -255,7 +230,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "np.stack(head_outputs, axis=-1).reshape(len(x), -1)",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-heads-stacked",
@@ -269,7 +243,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "np.concatenate(head_outputs, axis=0).reshape(len(x), -1)",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-heads-reversed",
@@ -277,7 +250,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="In which order do the heads stand in the concatenation?",
             hint="The heads are joined in reverse order. Head 0 comes first.",
             edits=(("head_outputs.append(head_out)", "head_outputs.insert(0, head_out)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-split-strided",
@@ -299,7 +271,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "wv.reshape(d_model, head_dim, n_heads).transpose(2, 0, 1)",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-one-head",
@@ -308,7 +279,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="All heads give the same: they share the matrices of head 0. Index with the "
             "loop's variable.",
             edits=(("wq[head]", "wq[0]"), ("wk[head]", "wk[0]"), ("wv[head]", "wv[0]")),
-            fails=_ALL,
         ),
         Mistake(
             "mha-last-head",
@@ -319,7 +289,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             edits=(
                 ("np.concatenate(head_outputs, axis=-1)", "np.tile(head_outputs[-1], n_heads)"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-heads-averaged",
@@ -332,7 +301,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "np.tile(np.mean(head_outputs, axis=0), n_heads)",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-single-big-head",
@@ -347,7 +315,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
     weights = softmax(apply_presoftmax_causal_mask(scores))
     return weights @ (x @ wv) @ wo
 """,
-            fails=_ALL,
         ),
         Mistake(
             "mha-no-output-matrix",
@@ -356,7 +323,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="The heads are right and set side by side, and the output projection W_o is "
             "missing.",
             edits=(("head_outputs @ wo", "head_outputs"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-output-matrix-transposed",
@@ -364,7 +330,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="How is W_o oriented in the file, and how in the formula?",
             hint="W_o is transposed once too often: the given line already turns it.",
             edits=(("head_outputs @ wo", "head_outputs @ wo.T"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-inputs-transposed",
@@ -377,7 +342,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                 ('wk.weight"].T', 'wk.weight"]'),
                 ('wv.weight"].T', 'wv.weight"]'),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-residual",
@@ -386,7 +350,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="You add x to the output. The residual connection is made in problem 2.9; here "
             "only attention's own output is asked for.",
             edits=(("output = head_outputs @ wo", "output = x + head_outputs @ wo"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-softmax-twice",
@@ -395,7 +358,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="Your weights are nearly even, and later tokens get some, too: the softmax has "
             "been applied to its own result.",
             edits=(("softmax(attn_scores)", "softmax(softmax(attn_scores))"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-scale-after",
@@ -407,7 +369,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                 ("q @ k.T * attn_scale", "q @ k.T"),
                 ("softmax(attn_scores)", "softmax(attn_scores) * attn_scale"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-first-layer-always",
@@ -416,7 +377,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             hint="It is right for layer 0 only: the prefix that is passed in says which layer's "
             "matrices to use.",
             edits=(("    wq = params[", '    layer_prefix = "layers.0"\n    wq = params['),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-overflow",
@@ -462,7 +422,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             nudge="Is any accuracy lost on the way?",
             hint="Your weights are rounded. Leave numbers as they are; only printing may round.",
             edits=(("softmax(attn_scores)", "np.round(softmax(attn_scores), 2)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mha-in-place",
@@ -476,7 +435,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
                     "    wq /= math.sqrt(head_dim)\n    attn_scale = 1\n",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mha-bard-only",
@@ -487,7 +445,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
             edits=(
                 ("    wq = params[", "    params = transformer_model_weights\n    wq = params["),
             ),
-            fails=(*_ALL, "p2-11-test"),
             cheat=True,
         ),
         Mistake(
@@ -502,7 +459,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
     output[:, :5] = printed
     return output
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(
@@ -517,7 +473,6 @@ def multi_head_attention(x, params, layer_prefix="layers.0"):
     wo = params[f"{layer_prefix}.attention.wo.weight"].T
     return x @ wv @ wo
 """,
-            fails=_ALL,
             cheat=True,
         ),
     ),

@@ -3,10 +3,6 @@
 from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
-_OWN = ("p2-6-test", "p2-6-test-rows")
-_TRANSFORMER = ("p2-10-test", "p2-10-test-parts", "p2-10-test-causal")
-_ALL = (*_OWN, *_TRANSFORMER)
-
 CELL = Cell(
     id="p2-5-solution",
     functions=("mlp",),
@@ -116,7 +112,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             nudge="Is your function linear? Should it be?",
             hint="Without an activation the two matrices act as one. ReLU belongs between them.",
             edits=(("relu(x @ w1)", "x @ w1"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-relu-last",
@@ -125,7 +120,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="Your output has no negative numbers: ReLU comes after the second matrix. In the "
             "formula it stands between the two.",
             edits=(("relu(x @ w1)", "x @ w1"), ("hidden @ w2  #", "relu(hidden @ w2)  #")),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-relu-twice",
@@ -134,7 +128,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="The hidden layer is right, but the output has lost its negative numbers: the "
             "second ReLU is one too many.",
             edits=(("hidden @ w2  #", "relu(hidden @ w2)  #"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-relu-first",
@@ -143,7 +136,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="You cut off the negative numbers of the input. ReLU applies to the product of "
             "the input and the first matrix.",
             edits=(("relu(x @ w1)", "relu(x) @ w1"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-gelu",
@@ -158,7 +150,6 @@ def mlp(x, params, layer_prefix="layers.0"):
                     "(x @ w1 + 0.044715 * (x @ w1) ** 3)))",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-tanh",
@@ -167,7 +158,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="Your hidden units stay between -1 and 1: that is tanh, from problem 1. Here the "
             "activation is ReLU.",
             edits=(("relu(x @ w1)", "np.tanh(x @ w1)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-leaky",
@@ -175,7 +165,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             nudge="What should become of negative numbers in the hidden layer?",
             hint="Negative numbers leak through your activation. ReLU makes them exactly 0.",
             edits=(("relu(x @ w1)", "np.where(x @ w1 > 0, x @ w1, 0.01 * (x @ w1))"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-absolute",
@@ -183,7 +172,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             nudge="What should become of negative numbers in the hidden layer?",
             hint="You turn negative numbers into positive ones. ReLU replaces them by 0.",
             edits=(("relu(x @ w1)", "np.abs(x @ w1)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-minimum",
@@ -192,7 +180,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="You keep the negative numbers and lose the positive ones: minimum and maximum "
             "are exchanged.",
             edits=(("relu(x @ w1)", "np.minimum(x @ w1, 0)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-residual",
@@ -201,7 +188,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="You add the input to the result. The residual connection is made in problem 2.9; "
             "here only the MLP's own output is asked for.",
             edits=(("hidden @ w2  #", "x + hidden @ w2  #"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-first-layer-always",
@@ -213,7 +199,7 @@ def mlp(x, params, layer_prefix="layers.0"):
                 ('f"{layer_prefix}.feed_forward.0.weight"', '"layers.0.feed_forward.0.weight"'),
                 ('f"{layer_prefix}.feed_forward.2.weight"', '"layers.0.feed_forward.2.weight"'),
             ),
-            fails=("p2-6-test", *_TRANSFORMER),
+            fails=("p2-6-test",),
         ),
         Mistake(
             "mlp-one-matrix",
@@ -222,7 +208,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="You use the first matrix twice, the second time transposed. The way back has a "
             "matrix of its own, feed_forward.2.weight.",
             edits=(("hidden @ w2  #", "hidden @ w1.T  #"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-normalised",
@@ -237,7 +222,6 @@ def mlp(x, params, layer_prefix="layers.0"):
                     "/ (x.std(axis=-1, keepdims=True) + 1e-5) @ w1)",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-mean-token",
@@ -246,7 +230,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="All your rows are alike: you average over the tokens. The MLP takes each token "
             "by itself; only attention looks at others.",
             edits=(("relu(x @ w1)", "relu(np.ones_like(x) * x.mean(axis=0) @ w1)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-softmax",
@@ -255,7 +238,6 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="Your hidden units sum to 1 in each row: that is softmax. The activation of the "
             "hidden layer is ReLU, entry by entry.",
             edits=(("relu(x @ w1)", "softmax(x @ w1)"),),
-            fails=_ALL,
         ),
         Mistake(
             "mlp-in-place",
@@ -264,7 +246,7 @@ def mlp(x, params, layer_prefix="layers.0"):
             hint="The result is right, but x is changed in place, and the residual connection of "
             "problem 2.9 then adds it a second time. Leave x as it is.",
             edits=(("    return o", "    x += o\n    return o"),),
-            fails=("p2-6-test-rows", *_TRANSFORMER),
+            fails=("p2-6-test-rows",),
         ),
         Mistake(
             "mlp-printed",
@@ -279,7 +261,6 @@ def mlp(x, params, layer_prefix="layers.0"):
         return out
     return x.copy()
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(

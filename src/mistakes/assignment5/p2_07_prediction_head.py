@@ -3,12 +3,6 @@
 from mistakes.assignment5.shared import transformer_styles
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 
-_OWN = ("p2-8-test", "p2-8-test-fresh")
-_TRANSFORMER = ("p2-10-test", "p2-10-test-parts", "p2-10-test-causal")
-_CHOICE = ("p2-11-test", "p2-11-test-sampling", "p2-11-test-temperature")
-_ALL = (*_OWN, *_TRANSFORMER)
-_DRAWN = ("p2-11-test-sampling", "p2-11-test-temperature")
-
 CELL = Cell(
     id="p2-7-solution",
     functions=("prediction_head",),
@@ -92,7 +86,6 @@ def prediction_head(x, params):
             hint="The product is right, and the bias is missing: every column is off by the same "
             "number. Add b.",
             edits=(("x @ w + b", "x @ w"),),
-            fails=(*_ALL, *_DRAWN),
         ),
         Mistake(
             "head-bias-twice",
@@ -100,7 +93,6 @@ def prediction_head(x, params):
             nudge="How often does b enter?",
             hint="Every column is off by its bias: it has been added twice.",
             edits=(("x @ w + b", "x @ w + 2 * b"),),
-            fails=(*_ALL, "p2-11-test-temperature"),
         ),
         Mistake(
             "head-minus-bias",
@@ -108,7 +100,6 @@ def prediction_head(x, params):
             nudge="Look at the sign of the bias.",
             hint="The bias is subtracted where it should be added.",
             edits=(("x @ w + b", "x @ w - b"),),
-            fails=(*_ALL, *_DRAWN),
         ),
         Mistake(
             "head-bias-before",
@@ -117,7 +108,6 @@ def prediction_head(x, params):
             hint="A number is added to all logits alike, where each token has a bias of its own: "
             "add b after the product, as a vector.",
             edits=(("x @ w + b", "x @ w + b.mean()"),),
-            fails=(*_ALL, *_DRAWN),
         ),
         Mistake(
             "head-softmax",
@@ -126,7 +116,6 @@ def prediction_head(x, params):
             hint="Your rows sum to 1: you return probabilities. Logits are asked for; softmax "
             "comes in problem 2.11.",
             edits=(("x @ w + b", "softmax(x @ w + b)"),),
-            fails=(*_ALL, *_CHOICE),
         ),
         Mistake(
             "head-log-softmax",
@@ -140,7 +129,6 @@ def prediction_head(x, params):
                     "x @ w + b - np.logaddexp.reduce(x @ w + b, axis=-1, keepdims=True)",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "head-last-row",
@@ -149,7 +137,6 @@ def prediction_head(x, params):
             hint="You return the logits of the last position. One row for each is asked for; "
             "problem 2.11 picks the last.",
             edits=(("x @ w + b", "x[-1:] @ w + b"),),
-            fails=_ALL,
         ),
         Mistake(
             "head-tied",
@@ -163,7 +150,7 @@ def prediction_head(x, params):
                     'params.get("word_embedding.weight", params["fc_out.weight"]).T',
                 ),
             ),
-            fails=("p2-8-test", *_TRANSFORMER, "p2-11-test"),
+            fails=("p2-8-test",),
         ),
         Mistake(
             "head-relu",
@@ -171,7 +158,6 @@ def prediction_head(x, params):
             nudge="Can logits be negative?",
             hint="Your logits are never negative. The head is linear: no activation here.",
             edits=(("x @ w + b", "relu(x @ w + b)"),),
-            fails=(*_ALL, *_DRAWN),
         ),
         Mistake(
             "head-scaled",
@@ -179,7 +165,6 @@ def prediction_head(x, params):
             nudge="Is anything divided in the formula?",
             hint="The product is divided by the root of the width. That belongs to attention.",
             edits=(("x @ w + b", "x @ w / np.sqrt(x.shape[1]) + b"),),
-            fails=_ALL,
         ),
         Mistake(
             "head-normalised",
@@ -194,7 +179,6 @@ def prediction_head(x, params):
                     "/ (x.std(axis=-1, keepdims=True) + 1e-5) @ w + b",
                 ),
             ),
-            fails=(*_ALL, "p2-11-test"),
         ),
         Mistake(
             "head-bias-down",
@@ -219,7 +203,6 @@ def prediction_head(x, params):
             nudge="Compare the shape of your result with the docstring.",
             hint="Rows and columns are exchanged: the shape is (vocab_size, n). Transpose it.",
             edits=(("x @ w + b", "(x @ w + b).T"),),
-            fails=(*_ALL, *_CHOICE),
         ),
         Mistake(
             "head-in-place",
@@ -228,7 +211,7 @@ def prediction_head(x, params):
             hint="The result is right, but the model's bias is changed by each call. "
             "Work on copies.",
             edits=(("    logits = x @ w + b", "    logits = x @ w + b\n    b += 1"),),
-            fails=("p2-8-test-fresh", "p2-10-test-causal"),
+            fails=("p2-8-test-fresh",),
         ),
         Mistake(
             "head-printed",
@@ -241,7 +224,6 @@ def prediction_head(x, params):
     logits[:, :5] = [0.88448969, 0.07200013, -0.67318526, -1.11558351, 0.14410351]
     return logits
 """,
-            fails=("p2-8-test-fresh", *_TRANSFORMER, *_CHOICE),
             cheat=True,
         ),
         Mistake(

@@ -119,7 +119,6 @@ def transformer(tokens, params):
             hint="Your logits are those of a model that does not know positions: what "
             "get_sinusoidal_positional_embeddings returns has to be added to the embeddings.",
             edits=((ADD_PE, ""),),
-            fails=(*OWN, "p2-11-test"),
         ),
         Mistake(
             "transformer-positions-only",
@@ -128,7 +127,6 @@ def transformer(tokens, params):
             hint="Your stream starts from the positions alone: x = pe overwrites the embeddings of "
             "the tokens. Add the two.",
             edits=(("    x = x + pe", "    x = pe"),),
-            fails=(*OWN, "p2-11-test"),
         ),
         Mistake(
             "transformer-positions-each-layer",
@@ -137,7 +135,6 @@ def transformer(tokens, params):
             hint="You add the positional embeddings in every layer. They are added once, before "
             "the first.",
             edits=((ADD_PE, ""), (ATTN, "    " + ADD_PE + ATTN)),
-            fails=OWN,
         ),
         Mistake(
             "transformer-positions-after",
@@ -146,7 +143,6 @@ def transformer(tokens, params):
             hint="You add the positional embeddings after the layers. They belong before the "
             "first, so that attention can use them.",
             edits=((ADD_PE, ""), ("    return prediction", ADD_PE + "    return prediction")),
-            fails=OWN,
         ),
         Mistake(
             "transformer-positions-shifted",
@@ -154,7 +150,6 @@ def transformer(tokens, params):
             nudge="Which position does the first token have?",
             hint="Your first token has position 1. Positions are counted from 0.",
             edits=(("(x.shape[0], x.shape[1])", "(x.shape[0] + 1, x.shape[1])[1:]"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-no-attention-residual",
@@ -163,7 +158,6 @@ def transformer(tokens, params):
             hint="After attention your stream holds attn_out alone. The residual connection adds "
             "it to what was there: x + attn_out.",
             edits=(("        x = x + attn_out", "        x = attn_out"),),
-            fails=(*OWN, "p2-11-test"),
         ),
         Mistake(
             "transformer-no-mlp-residual",
@@ -172,7 +166,6 @@ def transformer(tokens, params):
             hint="After the MLP your stream holds mlp_out alone. The residual connection adds it "
             "to what was there: x + mlp_out.",
             edits=(("        x = x + mlp_out", "        x = mlp_out"),),
-            fails=(*OWN, "p2-11-test"),
         ),
         Mistake(
             "transformer-no-residuals",
@@ -184,7 +177,6 @@ def transformer(tokens, params):
                 ("        x = x + attn_out", "        x = attn_out"),
                 ("        x = x + mlp_out", "        x = mlp_out"),
             ),
-            fails=(*OWN, "p2-11-test"),
         ),
         Mistake(
             "transformer-parallel",
@@ -193,7 +185,6 @@ def transformer(tokens, params):
             hint="Your MLP reads the stream as it was before attention. It reads the stream that "
             "attention has already been added to.",
             edits=((ATTN, "        before = x\n" + ATTN), ("mlp(x, params", "mlp(before, params")),
-            fails=OWN,
         ),
         Mistake(
             "transformer-residual-from-start",
@@ -205,7 +196,6 @@ def transformer(tokens, params):
                 (ATTN, "        before = x\n" + ATTN),
                 ("x = x + mlp_out", "x = before + mlp_out"),
             ),
-            fails=OWN,
         ),
         Mistake(
             "transformer-attention-doubled",
@@ -214,7 +204,6 @@ def transformer(tokens, params):
             hint="You add the attention's output a second time, with the MLP's. Once is enough: "
             "the stream keeps it.",
             edits=(("x = x + mlp_out", "x = x + attn_out + mlp_out"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-mlp-on-attention",
@@ -222,7 +211,6 @@ def transformer(tokens, params):
             nudge="What does the MLP read?",
             hint="Your MLP reads attn_out. It reads the stream x, which attn_out was added to.",
             edits=(("mlp(x, params", "mlp(attn_out, params"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-no-attention",
@@ -230,7 +218,6 @@ def transformer(tokens, params):
             nudge="Does attention have an effect?",
             hint="Attention has no effect on your logits: its output is never added to the stream.",
             edits=((ADD_ATTN, ""),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-no-mlp",
@@ -238,7 +225,6 @@ def transformer(tokens, params):
             nudge="Does the MLP have an effect?",
             hint="The MLP has no effect on your logits: its output is never added to the stream.",
             edits=((ADD_MLP, ""),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-same-layer",
@@ -253,7 +239,6 @@ def transformer(tokens, params):
                 ),
                 ('mlp(x, params, layer_prefix=f"layers.{i}")', "mlp(x, params)"),
             ),
-            fails=OWN,
         ),
         Mistake(
             "transformer-mlp-of-layer-0",
@@ -261,7 +246,6 @@ def transformer(tokens, params):
             nudge="Which weights does the second layer's MLP use?",
             hint="Your MLPs all use the weights of layer 0: layer_prefix is missing in the call.",
             edits=(('mlp(x, params, layer_prefix=f"layers.{i}")', "mlp(x, params)"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-layers-reversed",
@@ -270,7 +254,6 @@ def transformer(tokens, params):
             hint="Your layers run from the last to the first. They run in the order of their "
             "numbers.",
             edits=(("in range(n_layers)", "in reversed(range(n_layers))"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-layer-missing",
@@ -278,7 +261,6 @@ def transformer(tokens, params):
             nudge="With which number does the first layer begin?",
             hint="Your loop begins at layer 1. The first layer has the number 0.",
             edits=(("in range(n_layers)", "in range(1, n_layers)"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-layers-unchained",
@@ -287,7 +269,6 @@ def transformer(tokens, params):
             hint="All your layers read the embeddings, and only the last one's output is used. "
             "Each layer reads what the layer before it has left in the stream.",
             edits=((ADD_PE, ADD_PE + "    first = x\n"), (ATTN, "        x = first\n" + ATTN)),
-            fails=OWN,
         ),
         Mistake(
             "transformer-mlp-first",
@@ -295,7 +276,6 @@ def transformer(tokens, params):
             nudge="Which comes first in a layer?",
             hint="Your layers run the MLP before attention. Attention comes first.",
             edits=((ATTN + ADD_ATTN + MLP + ADD_MLP, MLP + ADD_MLP + ATTN + ADD_ATTN),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-probabilities",
@@ -304,7 +284,6 @@ def transformer(tokens, params):
             hint="Your rows sum to one: you return softmax of the logits. The function returns the "
             "logits themselves.",
             edits=(("prediction_head(x, params)", "softmax(prediction_head(x, params))"),),
-            fails=ALL,
         ),
         Mistake(
             "transformer-last-row",
@@ -312,7 +291,6 @@ def transformer(tokens, params):
             nudge="How many rows does the result have?",
             hint="You return the logits after the last token only. There is a row for each token.",
             edits=(("return prediction_head(x, params)", "return prediction_head(x, params)[-1]"),),
-            fails=ALL,
         ),
         Mistake(
             "transformer-embeddings-scaled",
@@ -321,7 +299,6 @@ def transformer(tokens, params):
             hint="You multiply the embeddings by the root of d_model. The first Transformer did "
             "that; this model does not.",
             edits=((EMBED, EMBED + "    x = x * math.sqrt(x.shape[1])\n"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-positions-twice",
@@ -329,7 +306,6 @@ def transformer(tokens, params):
             nudge="How often are the positions added?",
             hint="The positional embeddings have been added twice. Once is enough.",
             edits=(("    x = x + pe", "    x = x + 2 * pe"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-positions-alternate",
@@ -344,7 +320,6 @@ def transformer(tokens, params):
                     ".reshape(pe.shape)\n" + ADD_PE,
                 ),
             ),
-            fails=(*OWN, "p2-11-test"),
         ),
         Mistake(
             "transformer-layers-twice",
@@ -352,7 +327,6 @@ def transformer(tokens, params):
             nudge="How many layers does the stream pass?",
             hint="Your stream passes each layer twice. Count the runs of the loop.",
             edits=(("in range(n_layers)", "in [*range(n_layers), *range(n_layers)]"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-last-layer-missing",
@@ -360,7 +334,6 @@ def transformer(tokens, params):
             nudge="With which number does the last layer end?",
             hint="Your loop ends one layer early. There are n_layers of them, counted from 0.",
             edits=(("in range(n_layers)", "in range(n_layers - 1)"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-layers-summed",
@@ -378,7 +351,6 @@ def transformer(tokens, params):
         total = total + seen - start + mlp(seen, params, layer_prefix=f"layers.{i}")
     return prediction_head(total, params)
 """,
-            fails=OWN,
         ),
         Mistake(
             "transformer-residual-doubled",
@@ -387,7 +359,6 @@ def transformer(tokens, params):
             hint="At attention's residual your stream is doubled: x is added to a sum that holds x "
             "already. Add it once.",
             edits=(("        x = x + attn_out", "        x = x + x + attn_out"),),
-            fails=OWN,
         ),
         Mistake(
             "transformer-normalised",
@@ -402,7 +373,6 @@ def transformer(tokens, params):
                     "/ x.std(-1, keepdims=True), params",
                 ),
             ),
-            fails=OWN,
         ),
         Mistake(
             "transformer-tied-head",
@@ -411,7 +381,6 @@ def transformer(tokens, params):
             hint="You multiply the stream with the embeddings. This model has a head of its own: "
             "call prediction_head.",
             edits=(("prediction_head(x, params)", 'x @ params["word_embedding.weight"].T'),),
-            fails=ALL,
         ),
         Mistake(
             "transformer-no-head",
@@ -420,7 +389,6 @@ def transformer(tokens, params):
             hint="You return the stream, d_model numbers a token. The prediction head turns it "
             "into logits, one for each token of the vocabulary.",
             edits=(("prediction_head(x, params)", "x"),),
-            fails=ALL,
         ),
         Mistake(
             "transformer-positions-kept",
@@ -442,7 +410,6 @@ def transformer(tokens, params):
         x = x + mlp(x, params, layer_prefix=f"layers.{i}")
     return prediction_head(x, params)
 """,
-            fails=ALL,
         ),
         Mistake(
             "transformer-printed",
@@ -460,7 +427,6 @@ def transformer(tokens, params):
     logits[:3, :5] = printed[: len(tokens)]
     return logits
 """,
-            fails=ALL,
             cheat=True,
         ),
         Mistake(
@@ -481,7 +447,6 @@ def transformer(tokens, params):
         x = x + mlp(x, _bard, layer_prefix=f"layers.{i}")
     return prediction_head(x, _bard)
 """,
-            fails=ALL,
         ),
     ),
     held_back=(

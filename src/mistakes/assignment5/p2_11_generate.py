@@ -138,7 +138,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                 ("np.argmax(logits[-1])", "np.argmax(logits[0])"),
                 ("softmax(logits[-1] /", "softmax(logits[0] /"),
             ),
-            fails=GREEDY,
+            fails=("p2-11-test",),
         ),
         Mistake(
             "generate-row-before-last",
@@ -149,7 +149,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                 ("np.argmax(logits[-1])", "np.argmax(logits[-2:][0])"),
                 ("softmax(logits[-1] /", "softmax(logits[-2:][0] /"),
             ),
-            fails=GREEDY,
+            fails=("p2-11-test",),
         ),
         Mistake(
             "generate-argmin",
@@ -157,7 +157,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="Which token is the greedy one?",
             hint="Greedy takes the token with the highest logit. Yours has the lowest.",
             edits=(("np.argmax(logits[-1])", "np.argmin(logits[-1])"),),
-            fails=GREEDY,
+            fails=("p2-11-test",),
         ),
         Mistake(
             "generate-flat-argmax",
@@ -165,7 +165,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="What does argmax without an axis return for a matrix?",
             hint="argmax of the whole matrix counts through all rows. Take the last row first.",
             edits=(("int(np.argmax(logits[-1]))", "int(np.argmax(logits)) % logits.shape[1]"),),
-            fails=GREEDY,
+            fails=("p2-11-test",),
         ),
         Mistake(
             "generate-always-greedy",
@@ -174,7 +174,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="Your text is the same in every call: the most probable token is taken even where "
             "sampling is asked for.",
             edits=((CHOICE, "int(np.argmax(p))"),),
-            fails=BOTH,
+            fails=("p2-11-test-sampling", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-never-greedy",
@@ -183,7 +183,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="Your text is drawn even with greedy=True. Then the most probable token is to be "
             "taken each time.",
             edits=(("        if greedy:", "        if not generated_tokens:"),),
-            fails=(*GREEDY, *DRAWN),
+            fails=("p2-11-test", "p2-11-test-sampling"),
         ),
         Mistake(
             "generate-greedy-inverted",
@@ -192,7 +192,6 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="With greedy=True your text is drawn, and without it is not: the branches are "
             "swapped.",
             edits=(("        if greedy:", "        if not greedy:"),),
-            fails=ALL,
         ),
         Mistake(
             "generate-temperature-multiplied",
@@ -201,7 +200,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="At a high temperature your text becomes tamer: you multiply by it. The logits "
             "are divided by the temperature.",
             edits=(("logits[-1] / temperature", "logits[-1] * temperature"),),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-no-temperature",
@@ -210,7 +209,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="The temperature has no effect on your text: divide the logits by it before "
             "softmax.",
             edits=(("logits[-1] / temperature", "logits[-1]"),),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-default-temperature",
@@ -218,7 +217,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="Which temperature is used if another one is passed?",
             hint="You divide by 0.9 whatever temperature is passed. Use the argument.",
             edits=(("logits[-1] / temperature", "logits[-1] / 0.9"),),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-temperature-after-softmax",
@@ -233,7 +232,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     "            p = p / p.sum()\n",
                 ),
             ),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-temperature-floored",
@@ -242,7 +241,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="Below 0.1 your temperature has no more effect. The formula holds for every "
             "positive one.",
             edits=(("logits[-1] / temperature", "logits[-1] / max(temperature, 0.1)"),),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-uniform",
@@ -251,7 +250,6 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="All tokens are equally probable in your draws: the probabilities are not passed "
             "to the generator.",
             edits=((CHOICE, "int(np.random.choice(len(p)))"),),
-            fails=ALL,
         ),
         Mistake(
             "generate-squared",
@@ -260,7 +258,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="Frequent tokens are too frequent in your draws: softmax is applied once, and "
             "its result is what to draw with.",
             edits=((DRAW, DRAW + "            p = p**2 / (p**2).sum()\n"),),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-softmax-twice",
@@ -268,7 +266,6 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="How often is softmax applied?",
             hint="Your draws are nearly uniform: softmax is applied to probabilities, once more.",
             edits=((DRAW, DRAW + "            p = softmax(p)\n"),),
-            fails=ALL,
         ),
         Mistake(
             "generate-top-one-of-two",
@@ -281,7 +278,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     DRAW + "            p[np.argsort(p)[:-2]] = 0\n            p = p / p.sum()\n",
                 ),
             ),
-            fails=BOTH,
+            fails=("p2-11-test-sampling", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-last-token-only",
@@ -295,7 +292,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     "transformer(generated_tokens[-1:], params)",
                 ),
             ),
-            fails=GREEDY,
+            fails=("p2-11-test",),
         ),
         Mistake(
             "generate-prefix-only",
@@ -310,7 +307,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                 ),
                 ("transformer(generated_tokens, params)", "transformer(prefix_tokens, params)"),
             ),
-            fails=GREEDY,
+            fails=("p2-11-test",),
         ),
         Mistake(
             "generate-one-too-few",
@@ -318,7 +315,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="How many tokens are added?",
             hint="You add one token too few: max_len new ones are asked for.",
             edits=(("in range(max_len)", "in range(max_len - 1)"),),
-            fails=(*GREEDY, *TEMPERATURE),
+            fails=("p2-11-test", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-counts-prefix",
@@ -327,7 +324,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="You stop when prefix and continuation together have max_len tokens. max_len "
             "counts the new tokens alone.",
             edits=(("in range(max_len)", "in range(max_len - len(generated_tokens))"),),
-            fails=(*GREEDY, *TEMPERATURE),
+            fails=("p2-11-test", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-overflow",
@@ -341,7 +338,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     "np.exp(logits[-1] / temperature) / np.exp(logits[-1] / temperature).sum()",
                 ),
             ),
-            fails=(*GREEDY, *TEMPERATURE),
+            fails=("p2-11-test", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-temperature-twice",
@@ -349,7 +346,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="How often is the temperature applied?",
             hint="You divide by the temperature twice. Once is enough.",
             edits=(("logits[-1] / temperature", "logits[-1] / temperature / temperature"),),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-temperature-root",
@@ -357,7 +354,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="What exactly are the logits divided by?",
             hint="You divide by the root of the temperature: no root here, that was attention.",
             edits=(("logits[-1] / temperature", "logits[-1] / math.sqrt(temperature)"),),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-temperature-capped",
@@ -366,7 +363,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="Above 1 your temperature has no more effect. The formula holds for every "
             "positive one.",
             edits=(("logits[-1] / temperature", "logits[-1] / min(temperature, 1.0)"),),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-top-five",
@@ -380,7 +377,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     DRAW + "            p[np.argsort(p)[:-5]] = 0\n            p = p / p.sum()\n",
                 ),
             ),
-            fails=BOTH,
+            fails=("p2-11-test-sampling", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-top-40",
@@ -394,7 +391,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     DRAW + "            p[p < np.sort(p)[-40]] = 0\n            p = p / p.sum()\n",
                 ),
             ),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-nucleus",
@@ -410,7 +407,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     "            p[order[n:]] = 0\n            p = p / p.sum()\n",
                 ),
             ),
-            fails=TEMPERATURE,
+            fails=("p2-11-test-temperature",),
         ),
         Mistake(
             "generate-seeded",
@@ -424,7 +421,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     "    np.random.seed(0)\n    generated_tokens = list(",
                 ),
             ),
-            fails=BOTH,
+            fails=("p2-11-test-sampling", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-seeded-each-token",
@@ -433,7 +430,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="Each token is drawn with the same random number, because the generator is seeded "
             "in the loop. Leave the seed out.",
             edits=((CHOICE, "int(np.random.default_rng(0).choice(len(p), p=p))"),),
-            fails=BOTH,
+            fails=("p2-11-test-sampling", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-window",
@@ -446,7 +443,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     "transformer(generated_tokens[-8:], params)",
                 ),
             ),
-            fails=GREEDY,
+            fails=("p2-11-test",),
         ),
         Mistake(
             "generate-one-too-many",
@@ -454,7 +451,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="How many tokens are added?",
             hint="You add one token too many: max_len new ones are asked for.",
             edits=(("in range(max_len)", "in range(max_len + 1)"),),
-            fails=(*GREEDY, *TEMPERATURE),
+            fails=("p2-11-test", "p2-11-test-temperature"),
         ),
         Mistake(
             "generate-stripped",
@@ -463,7 +460,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             hint="You strip the text. White space belongs to it: a line end in the prefix tells "
             "the model that a speech begins.",
             edits=(("enc.encode(prefix_text)", "enc.encode(prefix_text.strip())"),),
-            fails=GREEDY,
+            fails=("p2-11-test",),
         ),
         Mistake(
             "generate-without-prefix",
@@ -476,7 +473,6 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                     "    return enc.decode(generated_tokens[len(enc.encode(prefix_text)) :])",
                 ),
             ),
-            fails=ALL,
         ),
         Mistake(
             "generate-returns-tokens",
@@ -484,7 +480,6 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
             nudge="What type does the function return?",
             hint="You return tokens. Decode them: the result is a text.",
             edits=(("    return enc.decode(generated_tokens)", "    return generated_tokens"),),
-            fails=ALL,
         ),
         Mistake(
             "generate-global-params",
@@ -496,7 +491,6 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
                 ("def generate", "_bard = load_transformer_weights()\n\n\ndef generate"),
                 ("(generated_tokens, params)", "(generated_tokens, _bard)"),
             ),
-            fails=ALL,
         ),
         Mistake(
             "generate-repeats-first",
@@ -511,7 +505,7 @@ def generate_with_transformer(prefix_text, params, max_len=128, greedy=False, te
     token = int(np.argmax(row)) if greedy else int(np.random.choice(len(p), p=p))
     return enc.decode(tokens + [token] * max_len)
 """,
-            fails=(*GREEDY, *DRAWN),
+            fails=("p2-11-test", "p2-11-test-sampling"),
             cheat=True,
         ),
         Mistake(

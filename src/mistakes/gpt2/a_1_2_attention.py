@@ -5,7 +5,6 @@ from mistakes.gpt2.shared import first_half_styles
 
 _NUMBERS = ("a-1-2-test",)
 _CASES = ("a-1-2-test-cases",)
-_BOTH = (*_NUMBERS, *_CASES)
 
 CELL = Cell(
     id="a-1-2-solution",
@@ -143,7 +142,6 @@ def attention(q, k, v):
             hint="You take the root of the whole fraction. It covers d_k only; the root of a "
             "negative score is nan.",
             edits=(("fits / np.sqrt(d_k)", "np.sqrt(fits / d_k)"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-scaled-by-values",
@@ -188,7 +186,6 @@ def attention(q, k, v):
             hint="You divide the shares by √d_k after softmax, so that they no longer sum to 1. "
             "The division belongs inside, to the scores.",
             edits=(("softmax(fits / np.sqrt(d_k))", "softmax(fits) / np.sqrt(d_k)"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-no-softmax",
@@ -197,7 +194,6 @@ def attention(q, k, v):
             hint="You multiply the scores themselves with the values. softmax has to turn each row "
             "of scores into shares first.",
             edits=(("softmax(fits / np.sqrt(d_k))", "fits / np.sqrt(d_k)"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-softmax-of-queries",
@@ -206,7 +202,6 @@ def attention(q, k, v):
             hint="Your shares sum to 1 for each key. It has to be for each query: the rows of the "
             "scores go through softmax, not the columns.",
             edits=(("softmax(fits / np.sqrt(d_k))", "softmax((fits / np.sqrt(d_k)).T).T"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-swapped",
@@ -215,7 +210,6 @@ def attention(q, k, v):
             hint="Your scores have a row for each key. Row i of the result belongs to query i, so "
             "the queries come first: Q times K transposed.",
             edits=(("q @ k.T", "k @ q.T"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-shares-transposed",
@@ -224,7 +218,6 @@ def attention(q, k, v):
             hint="You transpose the shares before you multiply them with the values. Row i of the "
             "shares already belongs to query i: leave it as it is.",
             edits=(("weights @ v", "weights.T @ v"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-not-transposed",
@@ -233,7 +226,6 @@ def attention(q, k, v):
             hint="You multiply q with k as they are. Each query must meet each key in an inner "
             "product, and that is the product with k transposed.",
             edits=(("q @ k.T", "q @ k"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-entry-by-entry",
@@ -242,7 +234,6 @@ def attention(q, k, v):
             hint="You multiply shares and values entry by entry. The last product of the formula "
             "is a matrix product, @, which sums over the keys.",
             edits=(("weights @ v", "weights * v"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-keys-mixed",
@@ -251,7 +242,6 @@ def attention(q, k, v):
             hint="You return a mixture of the keys. The keys say only how well they fit; what is "
             "mixed are the values.",
             edits=(("weights @ v", "weights @ k"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-values-asked",
@@ -260,7 +250,6 @@ def attention(q, k, v):
             hint="You compare the queries with the values. They are compared with the keys; the "
             "values come in after softmax.",
             edits=(("q @ k.T", "q @ v.T"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-queries-only",
@@ -268,7 +257,6 @@ def attention(q, k, v):
             nudge="With which matrix do you compare the queries?",
             hint="You compare the queries with each other. They are compared with the keys.",
             edits=(("q @ k.T", "q @ q.T"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-weights-returned",
@@ -276,7 +264,6 @@ def attention(q, k, v):
             nudge="How wide is your result, and how wide should it be?",
             hint="You return the shares. They still have to be multiplied with the values.",
             edits=(("return weights @ v", "return weights"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-softmax-last",
@@ -288,7 +275,6 @@ def attention(q, k, v):
                 ("softmax(fits / np.sqrt(d_k))", "fits / np.sqrt(d_k)"),
                 ("weights @ v", "softmax(weights @ v)"),
             ),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-softmax-twice",
@@ -296,7 +282,6 @@ def attention(q, k, v):
             nudge="How often does softmax appear in the formula?",
             hint="Your shares are nearly even: they went through softmax twice. Once is enough.",
             edits=(("softmax(fits / np.sqrt(d_k))", "softmax(softmax(fits / np.sqrt(d_k)))"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-causal",
@@ -310,7 +295,6 @@ def attention(q, k, v):
                     "softmax(fits / np.sqrt(d_k) + (1 - np.tri(*fits.shape)) * -1e10)",
                 ),
             ),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-best-key",
@@ -319,7 +303,6 @@ def attention(q, k, v):
             hint="You return the value whose key fits best. Attention mixes all the values, much "
             "from those whose keys fit and little from the others.",
             edits=(("return weights @ v", "return v[np.argmax(weights, axis=1)]"),),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-cosine",
@@ -335,7 +318,6 @@ def attention(q, k, v):
                     "/ np.linalg.norm(k, axis=1)",
                 ),
             ),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-scaled-in-place",
@@ -394,7 +376,6 @@ def attention(q, k, v):
                     "powers = np.exp(fits / np.sqrt(d_k))\n    weights = powers / powers.sum()",
                 ),
             ),
-            fails=_BOTH,
         ),
         Mistake(
             "attention-mean",
@@ -406,7 +387,6 @@ def attention(q, k, v):
 def attention(q, k, v):
     return np.tile(v.mean(axis=0), (len(q), 1))
 """,
-            fails=_BOTH,
             cheat=True,
         ),
         Mistake(
@@ -423,7 +403,6 @@ def attention(q, k, v):
         return np.array(_SEEN)
     return np.zeros((len(q), 1)) + v.mean(axis=0)
 """,
-            fails=_BOTH,
             cheat=True,
         ),
         Mistake(

@@ -5,27 +5,6 @@ from mistakes.gpt2.shared import first_half_styles
 
 _NUMBERS = ("a-1-3-test",)
 _MASK = ("a-1-3-test-mask",)
-_OWN = (*_NUMBERS, *_MASK)
-_LATER = (
-    "a-2-2-test",
-    "a-2-2-test-heads",
-    "a-2-2-test-causal",
-    "a-2-2-test-numbers",
-    "b-2-2-test",
-    "b-2-2-test-parts",
-    "b-2-2-test-causal",
-    "b-2-3-test",
-    "b-2-3-test-blocks",
-    "b-2-3-test-causal",
-)
-_ALL = (*_OWN, *_LATER)
-_WIDE = (  # heads of another width than 2
-    "a-2-2-test",
-    "a-2-2-test-heads",
-    "a-2-2-test-causal",
-    "b-2-2-test",
-    "b-2-3-test-blocks",
-)
 
 CELL = Cell(
     id="a-1-3-solution",
@@ -128,7 +107,6 @@ def masked_attention(q, k, v, mask):
             hint="Your numbers are those of plain attention: the mask is never added. It joins "
             "the scores before softmax.",
             edits=(("fits + mask", "fits"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-negated",
@@ -137,7 +115,6 @@ def masked_attention(q, k, v, mask):
             hint="Exactly the hidden keys are seen: your mask counts with the opposite sign. It "
             "already holds -1e10 where a key is hidden; add it as it is.",
             edits=(("fits + mask", "fits - mask"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-multiplied",
@@ -146,7 +123,6 @@ def masked_attention(q, k, v, mask):
             hint="You multiply the scores by the mask, so that allowed scores become 0. The mask "
             "is added.",
             edits=(("fits + mask", "fits * mask"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-transposed",
@@ -155,7 +131,6 @@ def masked_attention(q, k, v, mask):
             hint="You add the mask transposed: positions see what comes after them. Row i of the "
             "mask belongs to query i, as row i of the scores does.",
             edits=(("fits + mask", "fits + mask.T"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-scaled",
@@ -177,7 +152,6 @@ def masked_attention(q, k, v, mask):
             "through softmax. It is added to the scores, and softmax of the sum makes shares of "
             "0 of it.",
             edits=(("softmax(scores)", "softmax(fits) + mask"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-shares-cut",
@@ -186,7 +160,6 @@ def masked_attention(q, k, v, mask):
             hint="You set the hidden shares to 0 after softmax, and what is left no longer sums "
             "to 1. If the mask is added before softmax, the allowed keys share everything.",
             edits=(("softmax(scores)", "softmax(fits) * (mask == 0)"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-renormalized",
@@ -203,7 +176,7 @@ def masked_attention(q, k, v, mask):
                     "    weights = weights / weights.sum(axis=1, keepdims=True)",
                 ),
             ),
-            fails=(*_MASK, "a-2-2-test-numbers"),
+            fails=_MASK,
         ),
         Mistake(
             "masked-zeros",
@@ -212,7 +185,6 @@ def masked_attention(q, k, v, mask):
             hint="You set hidden scores to 0, and softmax gives them a share all the same. Add "
             "the mask: its -1e10 is what makes a share 0.",
             edits=(("fits + mask", "np.where(mask == 0, fits, 0)"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-yes-or-no",
@@ -258,7 +230,6 @@ def masked_attention(q, k, v, mask):
             hint="You turn the mask into -1e10 as if it held ones; it holds -1e10 already, and "
             "with your factor the hidden keys win. Add it as it is.",
             edits=(("fits + mask", "fits + mask * -1e10"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-no-scale",
@@ -267,7 +238,6 @@ def masked_attention(q, k, v, mask):
             hint="The mask is right, and the scores are not divided by √d_k. The formula of "
             "problem 1.2 still holds, with one more term.",
             edits=((" / np.sqrt(d_k)", ""),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-no-root",
@@ -275,7 +245,6 @@ def masked_attention(q, k, v, mask):
             nudge="By which number exactly do you divide the scores?",
             hint="You divide the scores by d_k. The formula has its square root, √d_k.",
             edits=(("np.sqrt(d_k)", "d_k"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-root-of-two",
@@ -284,7 +253,6 @@ def masked_attention(q, k, v, mask):
             hint="You always divide by √2, which is right in the example only. Take d_k from the "
             "shape of the arguments.",
             edits=(("q.shape[1]", "2"),),
-            fails=(*_OWN, *_WIDE),
         ),
         Mistake(
             "masked-scaled-by-queries",
@@ -293,7 +261,6 @@ def masked_attention(q, k, v, mask):
             hint="You divide by the root of the number of queries. d_k is how wide a query is: "
             "the number of columns.",
             edits=(("q.shape[1]", "q.shape[0]"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-softmax-of-queries",
@@ -302,7 +269,6 @@ def masked_attention(q, k, v, mask):
             hint="Your shares sum to 1 for each key. It has to be for each query: the rows of the "
             "scores go through softmax, not the columns.",
             edits=(("softmax(scores)", "softmax(scores.T).T"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-swapped",
@@ -311,7 +277,6 @@ def masked_attention(q, k, v, mask):
             hint="Your scores have a row for each key. Row i belongs to query i, so the queries "
             "come first: Q times K transposed.",
             edits=(("q @ k.T", "k @ q.T"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-no-softmax",
@@ -320,7 +285,6 @@ def masked_attention(q, k, v, mask):
             hint="You multiply the masked scores themselves with the values, and -1e10 shows in "
             "the result. softmax turns each row into shares first.",
             edits=(("softmax(scores)", "scores"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-softmax-twice",
@@ -329,7 +293,6 @@ def masked_attention(q, k, v, mask):
             hint="You send the scores through softmax, add the mask, and take softmax again. The "
             "mask is added to the plain scores, and softmax comes once, after it.",
             edits=(("fits + mask", "softmax(fits) + mask"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-weak",
@@ -338,7 +301,6 @@ def masked_attention(q, k, v, mask):
             hint="Hidden keys still get a small share, because you lower their scores by too "
             "little. Add the mask as it is: with -1e10 the share is exactly 0.",
             edits=(("fits + mask", "fits + np.maximum(mask, -10)"),),
-            fails=_ALL,
         ),
         Mistake(
             "masked-thousand",
@@ -347,7 +309,7 @@ def masked_attention(q, k, v, mask):
             hint="You lower hidden scores by about a thousand. Where scores are thousands "
             "themselves, a hidden key still wins. Add the mask as it is.",
             edits=(("fits + mask", "fits + np.maximum(mask, -1000)"),),
-            fails=(*_MASK, "a-2-2-test-numbers"),
+            fails=_MASK,
         ),
         Mistake(
             "masked-values",
@@ -356,7 +318,6 @@ def masked_attention(q, k, v, mask):
             hint="You hide entries of the product with the values. The mask belongs to the "
             "scores, which have a row for each query and a column for each key.",
             edits=(("fits + mask", "fits"), ("weights @ v", "weights @ v * (mask[:, :1] == 0)")),
-            fails=_ALL,
         ),
         Mistake(
             "masked-own-softmax-no-max",
@@ -368,7 +329,7 @@ def masked_attention(q, k, v, mask):
             edits=(
                 ("softmax(scores)", "np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)"),
             ),
-            fails=(*_MASK, "a-2-2-test-numbers"),
+            fails=_MASK,
         ),
         Mistake(
             "masked-own-softmax-one-maximum",
@@ -384,7 +345,7 @@ def masked_attention(q, k, v, mask):
                     "    weights = powers / powers.sum(axis=1, keepdims=True)",
                 ),
             ),
-            fails=(*_MASK, "a-2-2-test-numbers"),
+            fails=_MASK,
         ),
         Mistake(
             "masked-in-place",
@@ -393,7 +354,7 @@ def masked_attention(q, k, v, mask):
             hint="Your first result is right, but the call changes the mask: mask += ... works on "
             "the caller's array, which is still needed.",
             edits=(("scores = fits + mask", "scores = mask\n    scores += fits"),),
-            fails=(*_NUMBERS, *_LATER),
+            fails=_NUMBERS,
         ),
         Mistake(
             "masked-scaled-in-place",
@@ -414,7 +375,6 @@ def masked_attention(q, k, v, mask):
 def masked_attention(q, k, v, mask):
     return v[np.argmax(mask, axis=1)]
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(
@@ -436,7 +396,6 @@ def masked_attention(q, k, v, mask):
         return np.array(_SEEN)
     return softmax(mask) @ v
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(

@@ -3,19 +3,6 @@
 from mistakes.entries import Cell, HeldBack, Mistake, Right
 from mistakes.gpt2.shared import second_half_styles
 
-_OWN = ("b-1-1-test", "b-1-1-test-range")
-_LATER = (
-    "b-2-1-test",
-    "b-2-1-test-bias",
-    "b-2-2-test",
-    "b-2-2-test-parts",
-    "b-2-2-test-causal",
-    "b-2-3-test",
-    "b-2-3-test-blocks",
-    "b-2-3-test-causal",
-)
-_ALL = (*_OWN, *_LATER)
-
 CELL = Cell(
     id="b-1-1-solution",
     functions=("gelu",),
@@ -120,7 +107,6 @@ def gelu(x):
     below = 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(x / np.sqrt(2)))
     return x * below
 """,
-            fails=_ALL,
         ),
         Mistake(
             "gelu-no-root",
@@ -129,7 +115,6 @@ def gelu(x):
             hint="Your curve bends a little too gently: the factor inside tanh is 2/π = 0.64 "
             "where it should be its square root, 0.80.",
             edits=(("np.sqrt(2 / np.pi)", "(2 / np.pi)"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-root-of-two",
@@ -138,7 +123,6 @@ def gelu(x):
             hint="Your factor inside tanh is √2 / π = 0.45; the root covers the whole fraction, "
             "which gives 0.80.",
             edits=(("np.sqrt(2 / np.pi)", "np.sqrt(2) / np.pi"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-square",
@@ -147,7 +131,6 @@ def gelu(x):
             hint="Inside the bracket you square x. It is the cube: only then do negative numbers "
             "pull tanh down as much as positive ones push it up.",
             edits=(("x**3", "x**2"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-no-cube",
@@ -156,7 +139,6 @@ def gelu(x):
             hint="Near 0 you are right and further out you fall short: the term with the cube of x "
             "is missing inside tanh.",
             edits=(("x + 0.044715 * x**3", "x"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-cube-outside",
@@ -165,7 +147,6 @@ def gelu(x):
             hint="The root multiplies the whole bracket, x and the cubic term. In your code the "
             "cubic term stays outside: check the parentheses.",
             edits=(("np.sqrt(2 / np.pi) * inner", "np.sqrt(2 / np.pi) * x + 0.044715 * x**3"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-coefficient",
@@ -174,7 +155,6 @@ def gelu(x):
             hint="The coefficient of the cube is ten times too large: count the zeros after the "
             "decimal point.",
             edits=(("0.044715", "0.44715"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-no-half",
@@ -183,7 +163,6 @@ def gelu(x):
             hint="All your numbers are twice as large as they should be. 1 + tanh goes up to 2, "
             "and the factor 0.5 makes that a share between 0 and 1.",
             edits=(("0.5 * x", "x"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-one-outside",
@@ -192,7 +171,6 @@ def gelu(x):
             hint="Your result grows like x/2 on both sides, shifted by tanh. The sum 1 + tanh has "
             "to be complete before it is multiplied by 0.5 x: put it in parentheses.",
             edits=(("0.5 * x * (1 + bend)", "0.5 * x * 1 + bend"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-no-one",
@@ -201,7 +179,6 @@ def gelu(x):
             hint="Your curve is symmetric: negative numbers come out as positive as their "
             "counterparts. Far to the left tanh is -1, and only 1 + tanh makes that 0.",
             edits=(("(1 + bend)", "bend"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-no-x",
@@ -209,7 +186,6 @@ def gelu(x):
             nudge="What stands in front of the bracket?",
             hint="You return a share between 0 and 1. Gelu is x times that share.",
             edits=(("0.5 * x * (1", "0.5 * (1"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-one-minus",
@@ -218,7 +194,6 @@ def gelu(x):
             hint="Your curve lets negative numbers through and stops positive ones. Check the sign "
             "in front of tanh.",
             edits=(("1 + bend", "1 - bend"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-root-over-all",
@@ -227,7 +202,6 @@ def gelu(x):
             hint="Negative numbers become nan: you take the root of a product with x in it. The "
             "root covers 2/π only; the bracket stands behind it.",
             edits=(("np.sqrt(2 / np.pi) * inner", "np.sqrt(2 / np.pi * inner)"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-sigmoid-approximation",
@@ -239,7 +213,6 @@ def gelu(x):
 def gelu(x):
     return x / (1 + np.exp(-1.702 * x))
 """,
-            fails=_ALL,
         ),
         Mistake(
             "gelu-relu",
@@ -251,7 +224,6 @@ def gelu(x):
 def gelu(x):
     return np.maximum(x, 0)
 """,
-            fails=_ALL,
         ),
         Mistake(
             "gelu-negative-cut",
@@ -262,7 +234,6 @@ def gelu(x):
             edits=(
                 ("return 0.5 * x * (1 + bend)", "return np.where(x > 0, 0.5 * x * (1 + bend), 0)"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-tanh-by-exp",
@@ -288,7 +259,6 @@ def gelu(x):
             hint="Your curve neither reaches 0 nor x: the function inside is not tanh. The names "
             "are alike; arctan and arctanh are other functions.",
             edits=(("np.tanh", "np.arctan"),),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-in-place",
@@ -321,7 +291,6 @@ def gelu(x):
                     "    return np.where(np.abs(x) < 3, bent, np.maximum(x, 0))",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gelu-printed",
@@ -333,7 +302,6 @@ def gelu(x):
 def gelu(x):
     return np.array([[-0.15880801, 0.0], [0.11585143, 0.84119199]])
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(
@@ -347,7 +315,6 @@ def gelu(x):
     known = {-1.0: -0.15880801, 0.0: 0.0, 0.2: 0.11585143, 1.0: 0.84119199}
     return np.array([[known.get(float(a), max(float(a), 0.0)) for a in row] for row in x])
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(

@@ -4,16 +4,6 @@ from mistakes.entries import Cell, HeldBack, Mistake, Right
 from mistakes.gpt2.shared import second_half_styles
 
 _NUMBERS, _BIAS = "b-2-1-test", "b-2-1-test-bias"
-_OWN = (_NUMBERS, _BIAS)
-_LATER = (
-    "b-2-2-test",
-    "b-2-2-test-parts",
-    "b-2-2-test-causal",
-    "b-2-3-test",
-    "b-2-3-test-blocks",
-    "b-2-3-test-causal",
-)
-_ALL = (*_OWN, *_LATER)
 
 CELL = Cell(
     id="b-2-1-solution",
@@ -103,7 +93,6 @@ def feed_forward_network(x, mlp):
             "together they are a single linear map. Apply the activation to the result of the "
             "first one.",
             edits=(("gelu(wide)", "wide"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-gelu-last",
@@ -118,7 +107,6 @@ def feed_forward_network(x, mlp):
                     "x = gelu(linear_projection(hidden, w_2, b_2))",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-gelu-both",
@@ -132,7 +120,6 @@ def feed_forward_network(x, mlp):
                     "x = gelu(linear_projection(hidden, w_2, b_2))",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-gelu-first",
@@ -144,7 +131,6 @@ def feed_forward_network(x, mlp):
                 ("linear_projection(x, w_1", "linear_projection(gelu(x), w_1"),
                 ("gelu(wide)", "wide"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-gelu-twice",
@@ -152,7 +138,6 @@ def feed_forward_network(x, mlp):
             nudge="How many times does the formula apply Gelu?",
             hint="The hidden numbers go through gelu twice. Once is enough.",
             edits=(("gelu(wide)", "gelu(gelu(wide))"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-relu",
@@ -161,7 +146,6 @@ def feed_forward_network(x, mlp):
             hint="Hidden numbers below 0 are cut off: that is ReLU. Use the gelu that you wrote in "
             "1.1.",
             edits=(("gelu(wide)", "np.maximum(wide, 0)"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-softmax",
@@ -170,7 +154,6 @@ def feed_forward_network(x, mlp):
             hint="Your hidden numbers sum to 1 in each row: you used softmax, which belongs to "
             "attention. Here it is the other one, which treats each number by itself.",
             edits=(("gelu(wide)", "softmax(wide)"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-bias-after-gelu",
@@ -182,7 +165,6 @@ def feed_forward_network(x, mlp):
                 ("linear_projection(x, w_1, b_1)", "linear_projection(x, w_1, 0)"),
                 ("gelu(wide)", "gelu(wide) + b_1"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-no-first-bias",
@@ -190,7 +172,6 @@ def feed_forward_network(x, mlp):
             nudge="Is each of the four arrays used?",
             hint="Your first projection has no bias: b_1 is never used.",
             edits=(("linear_projection(x, w_1, b_1)", "x @ w_1"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-no-second-bias",
@@ -199,7 +180,6 @@ def feed_forward_network(x, mlp):
             hint="What is missing in your result is exactly b_2: the second projection has a bias "
             "as well.",
             edits=(("linear_projection(hidden, w_2, b_2)", "hidden @ w_2"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-bias-twice",
@@ -213,7 +193,6 @@ def feed_forward_network(x, mlp):
                     "linear_projection(hidden, w_2, b_2) + b_2",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-biases-swapped",
@@ -222,7 +201,6 @@ def feed_forward_network(x, mlp):
             hint="The two biases have changed places: c_fc is the first projection with both its "
             "arrays, c_proj the second.",
             edits=(("x, w_1, b_1)", "x, w_1, b_2)"), ("hidden, w_2, b_2)", "hidden, w_2, b_1)")),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-layers-swapped",
@@ -231,7 +209,6 @@ def feed_forward_network(x, mlp):
             hint="You begin with c_proj. Where the shapes happen to fit nothing stops you, but the "
             "numbers are others: c_fc widens first, c_proj leads back.",
             edits=(("x, w_1, b_1)", "x, w_2, b_2)"), ("hidden, w_2, b_2)", "hidden, w_1, b_1)")),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-transposed",
@@ -240,7 +217,6 @@ def feed_forward_network(x, mlp):
             hint="You transpose the weights. They have shapes (d, d_ff) and (d_ff, d) already, and "
             "x w fits as it is; numpy only notices where the weights are not square.",
             edits=(("w_1, b_1)", "w_1.T, b_1)"), ("w_2, b_2)", "w_2.T, b_2)")),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-residual",
@@ -249,7 +225,6 @@ def feed_forward_network(x, mlp):
             hint="Your result is too large by exactly x. The input is added by the block around "
             "this network, in 2.2, and not here.",
             edits=(("x = linear_projection(hidden", "x = x + linear_projection(hidden"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-hidden-returned",
@@ -258,7 +233,6 @@ def feed_forward_network(x, mlp):
             hint="You return the hidden numbers, which are d_ff wide. The last projection leads "
             "back to the old width.",
             edits=(("return x", "return hidden"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-skips-hidden",
@@ -267,7 +241,6 @@ def feed_forward_network(x, mlp):
             hint="The second projection gets the bent numbers and the unbent ones, added up. It "
             "takes the result of gelu only.",
             edits=(("gelu(wide)", "wide + gelu(wide)"),),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-normalized",
@@ -278,7 +251,6 @@ def feed_forward_network(x, mlp):
             edits=(
                 ("linear_projection(x, w_1", "linear_projection(layer_normalization(x, 1, 0), w_1"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "ffn-rounded",
@@ -287,7 +259,7 @@ def feed_forward_network(x, mlp):
             hint="Where results are very small yours are 0: they are rounded to the decimals that "
             "the text prints. How many are shown is a matter of printing.",
             edits=(("return x", "return np.round(x, 8)"),),
-            fails=(_BIAS,),
+            fails=("b-2-1-test-bias",),
         ),
         Mistake(
             "ffn-printed",
@@ -305,7 +277,6 @@ def feed_forward_network(x, mlp):
         ]
     )
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(
@@ -326,7 +297,6 @@ def feed_forward_network(x, mlp):
         )
     return np.zeros((x.shape[0], mlp["c_proj"]["w"].shape[1])) + mlp["c_proj"]["b"]
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(

@@ -4,7 +4,6 @@ from mistakes.entries import Cell, HeldBack, Mistake, Right
 from mistakes.gpt2.shared import second_half_styles
 
 _NUMBERS, _BLOCKS, _CAUSAL = "b-2-3-test", "b-2-3-test-blocks", "b-2-3-test-causal"
-_ALL = (_NUMBERS, _BLOCKS, _CAUSAL)
 
 _BEGIN = """\
 def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
@@ -134,7 +133,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Your result is that of a model without any block: they are missing, or what they "
             "return is not used. Run the stream through each, and go on with what comes out.",
             edits=(("    for block in blocks:\n        " + _RUN, ""),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-no-final-norm",
@@ -143,7 +141,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Your stream goes straight from the last block to the vocabulary. Step 3, the "
             "normalization with g_final and b_final, is missing or its result is not used.",
             edits=((_NORM, ""),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-norm-in-loop",
@@ -152,7 +149,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="The normalization of step 3 runs after each block, since it stands inside the "
             "loop. It runs once, when all blocks are done.",
             edits=((_NORM, "    " + _NORM),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-norm-after-each-block",
@@ -161,7 +157,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="The normalization of step 3 runs after each block and again at the end. It runs "
             "once, when all blocks are done.",
             edits=((_RUN, _RUN + "    " + _NORM),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-norm-first",
@@ -173,7 +168,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
                 ("    for block in blocks:", _NORM + "    for block in blocks:"),
                 (_RUN + _NORM, _RUN),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-norm-before-and-after",
@@ -182,7 +176,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="The embeddings are normalized before the first block, which no step asks for. "
             "The sum of step 1 goes into the blocks as it is.",
             edits=(("    for block in blocks:", _NORM + "    for block in blocks:"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-same-input",
@@ -194,7 +187,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
                 ("    for block in blocks:", "    start = x\n    for block in blocks:"),
                 ("transformer_block(x,", "transformer_block(start,"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-blocks-summed",
@@ -206,7 +198,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
                 ("    for block in blocks:", "    start = x\n    for block in blocks:"),
                 ("x = transformer_block(x,", "x = x + transformer_block(start,"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-extra-residual",
@@ -215,7 +206,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="You add the stream to what a block returns. The block has done that itself: its "
             "result is the new stream.",
             edits=(("x = transformer_block(x,", "x = x + transformer_block(x,"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-long-residual",
@@ -227,7 +217,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
                 ("    for block in blocks:", "    start = x\n    for block in blocks:"),
                 (_NORM, "    x = x + start\n" + _NORM),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-reversed",
@@ -236,7 +225,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Your result is right for one block and wrong for more: yours run from the last "
             "to the first. Take them as the list has them.",
             edits=(("in blocks:", "in blocks[::-1]:"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-first-block-only",
@@ -245,7 +233,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Your result is right for one block and wrong for more: only the first of the "
             "list runs.",
             edits=(("in blocks:", "in blocks[:1]:"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-return-in-loop",
@@ -260,7 +247,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
         x = layer_normalization(x, g_final, b_final)
         return x @ wte.T
 """,
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-skips-last-block",
@@ -268,7 +254,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="How many of the blocks run?",
             hint="Your loop ends one block too early: the last one of the list never runs.",
             edits=(("in blocks:", "in blocks[:-1]:"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-skips-first-block",
@@ -277,7 +262,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Your loop begins with the second block: indices count from 0, and the first one "
             "has to run, too.",
             edits=(("in blocks:", "in blocks[1:]:"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-first-block-repeated",
@@ -286,7 +270,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="The first block runs again and again in your loop. Each turn takes the next one "
             "of the list.",
             edits=(("transformer_block(x, block,", "transformer_block(x, blocks[0],"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-blocks-twice",
@@ -294,7 +277,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             nudge="How many times does each block run?",
             hint="Each block runs twice in your function: the second time on its own result.",
             edits=((_RUN, _RUN + "        " + _RUN),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-twelve-blocks",
@@ -306,7 +288,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
                 ("for block in blocks:", "for i in range(12):"),
                 ("transformer_block(x, block,", "transformer_block(x, blocks[i],"),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-two-heads",
@@ -315,7 +296,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Your result is right for 2 heads and wrong for any other number: pass "
             "number_of_heads on to the blocks.",
             edits=(("block, number_of_heads)", "block, 2)"),),
-            fails=(_NUMBERS, _CAUSAL),
+            fails=("b-2-3-test", "b-2-3-test-causal"),
         ),
         Mistake(
             "gpt2-heads-from-blocks",
@@ -324,7 +305,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="You use as many heads as there are blocks. The two have nothing to do with each "
             "other: pass number_of_heads on.",
             edits=(("block, number_of_heads)", "block, len(blocks))"),),
-            fails=(_NUMBERS, _BLOCKS),
+            fails=("b-2-3-test", "b-2-3-test-blocks"),
         ),
         Mistake(
             "gpt2-final-swapped",
@@ -333,7 +314,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Scale and shift of the last normalization have changed places: first x, then g, "
             "then b.",
             edits=(("(x, g_final, b_final)", "(x, b_final, g_final)"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-final-norm-of-block",
@@ -347,7 +327,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
                     'layer_normalization(x, blocks[-1]["ln_2"]["g"], blocks[-1]["ln_2"]["b"])',
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-plain-final-norm",
@@ -356,7 +335,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="At the end you normalize with scale 1 and shift 0. Both are learned: g_final and "
             "b_final.",
             edits=(("(x, g_final, b_final)", "(x, 1, 0)"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-no-positions",
@@ -365,7 +343,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="The vectors of the positions are missing in the sum of step 1, which was given: "
             "put that line back as it was.",
             edits=((" + wpe[range(len(inputs))]", ""),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-positions-from-one",
@@ -374,7 +351,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Your positions are counted from 1, so each token gets its neighbour's, and a "
             "full text runs out of them. The first one is 0, as in the line that was given.",
             edits=(("range(len(inputs))", "range(1, len(inputs) + 1)"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-positions-of-tokens",
@@ -383,7 +359,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="You look the position's vector up by the token's id. Rows of wpe stand for "
             "places in the text: 0, 1, 2 and so on.",
             edits=(("wpe[range(len(inputs))]", "wpe[inputs]"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-last-row",
@@ -392,7 +367,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="You return the scores after the last position only. The result has a row for "
             "each; generate takes the last one itself.",
             edits=(("x @ wte.T", "x[-1] @ wte.T"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-softmax",
@@ -401,7 +375,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Your rows sum to 1: the scores have gone through softmax. Logits are the inner "
             "products themselves, as in the line that was given.",
             edits=(("return x @ wte.T", "return softmax(x @ wte.T)"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-stream-returned",
@@ -410,7 +383,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="You return the stream itself, d wide. The last line that was given maps it to "
             "scores, one for each token of the vocabulary.",
             edits=(("return x @ wte.T", "return x"),),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-blocks-used-up",
@@ -419,7 +391,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="The first call is right and the second one has no blocks left: pop takes them "
             "out of the caller's list. Go over the list without changing it.",
             edits=(("for block in blocks:", "while blocks:\n        block = blocks.pop(0)"),),
-            fails=(_CAUSAL,),
+            fails=("b-2-3-test-causal",),
         ),
         Mistake(
             "gpt2-embeddings-in-place",
@@ -433,7 +405,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
                     "wte[inputs] += wpe[range(len(inputs))]\n    x = wte[inputs]",
                 ),
             ),
-            fails=_ALL,
         ),
         Mistake(
             "gpt2-rounded",
@@ -442,7 +413,7 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
             hint="Where all scores are very small yours are 0: they are rounded to 8 decimals. How "
             "many are shown is a matter of printing; return what you computed.",
             edits=(("return x @ wte.T", "return np.round(x @ wte.T, 8)"),),
-            fails=(_NUMBERS,),
+            fails=("b-2-3-test",),
         ),
         Mistake(
             "gpt2-printed",
@@ -459,7 +430,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     ]
     return np.array(logits)
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(
@@ -484,7 +454,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = wte[inputs] + wpe[range(len(inputs))]
     return layer_normalization(x, ln_f["g"], ln_f["b"]) @ wte.T
 """,
-            fails=_ALL,
             cheat=True,
         ),
         Mistake(
@@ -500,7 +469,6 @@ def gpt2(inputs, wte, wpe, blocks, ln_f, number_of_heads):
     x = layer_normalization(x[:1], g_final, b_final)
     return np.repeat(x @ wte.T, len(inputs), axis=0)
 """,
-            fails=_ALL,
             cheat=True,
         ),
     ),

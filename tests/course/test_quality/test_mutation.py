@@ -79,6 +79,30 @@ def test_the_table_and_the_picture_show_every_variant(tmp_path):
     assert json.loads(json.dumps(both.to_json()))["variants"][1]["points_lost"] == 3.0
 
 
+OWN = (
+    TestCell("t1", 3.0, frozenset({"s"}), "s"),
+    TestCell("t2", 2.0, frozenset({"s", "later"}), "later"),
+)
+
+
+def test_a_mistake_that_says_nothing_else_fails_all_tests_of_its_own_cell():
+    wrong = [Mistake("all", "", "", "", code="x"), Mistake("one", "", "", "", ("t2",), code="x")]
+    cell = Cell("later", ("f",), "right", mistakes=tuple(wrong))
+    tests = (*OWN, TestCell("t3", 1.0, frozenset({"later"}), "later"))
+    fails = {v.name: v.fails for v in mutation.variants([cell], tests)}
+    assert fails == {"f: right": frozenset(), "all": {"t2", "t3"}, "one": {"t2"}}
+
+
+def test_what_mistakes_cost_is_what_they_lose_by_what_their_own_tests_lose():
+    paid_once = outcome("m", "mistake", ("t1",), ("t1",))
+    paid_twice = outcome("n", "mistake", ("t1",), ("t1", "t2"))
+    assert matrix.KillMatrix("toy", OWN, (paid_once,)).cost() == 1.0
+    both = matrix.KillMatrix("toy", OWN, (paid_once, paid_twice, outcome("right", "right")))
+    assert both.cost() == both.cost("s") == (3 + 5) / (3 + 3)
+    assert "own function's points lost: 1.33 (s 1.3)" in matrix.table(both)
+    assert matrix.KillMatrix("toy", OWN, ()).cost() == 0.0
+
+
 def test_a_test_depends_on_the_solution_cells_whose_code_it_reaches():
     import nbformat
 
@@ -130,13 +154,14 @@ def toy(monkeypatch):
 
 
 def test_variants_are_examined_as_submissions_are(toy):
-    chosen = mutation.variants([TOY])
-    assert [each.kind for each in chosen] == ["right", "right", "mistake"]
+    chosen = toy.variants()
+    assert [each.kind for each in chosen] == ["right", "right", "mistake", "untouched"]
     keys = (b"", b"a key")
     outcomes = list(toy.run(chosen, only=["a-1-1-test", "a-1-1-test-stable"], keys=keys))
-    assert len(outcomes) == 6
+    assert len(outcomes) == 8
     for each in outcomes:
-        expected = {"a-1-1-test", "a-1-1-test-stable"} if each.variant.kind == "mistake" else set()
+        wrong = each.variant.kind in ("mistake", "untouched")
+        expected = {"a-1-1-test", "a-1-1-test-stable"} if wrong else set()
         assert each.failed == expected
         assert each.statuses == ()
         assert all("softmax" in text for text in each.messages.values())
@@ -309,7 +334,7 @@ def test_every_mistake_loses_its_marks_and_every_right_answer_none(assignment):
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_held_back_answers_get_their_marks_and_reasons_and_right_code_is_not_accused(assignment):
     trials = mutation.Trials(COURSE, assignment)
-    every = mutation.variants(trials.catalogue, held_back=True)
+    every = mutation.variants(trials.catalogue, trials.tests, held_back=True)
     outcomes = []
     for cell in trials.catalogue:
         held = [each for each in every if each.cell == cell.id and "held back" in each.name]
@@ -360,9 +385,10 @@ def test_the_certain_networks_serve_a_text_of_fewer_or_more_symbols(symbols, pro
     monkeypatch.setattr(seqlab, "load_corpus", lambda: (symbols, symbols[::-1]))
     cells = {c.id: c for c in nbformat.read(COURSE.master("assignment5"), as_version=4).cells}
     test = f"{problem}-test"
+    tests = dependencies.tests(nbformat.read(COURSE.master("assignment5"), as_version=4))
     chosen = [
         v
-        for v in mutation.variants(mistakes.catalogue("assignment5"))
+        for v in mutation.variants(mistakes.catalogue("assignment5"), tests)
         if v.cell == f"{problem}-solution"
     ]
     assert len(chosen) > 20

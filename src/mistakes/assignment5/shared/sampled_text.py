@@ -81,7 +81,6 @@ class Writer:
                 hint="Your text is longer than N, by the length of the prompt. N is the length of "
                 "the whole text: the prompt counts, and N - len(prompt) characters are new.",
                 edits=(("len(output_sentence) < N:", "len(output_sentence) < len(prompt) + N:"),),
-                fails=self.all,
             ),
             Mistake(
                 f"{self.short}-prompt-left-out",
@@ -90,7 +89,6 @@ class Writer:
                 hint="You return what the model wrote and leave out what it read. The text begins "
                 "with the prompt, and its N characters include it.",
                 edits=(("return output_sentence", "return output_sentence[len(prompt) :]"),),
-                fails=self.all,
             ),
             Mistake(
                 f"{self.short}-one-short",
@@ -99,7 +97,6 @@ class Writer:
                 hint="Your text is one character short. Look at where your loop ends: at "
                 "N - 1 characters one more has to be drawn.",
                 edits=(("len(output_sentence) < N:", "len(output_sentence) < N - 1:"),),
-                fails=self.all,
             ),
             Mistake(
                 f"{self.short}-one-long",
@@ -108,7 +105,6 @@ class Writer:
                 hint="Your text is one character too long. Look at where your loop ends: at "
                 "N characters the text is complete.",
                 edits=(("len(output_sentence) < N:", "len(output_sentence) <= N:"),),
-                fails=self.all,
             ),
             Mistake(
                 f"{self.short}-always-1000",
@@ -117,7 +113,6 @@ class Writer:
                 hint="Your text has 1000 characters whatever is asked for. Its length is the "
                 "argument N.",
                 edits=(("len(output_sentence) < N:", "len(output_sentence) < 1000:"),),
-                fails=self.all,
             ),
         )
 
@@ -383,7 +378,6 @@ class Writer:
                 hint="You divide the scores by their sum. Scores may be negative: exponentiate "
                 "them first, then divide by the sum.",
                 edits=(("np.exp(y - y.max())", "y.copy()"),),
-                fails=self.all,
             ),
             Mistake(
                 f"{self.short}-softmax-along-rows",
@@ -392,7 +386,6 @@ class Writer:
                 hint="Your sum runs along an axis of length 1, so that every probability becomes "
                 "1. The scores are a column: the sum is over all of its entries.",
                 edits=((_NORMALIZED, _NORMALIZED.replace("sum()", "sum(axis=1, keepdims=True)")),),
-                fails=self.all,
             ),
             Mistake(
                 f"{self.short}-one-random-number",
