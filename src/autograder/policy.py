@@ -34,7 +34,7 @@ class Policy:
     diagnosis_seconds: float = 4.0  # how long to look for the reason of each failed test; 0: not
     # The share of a test's points that are given where it passes with the course's functions in
     # place of earlier ones of the student's that are wrong; 0: only what passes as it is counts.
-    follow_through: float = 0.0
+    follow_through: float = 1.0
     draws: bool = True  # draw hidden inputs for each student, from the course's secret
     sandbox: bool = True  # run students' code in a sandbox, or not at all
     demos: bool = False  # also run the cells tagged demo

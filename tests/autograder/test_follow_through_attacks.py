@@ -54,10 +54,11 @@ IN_MEAN = {
     "asks for ever": "def mean(x, v):\n    while True:\n        shares(x)",
     "asks for ever, and does not let itself be stopped": "def mean(x, v):\n    while True:\n"
     "        try:\n            shares(x)\n        except BaseException:\n            pass",
-    "asks in a process of its own": f"import os\n{HAND}def mean(x, v):\n    read, write = os.pipe()"
-    "\n    if os.fork() == 0:\n        try:\n            os.write(write, repr(shares(x)).encode())"
-    "\n        finally:\n            os._exit(0)\n    os.close(write)\n"
-    "    return 7 if os.read(read, 1000) else 0",
+    "asks in a process of its own": "import os\ndef mean(x, v):\n    read, write = os.pipe()\n"
+    "    if os.fork() == 0:\n        try:\n"
+    "            os.write(write, repr(float(shares(x) @ v)).encode())\n"
+    "        finally:\n            os._exit(0)\n    os.close(write)\n"
+    "    return float(os.read(read, 1000) or 0)",
     "asks with nothing that is a question": f"{FRAME}{HAND}def mean(x, v):\n"
     "    kernel().connection.sendall(frame({'do': 'ask', 'name': 3}))\n    return 7",
     "asks with arrays that are not there": f"{FRAME}{HAND}def mean(x, v):\n"

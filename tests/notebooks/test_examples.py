@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from course.directory import CONFIG, Course
 from course.release import generate, leaks
 from course.run import batch, quiet, workers
 from course.run.scores import NbgraderRunner
+from course.test_quality import dependencies
+from course.test_quality.mutation import variants
 from examples import build
 from examples.roster import CLASS
 from examples.stock import grade as grade_stock
@@ -115,7 +118,8 @@ def test_the_wrong_are_wrong_in_some_cells_only(assignment):
 
 @pytest.mark.parametrize("assignment", CLASS)
 def test_who_comes_from_the_catalogue_loses_what_the_catalogue_says(assignment):
-    made = {each.name: each for cell in catalogue(assignment) for each in cell.mistakes}
+    master = nbformat.read(Course(ROOT).master(assignment), as_version=4)
+    made = {v.name: v for v in variants(catalogue(assignment), dependencies.tests(master))}
     slips = [name for name in EXPECTED[assignment] if name.startswith("slip-")]
     assert len(slips) >= 3
     for name in slips:
@@ -139,6 +143,30 @@ def examined(course):
     return found
 
 
+def without_follow_through(expected):
+    """Return what a student's own code gets, test by test."""
+    followed = expected.get("followed", {})
+    return {test: points - followed.get(test, 0) for test, points in expected["scores"].items()}
+
+
+@pytest.fixture(scope="module")
+def unhelped(course, tmp_path_factory):
+    """The results of whom follow-through gives points, without it, in a copy of the course."""
+    root = tmp_path_factory.mktemp("unhelped") / "course"
+    graded = shutil.ignore_patterns("gradebook.db", "autograded", ".autograder")
+    shutil.copytree(course.root, root, symlinks=True, ignore=graded)
+    copy, found = Course(root), {}
+    for assignment, names in EXPECTED.items():
+        generate.register(copy, assignment)
+        policy = replace(batch.policy_of(copy, assignment), follow_through=0.0)
+        helped = [name for name in names if "followed" in EXPECTED[assignment][name]]
+        scheduler = workers.Local(2, ROOT / "data")
+        batch.Batch(copy, assignment, scheduler, policy, show=False).run(helped)
+        results = NbgraderRunner(copy).results(assignment, helped)
+        found |= {(assignment, result.student): result for result in results}
+    return found
+
+
 @pytest.fixture(scope="module")
 def stock(course, tmp_path_factory):
     """What nbgrader by itself gives some of them, two at a time, in a copy of the course."""
@@ -157,6 +185,7 @@ def stock(course, tmp_path_factory):
 def test_the_examiner_gives_what_is_expected(examined, assignment, name):
     result, expected = examined[assignment, name], EXPECTED[assignment][name]
     assert {cell.name: cell.score for cell in result.automatic} == expected["scores"]
+    assert result.state.followed == expected.get("followed", {})
     assert result.needs_manual == expected["to_mark"]
     assert result.status == expected["status"], result.reason
 
@@ -166,11 +195,19 @@ def test_the_examiner_gives_what_is_expected(examined, assignment, name):
 def test_stock_nbgrader_gives_the_same_unless_the_notebook_is_damaged(stock, assignment, name):
     expected = EXPECTED[assignment][name]
     if "stock" not in expected:
-        assert stock[assignment, name] == expected["scores"]
+        assert stock[assignment, name] == without_follow_through(expected)
     elif expected["stock"].startswith("fails"):
         assert stock[assignment, name] is None
     else:
         assert not any(stock[assignment, name].values())
+
+
+@pytest.mark.slow
+def test_without_follow_through_everybody_has_what_stock_nbgrader_gives(unhelped):
+    assert len(unhelped) >= 10
+    for (assignment, name), result in unhelped.items():
+        own = {cell.name: cell.score for cell in result.automatic}
+        assert own == without_follow_through(EXPECTED[assignment][name]), name
 
 
 @pytest.mark.slow

@@ -189,7 +189,7 @@ ALL = (
         "second-call",
         "is right when it is asked for the first time",
         cells={"a-1-1-solution": HURRY["a-1-1-solution"] + "\n\n" + TWICE},
-        fails=("a-1-1-test", "a-1-2-test", "a-1-2-test-cases"),
+        fails=("a-1-1-test",),  # those of attention pass with a right softmax
     ),
     Adversary(
         "overwrites",
