@@ -35,6 +35,10 @@ class ConnectionClosed(ProtocolError):  # noqa: N818
     """The other side has gone."""
 
 
+class MessageTooLarge(ProtocolError):  # noqa: N818
+    """What was to be sent is larger than the other side reads; nothing of it was sent."""
+
+
 @dataclass(frozen=True)
 class MessageLimits:
     """How large a message may be."""
@@ -64,8 +68,11 @@ def send(sock: socket.socket, message: Mapping[str, Any], arrays: Sequence[Array
 
     Raises:
         ConnectionClosed: the other side has gone.
+        MessageTooLarge: it is beyond the usual limits.
     """
     text = json.dumps(message).encode()
+    if len(text) > MessageLimits.json_bytes or len(arrays) > MessageLimits.arrays:
+        raise MessageTooLarge("it is too large to be sent to the test")
     parts: list[bytes | memoryview] = [HEADER.pack(MAGIC, len(text), len(arrays)) + text]
     for array in arrays:
         header, body = _npy(array)

@@ -76,8 +76,11 @@ class KernelServer:
             reply, arrays = self._answer(request, arrays)
             if os.getpid() != process:
                 return
-            seconds = time.perf_counter() - started
-            protocol.send(sock, {**reply, "id": request["id"], "seconds": seconds}, arrays)
+            about = {"id": request["id"], "seconds": time.perf_counter() - started}
+            try:
+                protocol.send(sock, {**reply, **about}, arrays)
+            except protocol.MessageTooLarge as error:
+                protocol.send(sock, {**_without_values(reply, error), **about}, [])
 
     def _answer(self, request: Mapping[str, Any], arrays: list[Array]) -> Reply:
         do = request["do"]
@@ -158,6 +161,16 @@ class KernelServer:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content.tobytes())
         return messages.Nothing(), []
+
+
+def _without_values(reply: Mapping[str, Any], error: Exception) -> Mapping[str, Any]:
+    """Return a reply to a call, or with a value, that says only that it is too large."""
+    lists = ("outputs", "changed", "renamed")
+    said: dict[str, Any] = {name: [] if name in lists else None for name in reply}
+    said.pop("error", None)
+    if "changed" in reply:
+        return {**said, "error": describe_error(error)}
+    return {**said, "value": {"o": ["value", f"<{error}>"]}} if "value" in reply else said
 
 
 def _kind(value: Any) -> str:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from nbgrader.utils import determine_grade
 
-from tests.autograder.test_session import cell, checks, graded
+from tests.autograder.test_session import cell, checks, failed, graded
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap"),
@@ -236,6 +236,25 @@ def in_grading():
     assert (result.word, result.reasons) == ("graded", ())
     points = {c.id: determine_grade(c)[0] for c in result.cells if c.id in numbers.values()}
     return {name for name, number in numbers.items() if not points[number]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[np.zeros(1) for _ in range(25_000)]", "['x' * 1000] * 20_000"],
+    ids=["arrays", "text"],
+)
+def test_a_value_that_is_too_large_is_said_to_be_and_accuses_nobody(value):
+    source = f"import numpy as np\nheld = {value}\ndef f(): return held"
+    result = graded(
+        cell("solution", source, solution=True),
+        checks("call", "f()"),
+        checks("value", "assert 'too large' in repr(held)"),
+        checks("after", "assert callable(f)"),
+    )
+    assert (result.word, result.reasons) == ("graded", ())
+    assert failed(result) == {"call": "MessageTooLarge"}
+    (error,) = next(one.outputs for one in result.cells if one.id == "call")
+    assert error.evalue == "it is too large to be sent to the test"
 
 
 def test_the_table_says_what_passes_at_home():
