@@ -9,7 +9,7 @@ UPGRADE ?=
 # Where the Shakespeare text is, for the tests and recipes that measure on it (see training/text_source.py)
 export TINYSHAKESPEARE
 
-.PHONY: demo verify test check fuzz train lock clean sandbox machines site
+.PHONY: demo verify test check fuzz train lock wheels clean sandbox machines site
 
 # What pip does not have. Root on Debian or Ubuntu gets it here; anybody else is told what to install.
 define need
@@ -103,6 +103,10 @@ lock:
 	    --output-file $$file > /dev/null && \
 	  sed -i -E '/^(nvidia-|cuda-|torch=|triton|tensorflow=|rfc3987-syntax=|lark=)/d' $$file || exit 1; \
 	done
+
+# Ask the registry whether students can install everything without a compiler. Needs uv.
+wheels:
+	$(PYTHON) requirements/wheels.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache training/work
