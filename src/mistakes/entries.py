@@ -94,17 +94,26 @@ class Cell:
     rights_held_back: tuple[Right, ...] = ()
     where: str = ""
 
-    def code(self, mistake: Mistake) -> str:
-        """Return the whole cell with a mistake in it.
+    def code(self, mistake: Mistake, *more: Mistake) -> str:
+        """Return the whole cell with a mistake in it, or with several at once.
 
         Raises:
-            EditError: the text to replace does not occur exactly once in the right answer.
+            EditError: the text to replace does not occur exactly once in the right answer, or
+                several mistakes do not go together.
         """
-        if mistake.code:
+        if mistake.code and not more:
             return mistake.code
         code = self.right
-        for old, new in mistake.edits:
-            if code.count(old) != 1:
-                raise EditError(f"{mistake.name}: {old!r} occurs {code.count(old)} times, not once")
-            code = code.replace(old, new)
+        for each in (mistake, *more):
+            if each.code:
+                raise EditError(f"{each.name} is a whole cell, which goes with no other mistake")
+            code = _edited(code, each)
         return code
+
+
+def _edited(code: str, mistake: Mistake) -> str:
+    for old, new in mistake.edits:
+        if code.count(old) != 1:
+            raise EditError(f"{mistake.name}: {old!r} occurs {code.count(old)} times, not once")
+        code = code.replace(old, new)
+    return code

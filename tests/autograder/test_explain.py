@@ -293,6 +293,26 @@ def test_a_mistake_that_most_failures_contradict_is_not_named(others, stays):
     assert [test for test in found if "mistake" in found[test]] == (["a"] if stays else [])
 
 
+def test_one_of_two_mistakes_is_named_where_both_show_too():
+    tiny = wrong("double-tiny", ("2 * x", "2 * x * (np.abs(x) > 1)"))
+    sign = wrong("double-sign", ("return", "return np.sign(x - 2) *"))
+    cell = Cell("d", ("double",), DOUBLE.right, (), (tiny, sign))
+
+    def double(x):
+        return np.sign(x - 2) * 2 * x * (np.abs(x) > 1)
+
+    made = {"b": [called(double, GRID / 4 + 1.5)]}  # from 1.75 on
+    made |= {test: [called(double, GRID / 2)] for test in "cd"}  # from 0.5 on
+    explainers = {
+        test: explain.Explainer((cell,), {"np": np}, {}, time.monotonic() + 60) for test in made
+    }
+    found = {test: explainers[test].explain(each) for test, each in made.items()}
+    assert found["b"]["mistake"] == "double-sign"
+    assert "mistake" not in found["c"]
+    explain.agree(found, explainers)
+    assert {each["mistake"] for each in found.values()} == {"double-sign"}
+
+
 def test_functions_that_the_catalogue_does_not_have_are_left_alone():
     def helper(x):
         return x

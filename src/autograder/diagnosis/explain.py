@@ -101,6 +101,18 @@ class Explainer:
         fits = _all_equal(compared, function) or _all_alike(compared, function)
         return known if fits else None
 
+    def fits_with_another(self, name: str, mistake: mistakes.Mistake) -> bool:
+        """Return whether a mistake and another one together give what a function gave."""
+        cell, compared = self._cell_of(name), self._compared.get(name)
+        if cell is None or not compared:
+            return False
+        for other in cell.mistakes:
+            with contextlib.suppress(mistakes.EditError):
+                code = cell.code(mistake, other)
+                if not self.is_late() and _all_equal(compared, self._function(cell, code, name)):
+                    return True
+        return False
+
     def compared(self, calls: Sequence[Call]) -> Iterator[ComparedCall]:
         """Yield the calls of functions that the catalogue has, with the right outcomes."""
         for call in calls:
@@ -247,16 +259,37 @@ def _agree_on(
     for explained in sorted(fitting, key=len):  # the best one comes last, and stays
         for test, mistake in explained.items():
             _name(diagnoses[test], mistake)
-    if not any(explainers[test].is_late() for test in diagnoses):
-        for explained in fitting:
-            if 2 * len(explained) < len(diagnoses):
-                _withdraw(explained, diagnoses)
+    for explained in fitting:
+        _check_the_others(function, explained, diagnoses, explainers)
+
+
+def _check_the_others(
+    function: str,
+    explained: Mapping[str, mistakes.Mistake],
+    diagnoses: Mapping[str, Diagnosis],
+    explainers: Mapping[str, Explainer],
+) -> None:
+    """Name a mistake where it is one of two; withdraw it where most tests speak against it.
+
+    Args:
+        function: whose mistake it is
+        explained: the tests that a mistake explains alone, and the mistake
+        diagnoses: by test, changed in place
+        explainers: by test
+    """
+    for mistake in list(explained.values())[:1]:
+        others = [test for test in diagnoses if "mistake" not in diagnoses[test]]
+        double = [test for test in others if explainers[test].fits_with_another(function, mistake)]
+        for test in double:
+            _name(diagnoses[test], mistake)
+        late = any(explainers[test].is_late() for test in diagnoses)
+        if not double and not late and 2 * len(explained) < len(diagnoses):
+            _withdraw(explained, diagnoses)
 
 
 def _withdraw(
     explained: Mapping[str, mistakes.Mistake], diagnoses: Mapping[str, Diagnosis]
 ) -> None:
-    """Name a mistake no more where most failures of a function show that it is another one."""
     for test, mistake in explained.items():
         if diagnoses[test].get("mistake") == mistake.name:
             for part in ("mistake", "nudge", "hint"):
