@@ -36,6 +36,7 @@ from autograder.submission.other_assignments import Landmarks, mentioned
 from autograder.submission.prepared import CellRecord, Prepared, RawSubmission
 
 VERSION = 2  # of the format
+MILD = ("graded", "repaired")
 Settings = Mapping[str, Mapping[str, object]]  # of nbgrader's preprocessors, by their names
 
 
@@ -236,8 +237,10 @@ def _graded(job: Job, work: Prepared, pool: KernelPool) -> Result:
             notebook, _ = preprocessor.preprocess(notebook, {})
     words = report.statuses | ({"repaired"} if work.reasons else set())
     broken = broken_cells.reasons(work.notebook, work.files, work.python)
-    reasons = (*work.reasons, *report.reasons, *broken, *work.dropped)
+    happened = (*report.reasons, *broken)
     cells = [cell for cell in notebook.cells if cell.id in report.followed]
     followed = {cell.id: float(utils.determine_grade(cell)[0]) for cell in cells}
     word = status.gravest(words)
+    mended = (*work.reasons, *happened) if word in MILD else (*happened, *work.reasons)
+    reasons = (*mended, *work.dropped)  # the first explains the word
     return finished(notebook, word, reasons, seconds=report.seconds, followed=followed)

@@ -95,7 +95,7 @@ class AcceptedFiles:
             raise refusal(name, f"has more than {limits.file_bytes} bytes", remedy)
         if self._total + size_before + size > limits.total_bytes:
             problem = f"brings the total to more than {limits.total_bytes} bytes"
-            raise refusal(name, problem, SMALLER)
+            raise refusal(name, problem, CLEAR if name.endswith(".ipynb") else SMALLER)
 
     def room(self) -> int:
         """Return how many bytes one more file may have."""

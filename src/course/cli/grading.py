@@ -105,15 +105,16 @@ def _show(course: Course, assignment: str, names: list[str]) -> None:
         raise CourseError(f"no submission of {assignment} could be graded: see the reasons above")
 
 
-def scores(assignment: Assignment) -> None:
-    """Print the table of scores, with those who handed in nothing.
+def scores(assignment: Assignment, student: Student = None) -> None:
+    """Print the table of scores, with those who handed in nothing; of one student, all reasons.
 
     Example: course scores gpt2
     """
     from course.run import scores
 
     course = Course.find()
-    names = sorted({*chosen(course, assignment, None), *course.roster()})
+    everybody = chosen(course, assignment, student)
+    names = everybody if student else sorted({*everybody, *course.roster()})
     say(scores.table(scores.NbgraderRunner(course).results(assignment, names)))
 
 

@@ -291,7 +291,8 @@ def _rounded(number: re.Match[str]) -> str:
     factor = number.string[number.end() :].startswith(
         " times what"
     )  # 1.41 is recognised as a root, 1.4 is not
-    return f"{float(text.replace(',', '')):.{3 if factor else 2}g}{end}"
+    shown = f"{float(text.replace(',', '')):.{3 if factor else 2}g}"
+    return f"{float(shown):.0f}{end}" if "e+0" in shown else f"{shown}{end}"  # not 2.7e+04
 
 
 def of_reason(reason: str) -> str:

@@ -14,6 +14,8 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import GenerateFeedback, NbGraderException
 from nbgrader.utils import temp_attrs
 
+from course.run import status_files
+
 Tell = Callable[[str], object]
 NOT_GRADED = "{} was not graded"
 
@@ -77,9 +79,18 @@ def write(
         converter.log = silent  # the caller reports each student in better words
         with contextlib.suppress(NbGraderException):
             converter.start()
+    root = api.coursedir.root
     return {
-        name: converter.refused.get(name, NOT_GRADED.format(assignment))
+        name: converter.refused.get(name) or _not_graded(Path(root), assignment, name)
         for name in students
         if name not in converter.begun
-        or not any((Path(api.coursedir.root) / "feedback" / name / assignment).glob("*.html"))
+        or not any((Path(root) / "feedback" / name / assignment).glob("*.html"))
     }
+
+
+def _not_graded(root: Path, assignment: str, student: str) -> str:
+    """Return why there is nothing to write about, as the table of scores says it."""
+    status = status_files.read(root, assignment, student)
+    if status is None or status.is_graded:
+        return NOT_GRADED.format(assignment)
+    return f"{NOT_GRADED.format(assignment)} ({status.word}: {status.reason})"

@@ -137,8 +137,12 @@ def table(results: list[Score]) -> str:
         points = f"{result.score:g}" if result.is_graded else "-"
         lines.append(
             f"{result.student:{width}} {points:>5}/{result.out_of:<3g}{result.needs_manual:>7g}   "
-            f"{result.status}{_parts(result)}{': ' + _cut(result.reason) if result.reason else ''}"
+            f"{result.status}{_parts(result)}{_important(result.state)}"
         )
+    if len(results) == 1:  # asked for alone: all there is to say
+        lines += [f"  - {reason}" for reason in results[0].state.reasons[1:]]
+    elif any(len(result.state.reasons) > 1 for result in results):
+        lines.append("(all reasons: course scores ASSIGNMENT --student NAME)")
     return "\n".join(lines)
 
 
@@ -149,9 +153,12 @@ def _parts(result: Score) -> str:
     return f", {result.score - result.followed:g} + {result.followed:g} follow-through"
 
 
-def _cut(text: str, most: int = 100) -> str:
-    """Return the beginning of a long text; the graded notebook's metadata has all of it."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _important(state: Status) -> str:
+    """Return the first reason, whole, and how many more there are."""
+    if not state.reasons:
+        return ""
+    more = len(state.reasons) - 1
+    return f": {state.reasons[0]}{f' (and {more} more)' if more else ''}"
 
 
 def _reason(done: dict[str, str]) -> str:
