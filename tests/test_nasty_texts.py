@@ -20,7 +20,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from autograder import regions
 from autograder.execution import outputs
 from autograder.status import Reasons, Unreadable
-from autograder.submission import matching, misplaced_text, notebook_file, prepared, reader
+from autograder.submission import matching, notebook_file, reader, writing
 from course.exchange import collect
 from course.feedback import failures, leak_check, markup, problems, wording
 from course.formgrader import marking
@@ -67,8 +67,9 @@ READERS: dict[str, tuple[Callable[[str], Any], int]] = {
     "magics": (names._without_magics, LONG),
     "definitions": (lambda text: [*matching.FUNCTION.finditer(text)], LONG),
     "assignments": (lambda text: [*matching.ASSIGNED.finditer(text)], LONG),
-    "comments": (lambda text: misplaced_text.COMMENT.findall(text), LONG),
-    "raw cells": (prepared._fenced, LONG),
+    "comments": (lambda text: writing.COMMENT.findall(text), LONG),
+    "words": (writing._count, LONG),
+    "raw cells": (matching.fenced, LONG),
     "regions": (lambda text: regions.without(text, regions.SOLUTION), LONG),
     "outputs": (lambda text: outputs.clean([new_output("stream", text=text)]), LONG),
     "markdown": (lambda text: markup._html(text, 0, markup.NONE), LONG),

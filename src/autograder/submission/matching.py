@@ -194,3 +194,9 @@ def defined_names(source: str) -> frozenset[str]:
     if parsed is not None:
         return parsed
     return frozenset(match[1] for form in (FUNCTION, ASSIGNED) for match in form.finditer(source))
+
+
+def fenced(text: str) -> str:
+    """Return markdown that shows a text as it is."""
+    fence = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"

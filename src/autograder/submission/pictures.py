@@ -68,8 +68,8 @@ class _Album:
         """Yield names and contents; data URLs in the text become references to attachments."""
         inline: list[str] = []
 
-        def reference(found: re.Match[str]) -> str:
-            inline.append(found[1])
+        def reference(match: re.Match[str]) -> str:
+            inline.append(match[1])
             return f"attachment:picture-{len(inline)}"
 
         cell["source"] = DATA_URL.sub(reference, cell.source)

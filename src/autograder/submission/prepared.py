@@ -8,7 +8,6 @@ become text here, metadata that templates write into a page is dropped, and pict
 Outputs are cleaned by ``autograder.execution.outputs``, markdown by ``course.feedback.markup``.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from nbformat import NotebookNode
 
 from autograder.status import Reasons
 from autograder.submission import pictures, repair
+from autograder.submission.matching import fenced
 from autograder.submission.other_assignments import Landmarks
 
 KEPT = ("kernelspec", "autograder")  # of a notebook's metadata
@@ -114,10 +114,4 @@ def make_harmless(notebook: NotebookNode, released: Collection[str]) -> None:
         if cell.id not in released:
             cell.metadata = NotebookNode()
         if cell.cell_type == "raw":
-            cell.cell_type, cell.source = "markdown", _fenced(cell.source)
-
-
-def _fenced(text: str) -> str:
-    """Return markdown that shows a text as it is."""
-    fence = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{fence}\n{text}\n{fence}"
+            cell.cell_type, cell.source = "markdown", fenced(cell.source)

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from autograder.submission.matching import CellKind, SubmittedCell, bare, parsed_names
+from autograder.submission.matching import CellKind, SubmittedCell, bare, fenced, parsed_names
 
 SHOWING = ("print", "display", "Markdown")  # functions that show a text
 WORDS = 8  # beside code
@@ -93,7 +93,7 @@ def _count(text: str) -> int:
 
 
 def _words(text: str) -> Iterator[str]:
-    return (found[0] for found in WORD.finditer(text[:LONGEST]))
+    return (match[0] for match in WORD.finditer(text[:LONGEST]))
 
 
 def _fenced(text: str, least: int) -> str:
@@ -101,8 +101,7 @@ def _fenced(text: str, least: int) -> str:
     if _count(text) < least:
         return ""
     shown = text[:LONGEST] + (" … (cut)" if len(text) > LONGEST else "")
-    fence = "`" * (3 + max((len(run) for run in re.findall("`+", shown)), default=0))
-    return f"{fence}\n{shown}\n{fence}"
+    return fenced(shown)
 
 
 def _printed(cell: SubmittedCell) -> str:
