@@ -37,11 +37,11 @@ def distance(one: Any, other: Any) -> float:
 
 
 def tolerance(*values: Any) -> float:
-    """Return how far apart equal results of these types may be."""
+    """Return how far apart equal results of these types may be, or results from such arguments."""
     singles = (np.float32, np.float16)
     if any(getattr(v, "dtype", None) in singles for v in values):
         return SINGLE
-    return ALONE if all(isinstance(v, float) for v in values) else DOUBLE
+    return ALONE if isinstance(values[0], float) else DOUBLE
 
 
 def numbers(value: Any) -> Floats | None:

@@ -42,14 +42,14 @@ class ComparedCall:
         if self.call.error or self.raised:
             return (self.call.error["name"] if self.call.error else "") != self.raised
         apart = compare.distance(self.call.value, self.wanted)
-        return apart > CLEAR * compare.tolerance(self.call.value, self.wanted)
+        return apart > CLEAR * compare.tolerance(self.call.value, self.wanted, *self.call.arrays)
 
     def equals(self, value: Any) -> bool:
         """Return whether another function's output equals the student's."""
         if self.call.error:
             return False
         apart = compare.distance(value, self.call.value)
-        return apart <= compare.tolerance(value, self.call.value)
+        return apart <= compare.tolerance(value, self.call.value, *self.call.arrays)
 
     def summary(self) -> str:
         """Return what is wrong with the call."""
