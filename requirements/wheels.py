@@ -24,7 +24,8 @@ OLDER = {  # looked at and told, not promised
     "macOS on Intel": "x86_64-apple-darwin",
     "Linux with a glibc before 2.28": "x86_64-manylinux2014",
 }
-LACKING = re.compile(r"Because ([\w.-]+)==\S+ has no (?:usable )?wheels")
+# uv names a requirement with its marker: contourpy{python_full_version < '3.12'}==1.3.3
+LACKING = re.compile(r"Because ([\w.-]+)(?:\{[^}]*\})?==\S+ has no (?:usable )?wheels")
 
 
 class NotCheckedError(Exception):

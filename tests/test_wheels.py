@@ -31,9 +31,10 @@ def registry(wheels, monkeypatch, lacks):
     def resolve(pins, platform, python):
         for name in lacks.get((platform, python), ()):
             if f"{name}==" in pins:
+                marked = f"{name}{{python_full_version < '3.12'}}" if name == "numpy" else name
                 return (
                     "error: No solution found when resolving dependencies\n"
-                    f"  cause: Because {name}==1.2 has no usable wheels and you\n"
+                    f"  cause: Because {marked}==1.2 has no usable wheels and you\n"
                     f"      require {name}==1.2, we can conclude that …"
                 )
         return ""
