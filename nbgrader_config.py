@@ -40,7 +40,7 @@ c.Policy.call_seconds = 60
 # c.Lateness.nothing_after_days = 7
 # c.Lateness.extensions_csv = "extensions.csv"  # student, assignment, hours
 
-# Marks come with a status: a crash is not a zero.
+# Marks come with a status, and what was not graded has none.
 c.ExportApp.plugin_class = "course.run.nbgrader_plugin.StatusCsv"
 
 from course.formgrader import marking  # noqa: E402

@@ -8,7 +8,9 @@ from typing import Any
 from autograder.checked_json import construct, typed
 
 # From the gravest to the best; a submission has the gravest of what happened to it.
+NOT_HELD = "not in the gradebook"
 STATUSES = (
+    NOT_HELD,  # it was graded, and the gradebook has lost its marks or has others
     "failed",  # the autograder itself failed: nothing is known about the submission
     "missing",  # nothing was handed in
     "unreadable",  # what was handed in cannot be graded
@@ -18,7 +20,7 @@ STATUSES = (
     "repaired",  # the notebook was damaged, and mended
     "graded",
 )
-UNGRADED = ("failed", "missing", "unreadable")
+UNGRADED = (NOT_HELD, "failed", "missing", "unreadable")
 NAMED = 150  # places that a reason lists
 
 
@@ -33,6 +35,7 @@ class Status:
         seconds: that grading took
         parts: hashes of what was graded, to tell later what has changed
         followed: points that came by follow-through, by test
+        marks: the automatic marks that were published, by cell; None where that is not recorded
     """
 
     word: str
@@ -41,6 +44,7 @@ class Status:
     seconds: float = 0.0
     parts: dict[str, str] = field(default_factory=dict)
     followed: dict[str, float] = field(default_factory=dict)
+    marks: dict[str, float | None] | None = None
 
     @property
     def reason(self) -> str:
@@ -69,6 +73,8 @@ class Status:
         status = construct(cls, {**values, "reasons": tuple(typed(values, "reasons", list))})
         for test in typed(vars(status), "followed", dict):
             typed(status.followed, test, float)
+        if not isinstance(status.marks, dict | None):
+            raise ValueError("not a status: its marks are no object")
         if status.word not in STATUSES or not all(isinstance(r, str) for r in status.reasons):
             raise ValueError(f"not a status: {status.word!r} is not one of {', '.join(STATUSES)}")
         return status

@@ -32,6 +32,10 @@ STAFF_FILES = (settings_file.FILE, mistakes.FILE)  # beside a master, and never 
 
 LONGEST_NAME = 100  # characters
 MISNAMED = 'rename the folder (no control or directional characters, none of < > " & \\)'
+NO_GRADEBOOK = (
+    "there is no gradebook ({} is not there): course autograde ASSIGNMENT makes one, and publishes "
+    "what was graded again without running it"
+)
 
 
 class CourseError(Exception):
@@ -81,6 +85,16 @@ def _put_environment_on_path() -> None:
     here = str(Path(sys.executable).parent)
     if here not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", "")])
+
+
+def _file_of(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for any other."""
+    from sqlalchemy.engine import make_url
+
+    about = make_url(url)
+    name = about.database or ""
+    is_file = about.get_backend_name() == "sqlite" and not name.startswith(("file:", ":memory:"))
+    return Path(name) if is_file and name else None
 
 
 @dataclass(frozen=True)
@@ -168,7 +182,9 @@ class Course:
         return sorted({folder.parent.name for folder in folders if folder.is_dir()})
 
     def roster(self) -> list[str]:
-        """Return everybody whom the gradebook knows."""
+        """Return everybody whom the gradebook knows; nobody where there is no gradebook."""
+        if not self.has_gradebook():
+            return []
         with self.gradebook() as gradebook:
             return sorted(student.id for student in gradebook.students)
 
@@ -194,7 +210,10 @@ class Course:
         raise CourseError(f"{name} is neither in {self.root} nor in {home}: copy it to the first")
 
     def status(self, assignment: str, student: str, in_gradebook: bool) -> Status:
-        """Return what is known of a submission: its status, or why it has none yet."""
+        """Return what is known of a submission: its status, or why it has none yet.
+
+        What the gradebook holds is another question: see course.run.held_marks.
+        """
         if kept := status_files.read(self.root, assignment, student):
             return kept
         if in_gradebook:
@@ -219,13 +238,36 @@ class Course:
             config.CourseDirectory.db_url = f"sqlite:///{at / 'gradebook.db'}?timeout=60"
         return config
 
+    def has_gradebook(self, root: Path | None = None) -> bool:
+        """Return whether there is a gradebook; a server's database is taken to be there."""
+        file = _file_of(self.config(root).CourseDirectory.db_url)
+        return file is None or file.is_file()
+
+    def expect_gradebook(self, root: Path | None = None) -> None:
+        """Do nothing if there is a gradebook.
+
+        Raises:
+            CourseError: there is none.
+        """
+        if not self.has_gradebook(root):
+            file = _file_of(self.config(root).CourseDirectory.db_url)
+            raise CourseError(NO_GRADEBOOK.format(file))
+
     def gradebook(self, root: Path | None = None) -> "Gradebook":
-        """Return the gradebook, for use in a ``with`` statement."""
+        """Return the gradebook, for use in a ``with`` statement.
+
+        Raises:
+            CourseError: there is none. An empty one in its place would have a mark for nobody, and
+                nobody would know why.
+        """
         from nbgrader.api import Gradebook
 
         _put_environment_on_path()
         config = self.config(root).CourseDirectory
-        return Gradebook(config.db_url, config.course_id)
+        self.expect_gradebook(root)
+        gradebook = Gradebook(config.db_url, config.course_id)
+        gradebook.db().info["course"] = root or self.root
+        return gradebook
 
     def nbgrader(self, root: Path | None = None, release: str = "release") -> "NbGraderAPI":
         """Return nbgrader's interface to this course, or to a copy of it at ``root``.

@@ -115,6 +115,8 @@ def _alembic() -> DoctorFinding:
 
 
 def _gradebook(course: Course) -> DoctorFinding:
+    if not course.has_gradebook():
+        return DoctorFinding("gradebook", FINE, "none yet: course autograde makes one")
     try:
         with course.gradebook() as gradebook:
             names = [assignment.name for assignment in gradebook.assignments]

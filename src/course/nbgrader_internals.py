@@ -17,6 +17,7 @@ INTERNALS = {
     "nbgrader.apps.generatefeedbackapp.GenerateFeedback": "what `nbgrader generate_feedback` runs",
     "nbgrader.apps.api.GenerateFeedback": "what formgrader's button for feedback runs",
     "nbgrader.converters.GenerateFeedback.init_assignment": "replaced: it copies students' files",
+    "nbgrader.apps.api.NbGraderAPI.get_autograded_students": "asked what the gradebook holds, too",
     "nbgrader.api.Grade.auto_score": "a change of it is written down (course.report.audit)",
     "nbgrader.api.Grade.extra_credit": "likewise",
     "nbgrader.api.Grade.manual_score": "likewise",
@@ -109,6 +110,23 @@ def leave_out_students(is_name: Callable[[str], bool]) -> None:
 
     if listed.__name__ != submitted_students.__name__:
         api.NbGraderAPI.get_submitted_students = submitted_students
+
+
+def restrict_autograded(held: Callable[[Any, str, set[str]], set[str]]) -> None:
+    """Let formgrader's list take for autograded only whom ``held`` leaves.
+
+    Args:
+        held: is given nbgrader's CourseDirectory, an assignment and students; returns some of them
+    """
+    from nbgrader.apps import api
+
+    original = getattr(api.NbGraderAPI, "_all_autograded", api.NbGraderAPI.get_autograded_students)
+
+    def autograded_students(self: Any, assignment_id: str) -> set[str]:
+        return held(self.coursedir, assignment_id, original(self, assignment_id))
+
+    api.NbGraderAPI._all_autograded = original
+    api.NbGraderAPI.get_autograded_students = autograded_students
 
 
 def replace_submitted_time(read: Callable[[bytes], datetime]) -> None:

@@ -113,6 +113,7 @@ def test_a_damaged_result_is_refused_in_a_line(raw, message):
         Status("graded").to_json().replace("graded", "great"),
         Status("graded").to_json().replace('"seconds": 0.0', '"seconds": "long"'),
         Status("graded", ("why",)).to_json().replace('["why"]', "[7]"),
+        Status("graded").to_json().replace('"marks": null', '"marks": 7'),
     ],
 )
 def test_a_damaged_status_is_refused(text):
@@ -122,6 +123,7 @@ def test_a_damaged_status_is_refused(text):
 
 def test_every_status_is_a_mark_or_none():
     assert [word for word in STATUSES if not Status(word).is_graded] == [
+        "not in the gradebook",
         "failed",
         "missing",
         "unreadable",

@@ -5,6 +5,7 @@ Nothing heavy is imported here: a shell that completes a word waits for this mod
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -61,6 +62,18 @@ def test_cells(course: Course, assignment: str) -> list[str]:
         return [grade_id(cell) for cell in master["cells"] if is_test(cell)]
     except (CourseError, OSError, ValueError, KeyError):
         return []
+
+
+def expect_place(path: Path | None) -> None:
+    """Do nothing if a file can be made here, or none is wanted.
+
+    Raises:
+        CourseError: it is a folder, or its own folder is not there: a slip of the pen makes none.
+    """
+    if path is not None and path.is_dir():
+        raise CourseError(f"{path} is a folder: give the name of a file")
+    if path is not None and not path.parent.is_dir():
+        raise CourseError(f"{path} cannot be written: the folder {path.parent} is not there")
 
 
 ASSIGNMENT = "its name, as in source/ASSIGNMENT"

@@ -1,15 +1,15 @@
 """Commands that bring in what was handed in elsewhere, and take marks back there."""
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from course.cli.common import Of, assignments, say, students
+from autograder.status import NOT_HELD
+from course.cli.common import Of, assignments, expect_place, say, students
 from course.cli.options import IDS
-from course.directory import Course, CourseError, unknown
+from course.directory import Course, CourseError
 from course.run import atomic
 
 if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name waits for this module
@@ -140,27 +140,22 @@ def export_csv(
         list[str] | None, typer.Option(help="only these", autocompletion=students)
     ] = None,
 ) -> None:
-    """Write everybody's marks with a status: a crash is not a zero.
+    """Write everybody's marks with a status; what was not graded has no mark.
 
     Example: course export csv --to grades.csv
     """
-    from course.run.nbgrader_plugin import StatusCsv
+    from course.run import nbgrader_plugin
 
     course = Course.find()
+    expect_place(to)
     for name in assignment or ():
         course.master(name)
-    roster = course.roster()
-    for name in student or ():
-        if name not in roster:
-            raise unknown(f"student {name}", roster, "the gradebook has nobody of this name")
-    with tempfile.TemporaryDirectory(prefix="export-") as scratch, course.gradebook() as gradebook:
-        plugin = StatusCsv(config=course.config())
-        plugin.to, plugin.assignment = str(Path(scratch) / "marks.csv"), assignment or []
-        plugin.student = student or []
-        plugin.export(gradebook)
-        content = Path(plugin.to).read_bytes()
-    _write(to, content)
-    say(f"written to {to}")
+    with course.gradebook() as gradebook:
+        chosen = set(assignment or ()), set(student or ())
+        rows = list(nbgrader_plugin.rows(course, gradebook, *chosen))
+    _write(to, nbgrader_plugin.to_csv(rows).encode("utf-8", "replace"))
+    lines = [f"{row.student_id}: {row.status}: {row.reason}" for row in rows]
+    say(*(line for line in lines if NOT_HELD in line), f"written to {to}", sep="\n")
 
 
 @export.command("canvas")
@@ -190,6 +185,7 @@ def export_canvas(
 
     course = Course.find()
     course.master(assignment)
+    expect_place(to)
     exported = CanvasGradebook.read(gradebook)
     marks, points = canvas_marks.read_marks(course, assignment)
     at = canvas_marks.column_of(exported, assignment, column)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autograder.status import NOT_HELD
 from course.cli.common import (
     Assignment,
     Student,
     chosen,
+    expect_place,
     handed_in,
     say,
     students,
@@ -96,11 +98,16 @@ def _cluster(address: str, course: Course, sandbox: bool) -> "Scheduler":
 
 
 def _show(course: Course, assignment: str, names: list[str]) -> None:
-    """Print the table of scores; where nobody has one, that is an error."""
+    """Print the table of scores and what persons entered that the gradebook has lost.
+
+    Where nobody has a score, that is an error.
+    """
     from course.run import scores
+    from course.run.held_marks import HeldMarks
 
     results = scores.NbgraderRunner(course).results(assignment, names)
-    say(scores.table(results))
+    lost = HeldMarks.of(course, assignment).lost_lines(names)
+    say(scores.table(results), *lost, sep="\n")
     if not any(result.is_graded for result in results):
         raise CourseError(f"no submission of {assignment} could be graded: see the reasons above")
 
@@ -116,6 +123,7 @@ def scores(assignment: Assignment, student: Student = None) -> None:
     everybody = chosen(course, assignment, student)
     names = everybody if student else sorted({*everybody, *course.roster()})
     say(scores.table(scores.NbgraderRunner(course).results(assignment, names)))
+    course.expect_gradebook()
 
 
 def lateness(
@@ -145,8 +153,9 @@ def _expect_gradebook(course: Course, assignment: str) -> None:
     from course.release import generate
 
     course.master(assignment)
+    course.expect_gradebook()
     if not generate.is_registered(course, assignment):
-        raise CourseError(f"{assignment} has no gradebook yet: run course autograde {assignment}")
+        raise CourseError(f"{assignment} is {NOT_HELD}: run course autograde {assignment}")
 
 
 def replay(
@@ -171,6 +180,7 @@ def replay(
 
     course = Course.find()
     assignment = _assignment_of(course, student, test)
+    expect_place(to)
     if not generate.is_registered(course, assignment):
         generate.register(course, assignment)
     calls = replay.replay(course, assignment, student, test)
@@ -209,6 +219,7 @@ def regrade(
     """
     from course.report import regrade
     from course.run import batch
+    from course.run.held_marks import HeldMarks
     from course.run.workers import Local
 
     course = Course.find()
@@ -221,14 +232,19 @@ def regrade(
     say(regrade.table(rehearsal.changed, len(names)))
     if not dry_run:  # from the results that were kept: nothing is computed twice
         batch.Batch(course, assignment, engine, policy).run(names)
+    for line in HeldMarks.of(course, assignment).lost_lines(names):
+        say(line)
 
 
 def audit(assignment: Assignment, student: Student = None) -> None:
     """Print every change of every mark: when, from what to what, by whom.
 
+    At the end stands what persons entered and the gradebook does not hold any more.
+
     Example: course audit gpt2 --student anna
     """
     from course.report import audit, regrade
+    from course.run.held_marks import HeldMarks
 
     course = Course.find()
     course.master(assignment)
@@ -236,3 +252,6 @@ def audit(assignment: Assignment, student: Student = None) -> None:
     if not lines:
         raise CourseError(f"no mark of {student or 'anybody'} in {assignment} was ever changed")
     say(regrade.trail(lines))
+    for line in HeldMarks.of(course, assignment).lost_lines({line.student for line in lines}):
+        say(line)
+    course.expect_gradebook()

@@ -4,6 +4,9 @@ What a command does is imported by that command: a shell that completes a word h
 module, and for nothing else.
 """
 
+import os
+from pathlib import Path
+
 import typer
 
 from course.cli import exchanging, grading, preparing, reporting
@@ -15,6 +18,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def begin(context: typer.Context) -> None:
+    """Refuse a data folder that is not there before anything is begun; doctor says it itself."""
+    named = os.environ.get("COURSE_DATA")
+    if named and context.invoked_subcommand != "doctor" and not Path(named).expanduser().is_dir():
+        raise CourseError(f"COURSE_DATA names {named!r}, which is not a folder: name one, or none")
+
+
 PANELS = {  # in the order of a term, as --help shows them
     "Before the term": (
         preparing.doctor,
@@ -57,7 +70,8 @@ def main() -> None:
 
 def _in_a_line(error: Exception) -> str:
     """Return what staff can do about an error; nothing where that is a fault of ours."""
-    from sqlalchemy.exc import OperationalError
+    from nbgrader.api import InvalidEntry
+    from sqlalchemy.exc import DatabaseError, OperationalError
 
     from autograder.execution.client import ForkServerError
     from autograder.execution.sandbox import SandboxError
@@ -67,6 +81,8 @@ def _in_a_line(error: Exception) -> str:
     told = (CourseError, DataError, ForkServerError, SandboxError, ProvidedCellError)
     if isinstance(error, told):
         return " ".join(str(error).split())
-    if isinstance(error, OperationalError):  # locked for longer than SQLite waits, or out of reach
-        return f"the gradebook cannot be used ({error.orig}): try again"
+    cause = error.__context__ if isinstance(error, InvalidEntry) else error
+    # Locked for longer than SQLite waits, out of reach, or no database at all.
+    if isinstance(cause, OperationalError) or type(cause) is DatabaseError:
+        return f"the gradebook cannot be used ({cause.orig}): try again"
     return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from course.cli.common import Assignment, say
+from course.cli.common import Assignment, expect_place, say
 from course.cli.options import VISIBILITIES
 from course.directory import Course, CourseError
 
@@ -67,6 +67,7 @@ def release(
     course = Course.find()
     if check:
         _expect_current(course, assignment)
+        _expect_tried(course, assignment)
         say(f"release/{assignment} is up to date")
         return
     if tidy:
@@ -83,6 +84,21 @@ def _expect_current(course: Course, assignment: str) -> None:
     if generate.is_stale(course, assignment):
         raise CourseError(
             f"release/{assignment} is not what its master gives: run course release {assignment}"
+        )
+    if generate.has_other_tests(course, assignment):
+        raise CourseError(
+            f"the gradebook has other tests than {assignment}'s master, and grading uses those: "
+            f"run course release {assignment}"
+        )
+
+
+def _expect_tried(course: Course, assignment: str) -> None:
+    from course.test_quality import catalogue_gate
+
+    if not catalogue_gate.is_tried(course, assignment):
+        raise CourseError(
+            f"{assignment}'s tests have changed since they were last tried on known mistakes: "
+            f"run course release {assignment}"
         )
 
 
@@ -119,6 +135,7 @@ def gradescope(
 
     course = Course.find()
     settings = course.assignment(assignment)
+    expect_place(to)
     _expect_current(course, assignment)
     path = to or course.root / "dist" / f"{assignment}-autograder.zip"
     autograder_zip.build(course, assignment, hidden, path, memory or settings.gradescope.megabytes)
@@ -183,6 +200,7 @@ def mutation(
     from course.test_quality import accuracy, catalogue_gate, matrix, mutation
 
     course = Course.find()
+    expect_place(picture)
     policy = batch.policy_of(course, assignment)
     if not (held_back or diagnose):
         policy = replace(policy, diagnosis_seconds=0.0)

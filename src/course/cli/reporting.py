@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from course.cli.common import Assignment, Student, chosen, say
+from autograder.status import NOT_HELD
+from course.cli.common import Assignment, Student, chosen, expect_place, say
 from course.directory import Course, CourseError
 
 
@@ -25,9 +26,8 @@ def feedback(assignment: Assignment, student: Student = None) -> None:
         missing = scores.NbgraderRunner(course).pages(assignment, names, lambda _: bar.update())
     lines = [f"no feedback for {name}: {why}" for name, why in missing.items()]
     say(*lines, f"feedback is in {course.root / 'feedback'}", sep="\n")
-    if refused := sum(
-        not why.startswith(write.NOT_GRADED.format(assignment)) for why in missing.values()
-    ):
+    ungraded = write.NOT_GRADED.format(assignment)
+    if refused := sum(not why.startswith(ungraded) for why in missing.values()):
         raise CourseError(f"{refused} pages could not be written: see above")
     if len(missing) == len(names):
         raise CourseError(f"no feedback was written: run course autograde {assignment} first")
@@ -47,7 +47,14 @@ def report(
     Example: course report gpt2
     """
     from course.report import class_report
+    from course.run.held_marks import HeldMarks
 
     course = Course.find()
     course.master(assignment)
+    expect_place(to)
     say(f"written to {class_report.write(course, assignment, to, everything)}")
+    held = HeldMarks.of(course, assignment)
+    statuses = {name: held.status(name) for name in course.students(assignment)}
+    for name, status in statuses.items():
+        if NOT_HELD in (line := f"{name}: {status.word}: {status.reason}"):
+            say(line)

@@ -16,6 +16,7 @@ from course.cli.options import CANVAS_ID
 from course.directory import Course, CourseError
 from course.exchange.canvas_gradebook import CanvasGradebook, Person
 from course.exchange.roster import Roster
+from course.run.held_marks import HeldMarks
 
 CANVAS_NUMBER = re.compile(r" \(\d+\)$")  # which Canvas puts behind an assignment's name
 NUMBER = re.compile(r"-?\d+([.,]\d+)?")  # in German, Canvas writes 92,50
@@ -78,19 +79,22 @@ def read_marks(course: Course, assignment: str) -> tuple[dict[str, CanvasMark], 
     with course.gradebook() as gradebook:
         entry = {a.name: a for a in gradebook.assignments}.get(assignment)
         if entry is None:
-            raise CourseError(f"{assignment} has no gradebook yet: run course autograde")
+            raise CourseError(
+                f"{assignment} is {status.NOT_HELD}: run course autograde {assignment}"
+            )
+        held = HeldMarks.read(course, assignment, gradebook)
         submissions = {s.student.id: s for s in entry.submissions}
         names = {s.id for s in gradebook.students} | {*course.students(assignment), *submissions}
         marks = {}
         for name in names:
             submission = submissions.get(name)
-            marks[name] = CanvasMark(course.status(assignment, name, submission is not None))
+            marks[name] = CanvasMark(held.status(name))
             if submission is not None:
                 marks[name] = CanvasMark(
                     marks[name].status,
                     submission.score,
                     submission.late_submission_penalty or 0.0,
-                    bool(submission.needs_manual_grade),
+                    bool(submission.needs_manual_grade or held.waiting(name)),
                 )
         return marks, float(entry.max_score)
 

@@ -23,8 +23,8 @@ from nbformat import NotebookNode
 
 from autograder import status
 from autograder.assignment import Assignment
-from autograder.status import Unreadable
-from autograder.submission import intake
+from autograder.status import Reasons, Unreadable
+from autograder.submission import intake, reader
 from autograder.submission.intake import SubmissionRefused
 from autograder.submission.notebook_file import choose_notebook
 from autograder.submission.zip_reader import read_zip
@@ -60,6 +60,7 @@ class IncomingSubmission:
         time: when it was handed in, if that is known
         notes: what a TA should know
         problems: why some files, or all, are not taken
+        ungradable: why what is taken cannot be graded as it is, or ""
     """
 
     student: str
@@ -69,6 +70,7 @@ class IncomingSubmission:
     time: datetime | None = None
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    ungradable: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class CollectedRow:
     files: tuple[str, ...]
     late: str
     remarks: tuple[str, ...] = ()
+    ungradable: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ class Collector:
         if files.pop(TIMESTAMP, None) is not None:
             submission.problems.append(f"{TIMESTAMP} left out: it would be the time of handing in")
         files = self._with_notebook(self._renamed(files, submission), submission)
+        submission.ungradable = self._why_ungradable(files)
         if submission.time is not None:
             stamp = submission.time.astimezone(UTC).strftime(TIME_FORMAT)
             files[TIMESTAMP] = f"{stamp}\n".encode()
@@ -191,11 +195,22 @@ class Collector:
             return files
         try:
             assembled = template_py.assemble(release, turn_in, files)
-        except template_py.AssemblyError as error:
-            submission.notes.append(f"no notebook could be made: {error}")
-            return files
+        except template_py.AssemblyError:
+            return files  # the line of the table says why
         submission.notes += assembled.reasons
         return {**files, f"{self.assignment.name}.ipynb": assembled.content}
+
+    def _why_ungradable(self, files: Mapping[str, bytes]) -> str:
+        """Return why grading will find nothing to grade, as far as the files alone say it."""
+        expected = f"{self.assignment.name}.ipynb"
+        release, turn_in = self._release, self.assignment.turn_in
+        if release is not None and (why := template_py.why_no_notebook(release, turn_in, files)):
+            return why
+        try:
+            reader.read(files[choose_notebook(files, expected).name], Reasons())
+        except Unreadable as error:
+            return str(error)
+        return ""
 
     def _place(self, submission: IncomingSubmission, files: dict[str, bytes]) -> CollectedRow:
         target = self._folder(submission.student)
@@ -271,7 +286,8 @@ class Collector:
     ) -> CollectedRow:
         names = tuple(sorted(name for name in files if name != TIMESTAMP))
         remarks = (*submission.problems, *submission.notes)
-        return CollectedRow(submission.student, outcome, names, self._late(submission), remarks)
+        late, ungradable = self._late(submission), submission.ungradable
+        return CollectedRow(submission.student, outcome, names, late, remarks, ungradable)
 
     def _late(self, submission: IncomingSubmission) -> str:
         if submission.time is None:
@@ -284,6 +300,8 @@ class Collector:
 
     @cached_property
     def _due(self) -> datetime | None:
+        if not self.course.has_gradebook():
+            return None
         with self.course.gradebook() as gradebook:
             dates = [a.duedate for a in gradebook.assignments if a.name == self.assignment.name]
         return dates[0] if dates else None
@@ -340,6 +358,7 @@ def table(rows: Iterable[CollectedRow], dry_run: bool) -> str:
     for row in rows:
         more = f" and {len(row.files) - 4} more" if len(row.files) > 4 else ""
         files = ", ".join(row.files[:4]) + more
+        files += f": cannot be graded: {row.ungradable}" if row.ungradable else ""
         lines.append(f"{row.student[:40]:24} {row.outcome:10} {row.late:30} {files}".rstrip())
         lines += [f"    {remark}" for remark in row.remarks]
     counts = Counter(row.outcome for row in rows)

@@ -50,19 +50,25 @@ def read_roster(course: Course, path: Path | None = None, id_column: str | None 
         CourseError: the file is no such export.
     """
     roster = Roster()
-    with course.gradebook() as gradebook:
-        known = {student.id for student in gradebook.students}
-        for student in gradebook.students:
-            roster.canvas[student.lms_user_id or student.id] = student.id
-            for name in filter(None, (student.email, student.id)):
-                roster.other[name.casefold()] = student.id
+    if course.has_gradebook():
+        _add_courses_own(roster, course)
     if path is not None:
         people = CanvasGradebook.read(path).people()
-        known |= {folder.name for folder in (course.root / "submitted").glob("*")}
+        known = set(course.roster()) | {
+            folder.name for folder in (course.root / "submitted").glob("*")
+        }
         id_column = id_column or _id_column(people, known)
         for person in people:
             roster.add(person, id_column)
     return roster
+
+
+def _add_courses_own(roster: Roster, course: Course) -> None:
+    with course.gradebook() as gradebook:
+        for student in gradebook.students:
+            roster.canvas[student.lms_user_id or student.id] = student.id
+            for name in filter(None, (student.email, student.id)):
+                roster.other[name.casefold()] = student.id
 
 
 def _id_column(people: Sequence[Person], known: set[str]) -> str:

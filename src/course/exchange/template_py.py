@@ -29,6 +29,7 @@ from autograder.cells import is_answer, is_solution
 from seqlab.names import names
 
 MOST_TEXT = 100_000  # characters of the written answer
+MOST_CODE = 1_000_000  # bytes of functions that are parsed only to say what is wrong with them
 
 
 class AssemblyError(Exception):
@@ -82,6 +83,24 @@ def assemble(
         new_code_cell(block.source, id=f"template-{i}") for i, block in enumerate(blocks)
     ]
     return AssembledNotebook(notebook, tuple(reasons))
+
+
+def why_no_notebook(
+    release: NotebookNode, turn_in: TurnIn | None, files: Mapping[str, bytes]
+) -> str:
+    """Return why files that are turned in instead of a notebook were not made into one, or "".
+
+    Example: "no notebook could be made: template.py, line 3: invalid syntax"
+    """
+    if turn_in is None or not is_to_assemble(turn_in, files):
+        return ""
+    if len(files[turn_in.functions]) > MOST_CODE:
+        return f"no notebook could be made: {turn_in.functions} has over {MOST_CODE} bytes"
+    try:
+        assemble(release, turn_in, files)
+    except AssemblyError as error:
+        return f"no notebook could be made: {error}"
+    return f"course collect makes a notebook of {turn_in.functions}"
 
 
 def _fill(cell: NotebookNode, blocks: "list[_Block]") -> list[str]:

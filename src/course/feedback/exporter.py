@@ -26,6 +26,7 @@ from course.feedback.leak_check import PageRefused, Secret
 from course.feedback.mark_scheme import Scheme, scheme
 from course.feedback.marks import Book, Marks
 from course.feedback.page import GradedSubmission, Page, Switches
+from course.run.held_marks import HeldMarks
 
 NOT_GRADED = "This file lay beside the notebook that was graded. It is not part of the assignment."
 LONGEST_PAGE = 40_000_000  # characters
@@ -47,6 +48,7 @@ class FeedbackPage(Exporter):
     show_model_answers = Bool(False, help="show model answers").tag(config=True)
 
     _book: Book | None = None  # stays open for all pages of this exporter
+    _held: HeldMarks | None = None  # of one assignment, read once
 
     def __init__(self, *args: Any, **kw: Any):
         super().__init__(*args, **kw)
@@ -77,7 +79,7 @@ class FeedbackPage(Exporter):
         """Render a page and check it."""
         if not _release_of(root, about).is_file():
             return f"<!DOCTYPE html><title>Not graded</title><p>{html.escape(NOT_GRADED)}</p>"
-        masters, marks = _masters(root), self._marks(about)
+        masters, marks = _masters(root), self._marks(about, root)
         _render_provided(_release_of(root, about))
         try:
             return confined(lambda: self._checked(notebook, about, root, masters, marks))
@@ -128,13 +130,24 @@ class FeedbackPage(Exporter):
             schemes={key: part for key, part in schemes.items() if part != Scheme()},
         )
 
-    def _marks(self, about: Mapping[str, str]) -> Marks:
+    def _marks(self, about: Mapping[str, str], root: Path) -> Marks:
+        self._expect_held(about, Course(root, about["db_url"]))
         if self._book is None:
             self._book = Book(about["db_url"], self.course_id)
         marks = self._book.read(about["assignment"], about["notebook"], about["student"])
         if marks is None:
             raise PageRefused(f"the gradebook has no marks for {about['notebook']}")
         return marks
+
+    def _expect_held(self, about: Mapping[str, str], course: Course) -> None:
+        """Raise PageRefused if the gradebook lacks marks or comments that were there before."""
+        if self._held is None or self._held.assignment != about["assignment"]:
+            self._held = HeldMarks.of(course, about["assignment"])
+        status, lost = self._held.status(about["student"]), self._held.lost(about["student"])
+        if not status.is_graded or lost:
+            first = status.reasons[0] if status.reasons else ""
+            word = "" if status.is_graded else status.word
+            raise PageRefused(": ".join(filter(None, (word, first))))
 
     @property
     def course_id(self) -> str:

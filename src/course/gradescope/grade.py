@@ -41,6 +41,7 @@ class Grading:
         self.template: NotebookNode = nbformat.reads(self.release.template, as_version=4)
         self.turn_in = assignment.parse(self.release.notebook, self.release.settings).turn_in
         self.notes: list[str] = []
+        self.cells: list[NotebookNode] = []  # of the graded notebook
 
     def run(self) -> run_autograder.ResultsFile:
         """Return what results.json is to hold.
@@ -128,6 +129,7 @@ class Grading:
     def _shown(self, result: Result) -> run_autograder.ResultsFile:
         sources = {cell.name: cell.source for cell in self.release.cells}
         hidden = {n for n, text in sources.items() if regions.has(text, regions.HIDDEN_TESTS)}
+        self.cells = result.cells
         timed = replace(result, total=time.monotonic() - self.started)
         visibility = self.settings.visibility
         return results_json.results(timed, self.template, hidden, visibility, self.notes)
@@ -148,14 +150,16 @@ def main() -> None:
     """Grade and write."""
     quiet.quieten()
     root = run_autograder.root()
+    cells: list[NotebookNode] = []
     try:
-        results = Grading(root).run()
+        grading = Grading(root)
+        results, cells = grading.run(), grading.cells
     except Exception as error:  # one clear line for the student, all of it for the instructors
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         results = run_autograder.failure(f"the grader failed ({why})", 0.0)
     run_autograder.write(root / "results/results.json", results)
-    print(results_json.table(results))
+    print(results_json.table(results, cells))
     abandon()
 
 

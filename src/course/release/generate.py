@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 from nbgrader.api import MissingEntry
 
+from autograder.cells import grade_id, is_test
 from course.directory import CONFIG, Course, CourseError
 from course.release import gates, unseen
 from course.run import atomic
@@ -70,6 +71,8 @@ def register(course: Course, assignment: str) -> None:
 
 def is_registered(course: Course, assignment: str) -> bool:
     """Return whether the course's gradebook knows the assignment."""
+    if not course.has_gradebook():
+        return False
     with course.gradebook() as gradebook:
         try:
             return bool(gradebook.find_assignment(assignment).notebooks)
@@ -84,6 +87,21 @@ def is_stale(course: Course, assignment: str) -> bool:
         built = build(course, Path(scratch), assignment)
         kept = course.root / "release" / assignment
         return _contents(built) != _contents(kept)
+
+
+def has_other_tests(course: Course, assignment: str) -> bool:
+    """Return whether the gradebook, which grading takes tests from, has others than the master.
+
+    Hidden tests are not in ``release/``, so a change of theirs does not show there.
+    """
+    if not is_registered(course, assignment):
+        return False
+    master = nbformat.read(course.master(assignment), as_version=4)
+    with course.gradebook() as gradebook:
+        cells = gradebook.find_notebook(assignment, assignment).source_cells
+        entered = {cell.name: cell.source for cell in cells}
+    tests = {grade_id(cell): cell.source for cell in master.cells if is_test(cell)}
+    return any(entered.get(name) != source for name, source in tests.items())
 
 
 def _copy_course(course: Course, copy: Path, assignment: str) -> None:

@@ -1,20 +1,21 @@
-"""The trail of every mark: when it changed, from what to what, by which person or version.
+"""The trail of every mark and comment: when it changed, from what to what, by whom.
 
 It listens to the gradebook itself, so it misses nobody: ``nbgrader autograde``, formgrader, the
 ``course`` command and any script that loads the course's configuration are all written down, one
 line of JSON for each change, in ``.autograder/audit/ASSIGNMENT.jsonl``. Lines are only ever added.
 """
 
+import contextlib
 import getpass
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Grade, SubmittedNotebook
+from nbgrader.api import Comment, Grade, SubmittedNotebook
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,12 @@ from course.run.status_files import FOLDER
 MARKS = ("auto_score", "manual_score", "extra_credit")
 PENALTY = "late_submission_penalty"
 FOLLOWED = "followed"  # in a session's info: what tests passed with, by cell
+COMMENT = "manual_comment"
+COLUMNS: dict[type, tuple[str, ...]] = {
+    Grade: MARKS,
+    SubmittedNotebook: (PENALTY,),
+    Comment: (COMMENT,),
+}
 IN_FILE = {"before": "from", "after": "to"}  # what fields are called in the file
 
 
@@ -36,7 +43,7 @@ class MarkChange:
         when: in UTC
         assignment, student, cell: whose mark of what
         what: which of the gradebook's columns
-        before, after: the mark; None for none
+        before, after: the mark, or the text of a comment; None for none
         by: a person's user name, or the version of the grader
         how: what there is to say about points that came by follow-through
         undone: the change did not come to be
@@ -47,8 +54,8 @@ class MarkChange:
     student: str
     cell: str
     what: str
-    before: float | None
-    after: float | None
+    before: float | str | None
+    after: float | str | None
     by: str
     undone: bool = False
     how: str = ""
@@ -94,10 +101,34 @@ def read(root: Path, assignment: str, student: str | None = None) -> list[MarkCh
     Raises:
         CourseError: a line of it is damaged.
     """
-    path = root / FOLDER / "audit" / f"{assignment}.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    changes = [_change(line, f"line {number} of {path}") for number, line in enumerate(lines, 1)]
+    path = _path(root, assignment)
+    changes = [_change(line, f"line {n} of {path}") for n, line in enumerate(_lines(path), 1)]
     return [change for change in changes if student in (None, change.student)]
+
+
+def latest(root: Path, assignment: str) -> dict[tuple[str, str, str], MarkChange]:
+    """Return the last change of each mark, by student, cell and column.
+
+    What was undone counts as a change back. A damaged line counts for nothing: ``read`` names it.
+    """
+    found = {}
+    for line in _lines(_path(root, assignment)):
+        with contextlib.suppress(ValueError):
+            change = MarkChange.from_json(line)
+            if change.undone:
+                change = replace(change, before=change.after, after=change.before, undone=False)
+            found[change.student, change.cell, change.what] = change
+    return found
+
+
+def _path(root: Path, assignment: str) -> Path:
+    return root / FOLDER / "audit" / f"{assignment}.jsonl"
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a trail; a comment may hold what ``splitlines`` takes for line ends."""
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _change(line: str, where: str) -> MarkChange:
@@ -114,18 +145,14 @@ def _collect(session: Session, *_: Any) -> None:
     pending: list[MarkChange] = session.info.setdefault("marks", [])
     with session.no_autoflush:
         for row in session.deleted:
-            if isinstance(row, Grade):
-                pending += _dropped(row)
+            pending += _dropped(row)
         for row in (*session.new, *session.dirty):
-            if isinstance(row, Grade):
-                pending += _changes(row, MARKS)
-            elif isinstance(row, SubmittedNotebook):
-                pending += _changes(row, (PENALTY,))
+            pending += _changes(row)
 
 
-def _changes(row: Any, columns: Iterable[str]) -> Iterator[MarkChange]:
+def _changes(row: Any) -> Iterator[MarkChange]:
     state = inspect(row)
-    for column in columns:
+    for column in COLUMNS.get(type(row), ()):
         history = state.attrs[column].history
         if not history.has_changes():
             continue
@@ -134,13 +161,13 @@ def _changes(row: Any, columns: Iterable[str]) -> Iterator[MarkChange]:
             yield _made(row, column, before, after)
 
 
-def _dropped(grade: Any) -> Iterator[MarkChange]:
-    for column in MARKS:
-        if (before := getattr(grade, column)) is not None:
-            yield _made(grade, column, before, None)
+def _dropped(row: Any) -> Iterator[MarkChange]:
+    for column in COLUMNS.get(type(row), ()):
+        if (before := getattr(row, column)) is not None:
+            yield _made(row, column, before, None)
 
 
-def _made(row: Any, what: str, before: float | None, after: float | None) -> MarkChange:
+def _made(row: Any, what: str, before: Any, after: Any) -> MarkChange:
     when = datetime.now(UTC).isoformat(timespec="seconds")
     whose = row.assignment.name, row.student.id, row.name
     return MarkChange(when, *whose, what, before, after, _author(what), how=_how(row, what, after))
@@ -183,7 +210,7 @@ def _undo(session: Session) -> None:
 
 def _append(session: Session, changes: list[MarkChange]) -> None:
     for assignment in dict.fromkeys(change.assignment for change in changes):
-        path = _root(session) / FOLDER / "audit" / f"{assignment}.jsonl"
+        path = _path(_root(session), assignment)
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = [change.to_json() for change in changes if change.assignment == assignment]
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -194,10 +221,14 @@ def _append(session: Session, changes: list[MarkChange]) -> None:
 
 
 def _root(session: Session) -> Path:
-    """Return the course of a gradebook: where its file lies, or the one around here."""
-    from course.directory import Course
+    """Return the course of a gradebook, wherever the gradebook itself lies."""
+    from course.directory import CONFIG, Course
 
+    if root := session.info.get("course"):
+        return Path(root)
     url = session.get_bind().engine.url
     if url.get_backend_name() == "sqlite" and url.database:
-        return Path(url.database).resolve().parent
+        folder = Path(url.database).resolve().parent
+        if (folder / CONFIG).is_file():
+            return folder
     return Course.find().root

@@ -25,10 +25,11 @@ from tqdm import tqdm
 
 from autograder import job
 from autograder.cells import is_locked
-from autograder.status import UNGRADED, Status
+from autograder.status import NOT_HELD, Status
 from course.directory import Course, CourseError
 from course.release import generate
 from course.run import batch
+from course.run.held_marks import HeldMarks, expect_some
 from course.run.publish import template
 from mistakes import Cell
 
@@ -77,7 +78,7 @@ class Submission:
     @property
     def is_graded(self) -> bool:
         """Whether there are marks."""
-        return self.in_gradebook and self.status.word not in UNGRADED
+        return self.in_gradebook and self.status.is_graded
 
     @property
     def points(self) -> float:
@@ -130,13 +131,15 @@ def read(course: Course, assignment: str, show: bool = True) -> Results:
         CourseError: it is not released, or nothing has been graded yet.
     """
     shape = template(course, assignment)
+    course.expect_gradebook()
     if not generate.is_registered(course, assignment):
-        raise CourseError(f"{assignment} has no gradebook yet: run course autograde {assignment}")
+        raise CourseError(f"{assignment} is {NOT_HELD}: run course autograde {assignment}")
     with course.gradebook() as gradebook:
         titles = [part.title for part in course.assignment(assignment).parts]
         cells = _cells(gradebook, assignment, shape, titles)
         submissions = _submissions(course, gradebook, assignment)
         due = gradebook.find_assignment(assignment).duedate
+    expect_some((submission.status for submission in submissions), assignment)
     if not submissions:
         raise CourseError(f"nobody has handed in {assignment}: submitted/ holds nothing of it")
     for submission in tqdm(submissions, desc=f"reading {assignment}", unit="", disable=not show):
@@ -190,13 +193,14 @@ def _submissions(course: Course, gradebook: Gradebook, assignment: str) -> list[
         submission.student_id: submission.total_seconds_late
         for submission in gradebook.find_assignment(assignment).submissions
     }
-    handed_in = course.students(assignment)
+    held, handed_in = HeldMarks.read(course, assignment, gradebook), course.students(assignment)
     names = sorted({student.id for student in gradebook.students} | {*handed_in} | {*late})
     submissions = {
         name: Submission(
             name,
-            course.status(assignment, name, name in late),
+            held.status(name),
             name in late,
+            waiting=held.waiting(name) if name in late else set(),
             seconds_late=late.get(name, 0.0),
         )
         for name in names

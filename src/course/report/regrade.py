@@ -17,6 +17,7 @@ from autograder.status import Status
 from course.directory import Course
 from course.report.audit import MarkChange
 from course.run import status_files
+from course.run.held_marks import shown
 
 PARTS = {
     "submitted": "the submission was replaced",
@@ -30,6 +31,7 @@ PARTS = {
     "environment": "libraries have changed",
     "draws": "hidden inputs are drawn anew",
 }
+UNHELD = "what the last grading gave is not in the gradebook"
 
 
 @dataclass(frozen=True)
@@ -121,16 +123,12 @@ def table(changed: list[ChangedSubmission], n_students: int) -> str:
 def _line(changed: ChangedSubmission) -> str:
     before, after, why = changed.before, changed.after, "; ".join(changed.because)
     totals = f"{before:g} -> {after:g} ({after - before:+g})"
-    return f"{changed.student}: {totals}, {changed.word}: {why or 'unknown why'}"
+    return f"{changed.student}: {totals}, {changed.word}: {why or UNHELD}"
 
 
 def _cell_line(cell: CellChange) -> str:
-    before, after = _shown(cell.before), _shown(cell.after)
+    before, after = shown(cell.before), shown(cell.after)
     return f"    {cell.cell}: {before} -> {after}  {cell.reason}".rstrip()
-
-
-def _shown(mark: float | None) -> str:
-    return "none" if mark is None else f"{mark:g}"
 
 
 def _marks(result: Result) -> dict[str, float | None]:
@@ -170,7 +168,7 @@ def trail(changes: list[MarkChange]) -> str:
     """Return an audit trail as lines of text."""
     return "\n".join(
         f"{change.when}  {change.student:24} {change.cell:24} {change.what:14} "
-        f"{_shown(change.before):>5} -> {_shown(change.after):<5} {change.by}"
+        f"{shown(change.before):>5} -> {shown(change.after):<5} {change.by}"
         f"{f'  ({change.how})' if change.how else ''}{'  (undone)' if change.undone else ''}"
         for change in changes
     )

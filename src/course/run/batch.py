@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import nbformat
 from tqdm import tqdm
 
 from autograder import job
@@ -23,8 +24,10 @@ from autograder.status import UNGRADED, Status
 from autograder.submission import intake
 from autograder.submission.intake import error_line
 from course.directory import CONFIG, Course, CourseError
+from course.exchange import template_py
 from course.run import handin_time, secret, status_files
 from course.run.cache import Store
+from course.run.held_marks import HeldMarks
 from course.run.publish import Publisher, release_of
 from course.run.workers import Done, Scheduler
 
@@ -78,6 +81,7 @@ class Batch:
         self._preprocessors = preprocessors(self.course)
         with self.course.gradebook() as gradebook:
             self._release = release_of(gradebook, self.course, self.assignment)
+            self._held = HeldMarks.read(self.course, self.assignment, gradebook)
         self._data = self.course.data()
         self._refuse_course_in_view()
         self._store = Store.of(self.course.root)
@@ -173,8 +177,11 @@ class Batch:
         return False
 
     def _is_published(self, student: str, key: str, status: Status) -> bool:
-        graded = self.course.root / "autograded" / student / self.assignment
-        return status.key == key and (status.word in UNGRADED or graded.is_dir())
+        """Return whether this result is in the gradebook and in ``autograded/``."""
+        notebook = f"{self.assignment}.ipynb"
+        graded = self.course.root / "autograded" / student / self.assignment / notebook
+        is_there = status.word in UNGRADED or graded.is_file()
+        return status.key == key and is_there and self._held.is_published(student, status)
 
     def _take(self, done: Done, recorder: Recorder) -> None:
         """Keep a result and publish it for everybody whose work it is of."""
@@ -207,7 +214,17 @@ class Batch:
                 return  # run() comes back to it
         except (intake.SubmissionRefused, OSError):
             return
+        result = self._explained(result, files)
         self._note(student, _published(recorder, student, key, result, files))
+
+    def _explained(self, result: Result, files: Files) -> Result:
+        """Add why there is no notebook where other files are turned in instead of one."""
+        if result.word != "unreadable":
+            return result
+        template = nbformat.reads(self._release.template, as_version=4)
+        turn_in = self.course.assignment(self.assignment).turn_in
+        why = template_py.why_no_notebook(template, turn_in, files)
+        return replace(result, reasons=(why,)) if why else result
 
     def _again(self, student: str, recorder: Recorder) -> None:
         """Grade a submission that was replaced while its predecessor was being graded."""

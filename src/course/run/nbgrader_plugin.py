@@ -6,7 +6,8 @@
 import contextlib
 import csv
 import fnmatch
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,29 @@ from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.plugins import ExportPlugin
 
 from autograder.assignment import did_you_mean
-from autograder.status import Status
+from autograder.status import NOT_HELD, Status
 from course import nbgrader_internals
-from course.directory import Course, CourseError, is_name
+from course.directory import Course, CourseError, is_name, unknown
 from course.run import handin_time
+from course.run.held_marks import HeldMarks, expect_some
 from seqlab.errors import DataError
 
 
 def install() -> None:
-    """Let this process's nbgrader grade with ``BatchAutograde``, and read times as it does."""
-    from course.feedback.write import PageConverter  # late: it loads what pages are made of
+    """Let this process's nbgrader grade, write feedback and list submissions as the course does."""
+    from course.feedback.write import PageConverter  # late: it loads what writes pages
 
     nbgrader_internals.replace_autograde(BatchAutograde)
     nbgrader_internals.replace_feedback(PageConverter)
     nbgrader_internals.replace_submitted_time(handin_time.read)
     nbgrader_internals.leave_out_students(is_name)
+    nbgrader_internals.restrict_autograded(_held)
+
+
+def _held(about: Any, assignment: str, students: set[str]) -> set[str]:
+    """Return those of whom the gradebook holds what was published last."""
+    held = HeldMarks.of(Course(Path(about.root), about.db_url), assignment)
+    return {name for name in students if held.status(name).word != NOT_HELD}
 
 
 class BatchAutograde(Autograde):  # type: ignore[misc]
@@ -146,10 +155,21 @@ class StatusCsv(ExportPlugin):  # type: ignore[misc]
     def export(self, gradebook: Any) -> None:
         """Write the file that ``--to`` names, grades.csv by default."""
         chosen = set(self.assignment), set(self.student)
-        with Path(self.to or "grades.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in fields(ExportRow)])
-            writer.writeheader()
-            writer.writerows(asdict(row) for row in rows(Course.find(), gradebook, *chosen))
+        path = Path(self.to or "grades.csv")
+        try:
+            path.write_text(to_csv(rows(Course.find(), gradebook, *chosen)), encoding="utf-8")
+        except (CourseError, OSError) as error:
+            self.log.error("%s", error)
+            raise SystemExit(1) from None
+
+
+def to_csv(lines: Iterable["ExportRow"]) -> str:
+    """Return rows as the text of a CSV file."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [field.name for field in fields(ExportRow)])
+    writer.writeheader()
+    writer.writerows(asdict(line) for line in lines)
+    return text.getvalue()
 
 
 def rows(
@@ -162,27 +182,46 @@ def rows(
         gradebook: its gradebook, open
         assignments: the names of those that are wanted; none for all
         students: likewise
+
+    Raises:
+        CourseError: the gradebook lacks an assignment or all that was published of it, or nobody
+            has the name of a student.
     """
-    for assignment in gradebook.assignments:
-        if assignments and assignment.name not in assignments:
-            continue
-        marks = {submission.student.id: submission for submission in assignment.submissions}
-        known = {student.id for student in gradebook.students}
-        names = known | set(course.students(assignment.name))
-        for name in sorted(names & students if students else names):
-            yield _row(course, assignment, name, marks.get(name))
+    known = {entry.name: entry for entry in gradebook.assignments}
+    wanted = assignments or {*known, *filter(course.students, course.assignments())}
+    if lacking := sorted(wanted - known.keys()):
+        raise CourseError(f"{lacking[0]} is {NOT_HELD}: run course autograde {lacking[0]}")
+    everybody = {student.id for student in gradebook.students} | set(course.students())
+    for name in sorted(students - everybody):
+        raise unknown(f"student {name}", sorted(everybody), "nobody here has this name")
+    for entry in gradebook.assignments:
+        if entry.name in wanted:
+            yield from _rows_of(course, gradebook, entry, students)
 
 
-def _row(course: Course, assignment: Any, name: str, submission: Any) -> ExportRow:
-    status = course.status(assignment.name, name, submission is not None)
+def _rows_of(
+    course: Course, gradebook: Any, assignment: Any, students: set[str]
+) -> Iterator[ExportRow]:
+    held = HeldMarks.read(course, assignment.name, gradebook)
+    marks = {submission.student.id: submission for submission in assignment.submissions}
+    names = {student.id for student in gradebook.students} | set(course.students(assignment.name))
+    chosen = sorted(names & students if students else names)
+    expect_some(map(held.status, chosen), assignment.name)
+    for name in chosen:
+        yield _row(held, assignment, name, marks.get(name))
+
+
+def _row(held: HeldMarks, assignment: Any, name: str, submission: Any) -> ExportRow:
+    status = held.status(name)
+    waits = bool(submission and (submission.needs_manual_grade or held.waiting(name)))
     return ExportRow(
         assignment=assignment.name,
         student_id=_plain(name),
         score=_net(submission) if submission and status.is_graded else "",
         max_score=assignment.max_score,
-        needs_manual=int(submission.needs_manual_grade) if submission else "",
+        needs_manual=int(waits) if submission else "",
         late_seconds=submission.total_seconds_late if submission else "",
-        late_penalty=(submission.late_submission_penalty or 0) if submission else "",
+        late_penalty=round(submission.late_submission_penalty or 0, 2) if submission else "",
         follow_through=sum(status.followed.values()) if status.is_graded else "",
         status=status.word,
         reason=_plain(status.reason),
@@ -190,8 +229,9 @@ def _row(course: Course, assignment: Any, name: str, submission: Any) -> ExportR
 
 
 def _net(submission: Any) -> float:
-    """Return a score less what lateness costs."""
-    return max(0.0, float(submission.score) - float(submission.late_submission_penalty or 0))
+    """Return a score less what lateness costs, to the hundredth, as Canvas gets it."""
+    net = float(submission.score) - float(submission.late_submission_penalty or 0)
+    return max(0.0, round(net, 2))
 
 
 def _plain(text: str) -> str:

@@ -1,7 +1,8 @@
 """Results enter the course: marks into the gradebook, the notebook into ``autograded/``.
 
 One transaction a submission, then one rename, then the status: others see all of it or nothing, and
-what was interrupted is simply done again. Manual marks and comments stay.
+what was interrupted is simply done again. Manual marks and comments stay; a mark that a person gave
+and the gradebook has lost waits for a person again.
 
 This module does not know how a result came about.
 """
@@ -10,7 +11,8 @@ import contextlib
 import errno
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -30,7 +32,7 @@ from autograder.submission.other_assignments import Landmarks, landmarks
 from autograder.submission.prepared import CellRecord
 from course.directory import STAFF_FILES, Course, CourseError
 from course.report import audit
-from course.run import atomic, handin_time, lateness, status_files
+from course.run import atomic, handin_time, held_marks, lateness, status_files
 from course.run.right_answers import completed_catalogue
 
 EVERYBODYS = {  # what stands in the way of every result, and what to do about it
@@ -53,6 +55,7 @@ class Publisher:
         self.course, self.assignment = course, assignment
         self._config = course.config()
         self._gradebook: Gradebook | None = None
+        self._held = held_marks.HeldMarks.of(course, assignment)  # before anything is published
 
     def __enter__(self) -> "Publisher":
         return self
@@ -73,10 +76,10 @@ class Publisher:
             CourseError: the gradebook stayed locked, or the disk is full; nothing was half written.
         """
         status = result.status(key)
-        status_files.forget(self.course.root, self.assignment, student)
         try:
             if result.notebook is None:
                 self._patiently(lambda gradebook: self._withdraw(gradebook, student))
+                status_files.forget(self.course.root, self.assignment, student)
                 self._remove(student)
             else:
                 notebook = nbformat.reads(result.notebook, as_version=4)
@@ -85,7 +88,9 @@ class Publisher:
                 if when:  # as nbgrader reads it, when it writes feedback
                     files = {**files, handin_time.FILE: f"{when} UTC\n".encode()}
                 self._patiently(lambda gb: self._enter(gb, student, notebook, when))
+                status_files.forget(self.course.root, self.assignment, student)
                 self._replace(student, result.notebook, files)
+                status = replace(status, marks=held_marks.published_marks(notebook.cells))
             status_files.write(self.course.root, self.assignment, student, status)
         except OSError as error:
             if error.errno not in EVERYBODYS:
@@ -130,10 +135,11 @@ class Publisher:
         submission = gradebook.update_or_create_submission(self.assignment, student, **more)
         cells = {name: cell for cell in notebook.cells if (name := grade_id(cell))}
         gradebook.db.info[audit.FOLLOWED] = _followed(cells)  # for whoever writes down changes
+        lost = self._held.waiting(student)
         for part in submission.notebooks:
             for grade in part.grades:
                 if grade.name in cells:
-                    _enter_grade(grade, cells[grade.name])
+                    _enter_grade(grade, cells[grade.name], lost)
             for comment in part.comments:
                 if comment.name in cells:
                     _enter_comment(comment, cells[comment.name])
@@ -213,9 +219,10 @@ def _followed(cells: Mapping[str, NotebookNode]) -> dict[str, str]:
     return {n: note.followed.sentence() for n, note in notes.items() if note and note.followed}
 
 
-def _enter_grade(grade: Grade, cell: NotebookNode) -> None:
+def _enter_grade(grade: Grade, cell: NotebookNode, lost: Collection[str]) -> None:
     grade.auto_score, _ = utils.determine_grade(cell)
-    grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+    by_person = grade.manual_score is not None or grade.name in lost
+    grade.needs_manual_grade = by_person or grade.auto_score is None
 
 
 def _enter_comment(comment: Comment, cell: NotebookNode) -> None:

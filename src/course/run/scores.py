@@ -11,6 +11,7 @@ from course.directory import Course, CourseError
 from course.feedback import write
 from course.feedback.write import Tell
 from course.run import status_files
+from course.run.held_marks import HeldMarks
 
 GRADED = Status("graded")
 
@@ -68,7 +69,7 @@ class NbgraderRunner:
     def __init__(self, course: Course, root: Path | None = None):
         self.course, self.root = course, root or course.root
         self.api = course.nbgrader(self.root)
-        self._course = Course(self.root)
+        self._course = Course(self.root, course.db_url if self.root == course.root else "")
 
     def grade(self, assignment: str, student: str) -> Score:
         """Run nbgrader's autograder on one submission; a failure becomes a reason."""
@@ -99,17 +100,24 @@ class NbgraderRunner:
         return self.results(assignment, [student])[0]
 
     def results(self, assignment: str, students: Iterable[str]) -> list[Score]:
-        """Return what the gradebook has of several submissions, opening it once."""
+        """Return what the gradebook has of several submissions, opening it once.
+
+        Where there is no gradebook, nobody has a mark, and the status says so.
+        """
+        if not self.course.has_gradebook(self.root):
+            held = HeldMarks.of(self._course, assignment)
+            return [Score(name, assignment, state=held.status(name)) for name in students]
         with self.course.gradebook(self.root) as gradebook:
             out_of = _out_of(gradebook, assignment)
-            scores = (self._result(gradebook, assignment, student) for student in students)
+            held = HeldMarks.read(self._course, assignment, gradebook)
+            scores = (self._result(gradebook, held, student) for student in students)
             return [replace(score, out_of=out_of) for score in scores]
 
-    def _result(self, gradebook: Gradebook, assignment: str, student: str) -> Score:
+    def _result(self, gradebook: Gradebook, held: HeldMarks, student: str) -> Score:
+        assignment, state = held.assignment, held.status(student)
         try:
             submission = gradebook.find_submission(assignment, student)
         except MissingEntry:
-            state = self._course.status(assignment, student, False)
             return Score(student, assignment, state=state)
         grades = [g for notebook in submission.notebooks for g in notebook.grades]
         automatic = tuple(
@@ -117,8 +125,8 @@ class NbgraderRunner:
             for g in grades
             if g.cell.cell_type == "code"
         )
-        manual = sum(g.max_score for g in grades if g.needs_manual_grade)
-        state = self._course.status(assignment, student, True)
+        waits = held.waiting(student)
+        manual = sum(g.max_score for g in grades if g.needs_manual_grade or g.name in waits)
         return Score(student, assignment, automatic, manual, state)
 
 
@@ -135,8 +143,9 @@ def table(results: list[Score]) -> str:
     lines = [f"{'student':{width}} {'points':>8} {'to mark':>8}  status"]
     for result in results:
         points = f"{result.score:g}" if result.is_graded else "-"
+        out_of = f"{result.out_of:g}" if result.out_of else "-"  # without a gradebook: unknown
         lines.append(
-            f"{result.student:{width}} {points:>5}/{result.out_of:<3g}{result.needs_manual:>7g}   "
+            f"{result.student:{width}} {points:>5}/{out_of:<3}{result.needs_manual:>7g}   "
             f"{result.status}{_parts(result)}{_important(result.state)}"
         )
     if len(results) == 1:  # asked for alone: all there is to say

@@ -503,6 +503,25 @@ def test_an_assignment_that_is_turned_in_as_a_notebook_only_needs_one(course):
     assert reason == "there is no notebook: gpt2.ipynb is expected, and there is template.py"
 
 
+@pytest.mark.parametrize(
+    ("name", "raw", "why"),
+    [
+        ("gpt2.ipynb", b"", "the file is empty"),
+        ("gpt2.ipynb", b"%PDF-1.7", "the file is a PDF and not a notebook"),
+        ("gpt2.ipynb", NOTEBOOK[: len(NOTEBOOK) // 2], "cut"),
+        ("template.py", b"def softmax(:", "no notebook could be made: template.py, line 1: "),
+    ],
+)
+def test_what_is_collected_and_cannot_be_graded_says_so_in_its_line(
+    course, tmp_path, name, raw, why
+):
+    rows = from_canvas(course, written(tmp_path, [(f"x_102_1_{name}", raw)]))
+    assert rows["jo"].outcome == "collected"
+    (line,) = (line for line in table(rows.values(), False).splitlines() if line.startswith("jo"))
+    assert f"{name}: cannot be graded: " in line
+    assert why in line
+
+
 def test_several_notebooks_are_left_to_a_person(course, tmp_path):
     path = written(tmp_path, [("x_102_1_a.ipynb", NOTEBOOK), ("x_102_2_b.ipynb", NOTEBOOK)])
     row = from_canvas(course, path)["jo"]
@@ -570,7 +589,7 @@ def test_no_notebook_is_made_where_none_is_wanted_or_can_be(course, tmp_path):
     path = written(tmp_path, exported(("submission_5002/template.py", b"def f(:\n")))
     row = from_gradescope(course, path)["jo"]
     assert set(lying(course, "jo")) == {"template.py", "timestamp.txt"}
-    assert any("template.py, line 1: invalid syntax" in each for each in row.remarks)
+    assert "template.py, line 1: invalid syntax" in row.ungradable
 
 
 def test_the_last_of_a_students_submissions_counts(course, tmp_path):

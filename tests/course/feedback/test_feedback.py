@@ -360,7 +360,8 @@ def test_the_gate_refuses_a_page_with_a_hidden_line_and_says_where(telling, cour
     assert str(refused.value).count("\n") == 0
     assert "no feedback for ann: the page would tell a line of a hidden test" in str(refused.value)
     assert "in the comment on b-2-4-answer" in str(refused.value)
-    assert not old.exists()
+    assert "(the page that is there stays)" in str(refused.value)
+    assert "8.0" in old.read_text("utf-8")
 
 
 def test_the_gate_refuses_a_model_answer(telling):
@@ -1054,17 +1055,17 @@ def test_one_refused_page_does_not_keep_others_from_theirs(course):
     assert "in the comment on b-2-4-answer" in missing["ann"]
 
 
-def test_a_page_of_last_week_is_no_page_of_what_could_not_be_graded_today(course):
+def test_a_page_of_last_week_is_no_page_of_what_has_no_graded_notebook_today(course):
     written(course)
     shutil.rmtree(course.root / "autograded" / "ann")
-    with pytest.raises(CourseError, match="no feedback for ann: gpt2 was not graded"):
+    with pytest.raises(CourseError, match="no feedback for ann: its graded notebook is gone"):
         written(course)
 
 
 def test_without_marks_there_is_no_page(course):
     with course.gradebook() as gradebook:
         gradebook.remove_submission("gpt2", "ann")
-    with pytest.raises(CourseError, match="the gradebook has no marks for gpt2"):
+    with pytest.raises(CourseError, match="not in the gradebook: course autograde gpt2 publishes"):
         written(course)
 
 

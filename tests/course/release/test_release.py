@@ -8,7 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from typer.testing import CliRunner
 
+from course.cli import main
 from course.directory import Course, CourseError
 from course.release import generate, solutions
 from course.run.scores import NbgraderRunner
@@ -235,6 +237,19 @@ def test_a_released_assignment_can_be_graded_in_the_course_itself(released):
     result = NbgraderRunner(released).grade("pairs", "ann")
     assert (result.score, result.needs_manual) == (3, 2)
     assert result.status == "repaired"  # the master's tests are longer than the release's
+
+
+def test_a_hidden_test_that_was_weakened_is_not_up_to_date(released, monkeypatch):
+    monkeypatch.chdir(released.root)
+    assert not generate.has_other_tests(released, "pairs")
+    path = released.master("pairs")
+    text = path.read_text()
+    assert "-6" in text  # which only a hidden test holds
+    path.write_text(text.replace("-6", "-7"))
+    assert not generate.is_stale(released, "pairs")
+    assert generate.has_other_tests(released, "pairs")
+    done = CliRunner().invoke(main.app, ["release", "pairs", "--check"])
+    assert "the gradebook has other tests than pairs's master" in str(done.exception)
 
 
 def test_a_fresh_clone_has_releases_and_no_gradebook_and_can_grade(released):

@@ -208,6 +208,12 @@ def test_the_gate_runs_what_has_changed_and_remembers_what_passed(monkeypatch, s
     for _ in range(2):
         assert list(catalogue_gate.unnoticed(small, "intro")) == []
     assert len(runs) == 1
+    assert catalogue_gate.is_tried(small, "intro")
+    master = small.master("intro")
+    before = master.read_text()
+    nbformat.write(new_notebook(cells=[new_code_cell("2", id="one")]), master)
+    assert not catalogue_gate.is_tried(small, "intro")
+    master.write_text(before)
     own.write_text(own.read_text() + "# another word\n")
     fine.said = ("a: passes t, and must not",)
     for _ in range(2):  # what is refused is not remembered
@@ -359,6 +365,7 @@ def test_a_cells_own_tests_are_those_up_to_the_next_solution():
 def test_what_the_gate_remembers_is_what_is_there(assignment):
     passed = json.loads((Path(mistakes.__file__).parent / catalogue_gate.PASSED).read_text())
     assert passed[assignment] == catalogue_gate.fingerprint(COURSE, assignment)
+    assert catalogue_gate.is_tried(COURSE, assignment)
 
 
 def test_there_are_enough_entries():
