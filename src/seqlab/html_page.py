@@ -28,6 +28,10 @@ TEMPLATE = """
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
 {% block jupyter_widgets %}{% endblock %}
+{% block data_png scoped %}
+{%- set alt = output | get_metadata("alt", "image/png") or cell | get_metadata("alt") -%}
+{{ super().replace("<img ", '<img alt="' ~ (alt | e) ~ '" ', 1) if alt else super() }}
+{%- endblock %}
 {% block html_head_css %}<style>{{ resources.print_css }}</style>{% endblock %}
 """
 SCRIPTED = ("application/vnd.jupyter.widget-view+json", "application/javascript")

@@ -83,3 +83,18 @@ def test_byte_pairs_are_merged_as_the_tokenizer_does():
     assert steps[-1][0] == [" other"]
     numbers = [number for _, number in steps]
     assert numbers == sorted(numbers)
+
+
+def test_a_picture_that_a_cell_draws_is_described_by_the_cell():
+    picture = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    cell = nbformat.v4.new_code_cell("plot()", metadata={"alt": "A < B."}, outputs=[picture])
+    page = html_page.html(nbformat.v4.new_notebook(cells=[cell]), "x", ROOT)
+    assert 'alt="A &lt; B."' in page
+    assert "No description" not in page
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_every_demonstration_that_draws_says_what_is_seen(name):
+    for cell in nbformat.read(Course(ROOT).master(name), as_version=4).cells:
+        if re.search(r"plots\.(?!columns)\w+\(|plots_gpt2\.show|play\.\w+\(", cell.source):
+            assert len(cell.metadata.get("alt", "")) > 60, cell.id
