@@ -25,7 +25,7 @@ UNANSWERED = "*Your answer here.*"
 DEMO = "demo"  # the tag of cells that show something and decide nothing
 RELEASED = "released"  # beside this module: notebooks as they were handed out
 SHOWN = 44  # characters of a cell's first line
-HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t#]*")
+HEADING = re.compile(r"(#{1,6})[ \t]+([^ \t].*)")
 FENCE = re.compile(r"[ \t]*(```|~~~)")
 DULL = re.compile(r"#|import |from ")  # lines that tell little about a cell
 CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
@@ -201,7 +201,8 @@ def headings(markdown: str) -> Iterator[tuple[int, str]]:
         if opened := FENCE.match(line):
             fence = "" if fence == opened.group(1) else fence or opened.group(1)
         elif not fence and (heading := HEADING.fullmatch(line)):
-            yield len(heading.group(1)), heading.group(2)
+            text = heading.group(2)
+            yield len(heading.group(1)), text.rstrip(" \t#") or text[0]
 
 
 def original(path: Path, notebook: NotebookNode) -> tuple[Path, NotebookNode] | None:
