@@ -1039,7 +1039,7 @@ def test_one_connection_and_one_exporter_serve_everybody(course, monkeypatch):
     )
     told: list[str] = []
     assert NbgraderRunner(course).pages("gpt2", ["ann", "ben", "dan"], told.append) == {
-        "dan": "gpt2 was not graded"
+        "dan": "gpt2 was not graded (missing: nothing was handed in)"
     }
     assert told == ["ann", "ben"]
     assert not (course.root / "feedback" / "cleo").exists()
