@@ -76,7 +76,7 @@ class MarkChange:
         if not isinstance(values, dict):
             raise ValueError("no object")
         for name, other in IN_FILE.items():
-            values[name] = values.pop(other, None)
+            values[name] = _mark(values.get("what"), values.pop(other, None))
         return construct(cls, values)
 
 
@@ -170,7 +170,21 @@ def _dropped(row: Any) -> Iterator[MarkChange]:
 def _made(row: Any, what: str, before: Any, after: Any) -> MarkChange:
     when = datetime.now(UTC).isoformat(timespec="seconds")
     whose = row.assignment.name, row.student.id, row.name
-    return MarkChange(when, *whose, what, before, after, _author(what), how=_how(row, what, after))
+    marks = _mark(what, before), _mark(what, after)
+    return MarkChange(when, *whose, what, *marks, _author(what), how=_how(row, what, after))
+
+
+def _mark(what: str | None, value: Any) -> Any:
+    """Return a mark as the number that it is: formgrader's page sends it as text.
+
+    >>> _mark("manual_score", "6.5"), _mark("manual_comment", "6.5")
+    (6.5, '6.5')
+    """
+    if what == COMMENT or not isinstance(value, str):
+        return value
+    with contextlib.suppress(ValueError):
+        return float(value)
+    return value
 
 
 def _how(row: Any, what: str, after: float | None) -> str:

@@ -572,7 +572,8 @@ def test_a_line_of_the_hidden_part_is_not_taken_for_a_visible_one(course):
 
 def test_a_message_is_whole_only_while_no_hidden_part_has_been_run(course):
     said = "your attention(q, k, v) at [0, 1]: 0.31415, expected 0.37285946 (6 of 6 values differ)"
-    line = {"line": 11, "said": said, "hidden": False}
+    visible = line_of(graded_test(course, "a-1-2-test"), hidden=False)
+    line = {"line": visible, "said": said, "hidden": False}
     grade(course, "gpt2", failing({"a-1-2-test": line}))
     told = result_of(written(course), "a-1-2-test")
     assert "0.31415" not in told

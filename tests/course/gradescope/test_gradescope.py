@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -446,9 +447,10 @@ def test_without_a_sandbox_no_test_can_be_read_and_nothing_be_changed(autograder
     found = autograder.run_contained()
     bait.unlink()
     assert "no sandbox" in autograder.log
-    said = next(e["output"] for e in found["tests"] if e["number"] == "1.1").splitlines()[0]
-    # the bait shows that the hunter finds what can be found
-    assert said == f"RuntimeError: HUNT ['CANARY-BAIT'] by {run_autograder.UID}", said
+    # Only instructors read what an exception says. The bait shows that the hunter can find things.
+    assert "CANARY" not in str(found)
+    said = set(re.findall(r"RuntimeError: HUNT .*", autograder.log))
+    assert said == {f"RuntimeError: HUNT ['CANARY-BAIT'] by {run_autograder.UID}"}
 
 
 @as_root

@@ -21,6 +21,7 @@ from course.directory import Course
 from course.release import generate
 from course.report import audit, class_results
 from course.run import nbgrader_plugin, publish, status_files, worker_process, workers
+from course.run.held_marks import HeldMarks
 from course.run.scores import NbgraderRunner
 from tests.support.classroom import (
     GPT2,
@@ -366,6 +367,17 @@ def test_a_mark_that_a_person_gave_a_test_is_not_replaced_by_the_tests_own_in_si
     assert "ben's extra credit for a-1-1-test, 2 by " in said.text
     assert "ben's mark for a-1-2-test, 4 by " in said.text
     assert all(marks(course, "ben")["grades"][n][3] for n in ("a-1-1-test", "a-1-2-test"))
+
+
+def test_a_mark_that_formgrader_sends_as_text_is_the_number_that_the_gradebook_holds(course):
+    with course.gradebook() as gradebook:
+        gradebook.find_grade("a-1-2-test", GPT2, GPT2, "ben").manual_score = "4.5"
+        gradebook.db.commit()
+    (change,) = [c for c in audit.read(course.root, GPT2, "ben") if c.what == "manual_score"]
+    assert change.after == 4.5
+    assert HeldMarks.of(course, GPT2).lost("ben") == []
+    older = change.to_json().replace("4.5", '"4.5"')
+    assert audit.MarkChange.from_json(older) == change
 
 
 def test_a_mark_that_a_person_took_back_does_not_return_with_an_older_gradebook(course):
