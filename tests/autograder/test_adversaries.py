@@ -354,8 +354,8 @@ def test_an_error_counts_however_much_was_shown_before_it():
     assert len(outputs.clean([*flood, *[error] * 5000])) < 600
 
 
-HOSTILE_NAMES = ("$(touch x)", "-rf", "=1+1", "a;b|c&d", "'; --")
-MARKUP = "<img src=x onerror=alert(1)>"  # a browser would run it: left out, with a line
+HOSTILE_NAMES = ("$(touch x)", "-rf", "=1+1", "a;b|c", "'; --")
+MARKUP = ("<img src=x onerror=alert(1)>", "a;b|c&d")  # left out, with a line: a browser reads it
 
 
 def hand_in(ground: Ground, student: str, adversary: Adversary) -> Path:
@@ -377,7 +377,7 @@ def test_a_batch_of_adversaries_goes_to_its_end_and_hurts_nobody(ground, deserve
     alone = ("displayhook", "exit-now", "own-tests", "daemon")
     for name in alone:
         hand_in(ground, name, by_name[name])
-    for name in (*HOSTILE_NAMES, MARKUP):
+    for name in (*HOSTILE_NAMES, *MARKUP):
         hand_in(ground, name, HONEST["plain"])
     note = ground.course.root / "note.txt"
     linked = hand_in(ground, "linked", HONEST["plain"])
@@ -391,7 +391,7 @@ def test_a_batch_of_adversaries_goes_to_its_end_and_hurts_nobody(ground, deserve
     hand_in(ground, "last", HONEST["plain"])
 
     names = ground.course.students("gpt2")
-    assert MARKUP not in names
+    assert not {*MARKUP} & {*names}
     work = batch.Batch(ground.course, "gpt2", Local(1, ROOT / "data"), ground.policy, show=False)
     found = {name: status.word for name, status in work.run(names).items()}
 
