@@ -158,7 +158,8 @@ def _alike(results: Results, everything: bool) -> dict[str, Any]:
     first = compared.pairs[: MANY if everything else PAIRS]
     return {
         "pairs": [(pair, compared.side_by_side(pair.a, pair.b)) for pair in first],
-        "compared": len(code),
+        "compared": len(compared.prints),
+        "left_out": compared.left_out,
         "scores": _spread(compared.scores),
         "missed": similarity.K + similarity.WINDOW - 1,
     }

@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from course.confined import LimitExceeded, confined
+
 K = 12  # tokens per run
 WINDOW = 6  # one run of so many is kept: 17 shared tokens in a row are never missed
 LEAST = 3  # shared fingerprints below which a pair is ignored
@@ -102,6 +104,7 @@ class Comparison:
         given: hashes of provided runs
         pairs: the ``MOST`` pairs with the highest scores, in order
         scores: scores of all pairs with different fingerprints, unordered
+        left_out: students whose code takes too much time or memory to read, and what it takes
     """
 
     code: Mapping[str, Code] = field(repr=False)
@@ -109,6 +112,7 @@ class Comparison:
     given: frozenset[int] = field(repr=False)
     pairs: Sequence[SimilarPair]
     scores: np.ndarray
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def side_by_side(self, a: str, b: str) -> list[tuple[str, list[CodeLine], list[CodeLine]]]:
         """Return the cells in which two students share runs, with the lines of both."""
@@ -143,9 +147,33 @@ def compare(code: Mapping[str, Code], given: Iterable[str] = ()) -> Comparison:
     """
     code = {name: clipped(cells) for name, cells in code.items()}
     known = frozenset(run for source in given for run in hashes(source).tolist())
-    prints = {name: fingerprints(cells, known) for name, cells in code.items()}
+    prints, left_out = _read(code, known)
     pairs, scores = _ranked(prints)
-    return Comparison(code, prints, known, pairs, scores)
+    return Comparison(code, prints, known, pairs, scores, left_out)
+
+
+def _read(
+    code: Mapping[str, Code], given: frozenset[int]
+) -> tuple[dict[str, Prints], dict[str, str]]:
+    """Return everybody's fingerprints, and why somebody has none.
+
+    The class is read in one process with limits; if that does not do, each student in one.
+    """
+
+    def read(names: Iterable[str]) -> dict[str, Prints]:
+        return {name: fingerprints(code[name], given) for name in names}
+
+    try:
+        return confined(lambda: read(code)), {}
+    except LimitExceeded:
+        prints: dict[str, Prints] = {}
+        left_out: dict[str, str] = {}
+    for name in code:
+        try:
+            prints |= confined(lambda name=name: read([name]))  # type: ignore[misc]
+        except LimitExceeded as error:
+            left_out[name] = str(error)
+    return prints, left_out
 
 
 def clipped(cells: Code) -> Code:

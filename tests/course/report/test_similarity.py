@@ -293,3 +293,21 @@ def test_lines_of_the_release_are_set_aside(compared):
 
 def test_cells_that_share_nothing_are_not_shown(compared):
     assert "b-1-1-solution" not in shown(compared, "part", "vectorised")
+
+
+def test_code_that_cannot_be_read_within_the_limits_is_left_out_and_the_others_are_compared(
+    monkeypatch,
+):
+    whole = similarity.fingerprints
+
+    def greedy(cells, given=frozenset()):
+        if "greedy" in cells["f"]:
+            raise MemoryError
+        return whole(cells, given)
+
+    monkeypatch.setattr(similarity, "fingerprints", greedy)
+    copied = "def f(x, y):\n" + "\n".join(f"    x = x * {i} + y // (x - {i})" for i in range(40))
+    code = {"ada": {"f": copied}, "ben": {"f": "greedy = 1"}, "cem": {"f": copied + "\n"}}
+    compared = similarity.compare(code)
+    assert compared.left_out == {"ben": "took more than 2 GB of memory"}
+    assert set(compared.prints) == {"ada", "cem"}
