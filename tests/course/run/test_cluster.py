@@ -325,13 +325,18 @@ def running(text):
     return pids
 
 
+def escaped(path):
+    """Return a path for a shell, within single quotes for another shell, too."""
+    return re.sub(r"([^\w/.-])", r"\\\1", str(path))
+
+
 @pytest.mark.apart
 def test_several_machines_grade_as_the_page_says(course_of_two, nodes, tmp_path):
     port = str(free_port())
     script = documented("Several machines")
     for word, here in {
-        ".venv/bin/": f"{Path(sys.executable).parent}/",
-        "cd course": f"cd '{course_of_two.root}'",
+        ".venv/bin/": f"{escaped(Path(sys.executable).parent)}/",
+        "cd course": f"cd {escaped(course_of_two.root)}",
         "COORDINATOR": "127.0.0.1",
         "8786": port,
         "$(nproc)": "1",
