@@ -11,10 +11,9 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder.status import Status
 from course import nbgrader_internals
 from course.directory import Course
-from course.run.scores import NbgraderRunner, Score
+from course.run.scores import NbgraderRunner
 
 PREPROCESSORS = [
     f"nbgrader.preprocessors.{name}"
@@ -48,15 +47,16 @@ class Stock(NbgraderRunner):
         plain = config(course, demos)
         self.api = NbGraderAPI(CourseDirectory(config=plain), config=plain)
 
-    def grade(self, assignment: str, student: str) -> Score:
-        """Run nbgrader's autograder, which leaves marks and none of the course's statuses."""
-        done = self.api.autograde(assignment, student, force=True)
-        if done["success"]:
-            return self.result(assignment, student)
-        return Score(student, assignment, state=Status("failed", ("nbgrader fails",)))
+    def marks(self, assignment: str, student: str) -> dict[str, float]:
+        """Return what the gradebook has of the tests, without asking the course's statuses."""
+        with self.course.gradebook(self.root) as gradebook:
+            submission = gradebook.find_submission(assignment, student)
+            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            return {g.name: g.auto_score or 0.0 for g in grades if g.cell.cell_type == "code"}
 
 
 def grade(root: Path, assignment: str, student: str) -> dict[str, float] | None:
     """Return the automatic score of every cell, or None where nbgrader fails."""
-    result = Stock(Course(root)).grade(assignment, student)
-    return {cell.name: cell.score for cell in result.automatic} if result.is_graded else None
+    stock = Stock(Course(root))
+    done = stock.api.autograde(assignment, student, force=True)
+    return stock.marks(assignment, student) if done["success"] else None
