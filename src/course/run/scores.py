@@ -1,5 +1,6 @@
 """Grade a submission, write feedback, and read scores, all by nbgrader's interface to a course."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from course.run import status_files
 from course.run.held_marks import HeldMarks
 
 GRADED = Status("graded")
+CELLS = re.compile(r"((?:[\w.-]++, ){2}[\w.-]++)((?:, [\w.-]++){2,}+)(?! [a-z])")  # a long list
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,13 @@ def table(results: list[Score]) -> str:
         out_of = f"{result.out_of:g}" if result.out_of else "-"  # without a gradebook: unknown
         lines.append(
             f"{result.student:{width}} {points:>5}/{out_of:<3}{result.needs_manual:>7g}   "
-            f"{result.status}{_parts(result)}{_important(result.state)}"
+            f"{result.status}{_parts(result)}{_important(result.state, len(results) == 1)}"
         )
     if len(results) == 1:  # asked for alone: all there is to say
         lines += [f"  - {reason}" for reason in results[0].state.reasons[1:]]
-    elif any(len(result.state.reasons) > 1 for result in results):
+    elif any(_folded(reason) != reason for r in results for reason in r.state.reasons) or any(
+        len(result.state.reasons) > 1 for result in results
+    ):
         lines.append("(all reasons: course scores ASSIGNMENT --student NAME)")
     return "\n".join(lines)
 
@@ -162,12 +166,22 @@ def _parts(result: Score) -> str:
     return f", {result.score - result.followed:g} + {result.followed:g} follow-through"
 
 
-def _important(state: Status) -> str:
-    """Return the first reason, whole, and how many more there are."""
+def _important(state: Status, whole: bool) -> str:
+    """Return the first reason, and how many more there are; a long list in it only if ``whole``."""
     if not state.reasons:
         return ""
-    more = len(state.reasons) - 1
-    return f": {state.reasons[0]}{f' (and {more} more)' if more else ''}"
+    first, *others = state.reasons
+    more = f" (and {len(others)} more)" if others else ""
+    return f": {first if whole else _folded(first)}{more}"
+
+
+def _folded(reason: str) -> str:
+    """Return a reason in which a list of cells ends after the third.
+
+    >>> _folded("restored cells: a-1-1-test, a-1-2-test, a-1-3-test, a-2-1-test, a-2-2-test")
+    'restored cells: a-1-1-test, a-1-2-test, a-1-3-test and 2 others'
+    """
+    return CELLS.sub(lambda cells: f"{cells[1]} and {cells[2].count(', ')} others", reason)
 
 
 def _reason(done: dict[str, str]) -> str:

@@ -20,6 +20,7 @@ import pytest
 from autograder import job
 from autograder.execution import pool, sandbox
 from autograder.execution.client import descendants
+from autograder.status import Status
 from course.cli import main
 from course.directory import CourseError
 from course.run import (
@@ -1157,3 +1158,17 @@ def test_all_demonstrations_are_run_if_asked_for(course):
     assert zoe["a-1-1-demo"][1]
     assert zoe["b-2-4-own"][1]
     assert zoe["b-turn-in-write"][1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("left out: a-1, a-2, a-3, a-4", "left out: a-1, a-2, a-3, a-4"),
+        ("left out: a-1, a-2, a-3, a-4, a-5", "left out: a-1, a-2, a-3 and 2 others"),
+        ("one, two, three, four, five words", "one, two, three, four, five words"),
+    ],
+)
+def test_a_long_list_of_cells_is_folded_in_the_classs_table_and_whole_for_one(reason, shown):
+    score = scores.Score("ann", GPT2, state=Status("repaired", (reason,)))
+    assert f"repaired: {reason}" in scores.table([score])
+    assert f"repaired: {shown}" in scores.table([score, score])
