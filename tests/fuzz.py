@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from examples.roster import CLASS
 from tests.support import classroom, nasty
 
 CPU_SECONDS = 60
+MOST_CELLS = 5_000  # more than a submission may have
 STUDENTS = [student.name for student in CLASS[classroom.GPT2]]
 TEXTS = [*nasty.texts(3_000)]
 VALUES: list[Any] = [
@@ -67,11 +69,16 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     return pairs
 
 
+def any_value(draw: random.Random) -> Any:
+    """Return a copy of one of VALUES: put into itself, one would have no end."""
+    return deepcopy(draw.choice(VALUES))
+
+
 def replace_value(draw: random.Random, notebook: Any) -> None:
     """Put any value in any place."""
     if found := places(notebook):
         where, key = draw.choice(found)
-        where[key] = draw.choice(VALUES)
+        where[key] = any_value(draw)
 
 
 def delete_value(draw: random.Random, notebook: Any) -> None:
@@ -87,10 +94,10 @@ def add_value(draw: random.Random, notebook: Any) -> None:
         where, key = draw.choice(found)
         if isinstance(where, dict):
             where[draw.choice((*nbformat.NotebookNode(notebook), "x", "nbgrader", "id"))] = (
-                draw.choice(VALUES)
+                any_value(draw)
             )
         else:
-            where.insert(key, draw.choice((where[key], draw.choice(VALUES))))
+            where.insert(key, draw.choice((where[key], any_value(draw))))
 
 
 def nasty_text(draw: random.Random, notebook: Any) -> None:
@@ -106,7 +113,8 @@ def shuffle_cells(draw: random.Random, notebook: Any) -> None:
     """Put cells in another order, or let some be there many times."""
     cells = as_list(notebook.get("cells"))
     draw.shuffle(cells)
-    cells += cells[: draw.randrange(len(cells) + 1)] * draw.choice((0, 1, 10))
+    copies = cells[: draw.randrange(len(cells) + 1)] * draw.choice((0, 1, 10))
+    cells += copies[: max(0, MOST_CELLS - len(cells))]  # several times tenfold fills any memory
 
 
 def nest(draw: random.Random, notebook: Any) -> None:
