@@ -171,8 +171,8 @@ def test_what_takes_too_long_to_read_is_a_row_with_its_reason():
 
 
 def test_what_takes_too_much_memory_to_read_is_a_row_with_its_reason():
-    policy = replace(POLICY, reading_memory=250_000_000)
-    raw = b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {"a": [' + b"[]," * 5_000_000
+    policy = replace(POLICY, reading_memory=400_000_000)
+    raw = b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {"a": [' + b"[]," * 8_000_000
     template = nbformat.writes(new_notebook(cells=[solution("def f(): ...")]))
     raw += b'[]]}, "cells": []}'
     work = job.Job.of(job.Release("toy", template), {"toy.ipynb": raw}, policy, {}, DATA)

@@ -537,12 +537,18 @@ def resident(pid: int) -> int:
 
 
 def _held(pid: int) -> int:
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        lines = [line for line in rollup if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
-        return 1024 * sum(int(line.split()[1]) for line in lines)
-    except (OSError, ValueError):  # it has ended
-        return 0
+    with contextlib.suppress(OSError, ValueError):  # it has ended
+        try:
+            return _listed(pid, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+        except PermissionError:  # a test kernel's, for all but root; here shared pages count whole
+            return _listed(pid, "status", ("RssAnon:", "RssShmem:"))
+    return 0
+
+
+def _listed(pid: int, name: str, fields: tuple[str, ...]) -> int:
+    """Return the sum of some fields of a file of a process, in bytes."""
+    lines = Path(f"/proc/{pid}/{name}").read_text().splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(fields))
 
 
 def crowded(pid: int) -> str:
