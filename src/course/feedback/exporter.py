@@ -82,20 +82,19 @@ class FeedbackPage(Exporter):
         masters, marks = _masters(root), self._marks(about, root)
         _render_provided(_release_of(root, about))
         try:
-            return confined(lambda: self._checked(notebook, about, root, masters, marks))
+            return confined(
+                lambda: self._checked(
+                    self._submission(notebook, about, root, masters, marks), root, masters
+                )
+            )
         except LimitExceeded as error:
             raise PageRefused(f"writing the page {error}: look at the notebook") from None
 
     def _checked(
-        self,
-        notebook: NotebookNode,
-        about: Mapping[str, str],
-        root: Path,
-        masters: Mapping[str, NotebookNode],
-        marks: Marks,
+        self, submission: GradedSubmission, root: Path, masters: Mapping[str, NotebookNode]
     ) -> str:
         """Return a page that shows no secret."""
-        page = Page(self._submission(notebook, about, root, masters, marks), self._switches)
+        page = Page(submission, self._switches)
         text = page.html()
         if len(text) > LONGEST_PAGE:
             raise PageRefused(f"the page would have {len(text) / 1e6:.0f} MB: look at the notebook")
