@@ -188,18 +188,16 @@ def test_what_a_kernel_started_ends_with_it(pool):
 
 
 def test_a_cell_that_takes_too_long_is_interrupted_and_the_kernel_goes_on(kernel):
-    answer = kernel.run("y = 1\nwhile True: pass", 0.5)
+    answer = kernel.run("y = 1\nwhile True: pass", 2)
     assert answer.interrupted
     assert said(kernel, "print(y)").strip() == "1"
 
 
 def test_a_cell_that_swallows_interrupts_costs_the_kernel(kernel):
+    # A handler of its own: an interrupt that comes between two rounds of try would end the cell.
+    said(kernel, "import signal\nsignal.signal(signal.SIGINT, lambda number, frame: None)")
     with pytest.raises(KernelTimeout):
-        kernel.run(
-            "while True:\n    try:\n        while True: sum(range(9))\n"
-            "    except BaseException: pass",
-            0.5,
-        )
+        kernel.run("while True: pass", 0.5)
     with pytest.raises(KernelTimeout):
         kernel.run("1", 1)
 
