@@ -179,6 +179,12 @@ def mutation(
     diagnose: Annotated[
         bool, typer.Option("--diagnose", help="also look for the reason of each failure")
     ] = False,
+    visible: Annotated[
+        bool,
+        typer.Option(
+            "--visible", help="instead: count the mistakes that fail what students have of a test"
+        ),
+    ] = False,
     draws: Annotated[
         int,
         typer.Option(min=0, help="instead: draw this many hidden inputs for each, without kernels"),
@@ -197,7 +203,7 @@ def mutation(
     from tqdm import tqdm
 
     from course.run import batch
-    from course.test_quality import accuracy, catalogue_gate, matrix, mutation
+    from course.test_quality import accuracy, catalogue_gate, matrix, mutation, visible_parts
 
     course = Course.find()
     expect_place(picture)
@@ -209,13 +215,21 @@ def mutation(
     if draws:
         _draw(trials, chosen, draws, workers)
         return
+    if visible:
+        _count_visible(trials, chosen, workers, as_json)
+        return
     bar = tqdm(trials.run(chosen, workers), total=len(chosen), desc=assignment, unit="")
     outcomes = list(bar)
     if held_back:
         say(accuracy.table(accuracy.accuracy(trials, outcomes)))
         return
     kills = matrix.KillMatrix.of(trials, outcomes, chosen)
-    say(json.dumps(kills.to_json(), indent=1) if as_json else matrix.table(kills))
+    seen = list(visible_parts.run(trials, chosen, workers))
+    counts = visible_parts.counts(trials.catalogue, seen)
+    if as_json:
+        say(json.dumps(kills.to_json() | {"visible": visible_parts.to_json(counts)}, indent=1))
+    else:
+        say(matrix.table(kills), visible_parts.table(counts), sep="\n")
     if picture:
         matrix.draw(kills, picture)
     if (untested := catalogue_gate.untested(course, assignment)) and not as_json:
@@ -242,6 +256,21 @@ def _variants(trials: "Trials", held_back: bool, only: str | None) -> "list[Vari
         where = f"{trials.assignment}'s catalogue"
         raise CourseError(f"no entry of {where} has {only!r} in its name or cell")
     return chosen
+
+
+def _count_visible(trials: "Trials", chosen: "list[Variant]", workers: int, as_json: bool) -> None:
+    """Print for each function how many mistakes fail a visible part, and which do not."""
+    from tqdm import tqdm
+
+    from course.test_quality import visible_parts
+
+    results = visible_parts.run(trials, chosen, workers)
+    outcomes = list(tqdm(results, total=len(chosen), desc=trials.assignment, unit=""))
+    counts = visible_parts.counts(trials.catalogue, outcomes)
+    as_values = json.dumps(visible_parts.to_json(counts), indent=1)
+    say(as_values if as_json else visible_parts.table(counts))
+    if complaints := visible_parts.complaints(outcomes):
+        raise CourseError("; ".join(complaints))
 
 
 def _draw(trials: "Trials", chosen: "list[Variant]", draws: int, workers: int) -> None:

@@ -11,35 +11,25 @@ The catalogue's code is run without a sandbox: it is the course's own.
 
 import contextlib
 import hashlib
-import io
 import json
 import os
-import random
-import signal
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from functools import cache
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from types import CodeType
-from typing import Any
 
 import nbformat
-import numpy as np
-from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder import regions
 from autograder.cells import is_test
+from course.test_quality import one_process
 from course.test_quality.mutation import Trials, Variant
+from course.test_quality.one_process import Space
 from seqlab import draws
 
 AGREED = 5  # runs of a visible part that have to come out alike
 UNDRAWN = 100  # runs of hidden parts that draw nothing: their own chances stand beside them
-SECONDS = 120  # for one run of a test: a variant that never ends fails it
-
-Space = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -94,7 +84,7 @@ def run(
     kept.parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the processes: there are enough
     with (
-        ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool,
+        ProcessPoolExecutor(workers, get_context("spawn"), one_process.begin) as pool,
         kept.open("a", encoding="utf-8") as file,
     ):
         futures = {pool.submit(tried, *job): key for key, job in waiting.items()}
@@ -131,7 +121,7 @@ def tried(source: str, variant: str, fails: Sequence[str], n: int) -> list[DrawC
             failed, drawn, reason = _tested(cell.source, space, n)
             counts.append(DrawCount(variant, cell.id, drawn, failed, cell.id in fails, reason))
         else:
-            _failure(cell.source, space)  # which the tests will notice
+            one_process.failure(cell.source, space)  # which the tests will notice
     return counts
 
 
@@ -139,7 +129,7 @@ def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     """Return how often a test fails, of how many draws, and its first message."""
     hidden = regions.find(source, regions.HIDDEN_TESTS)
     visible = regions.without(source, regions.HIDDEN_TESTS)
-    messages = [_apart(visible, space) for _ in range(AGREED)]
+    messages = [one_process.apart(visible, space) for _ in range(AGREED)]
     if not hidden or all(messages):
         return sum(map(bool, messages)), 0, next(filter(None, messages), "")
     lines, first = source.splitlines(keepends=True), hidden[0].first - 1
@@ -147,65 +137,15 @@ def _tested(source: str, space: Space, n: int) -> tuple[int, int, str]:
     repeated = any(messages)  # the visible part comes out differently by itself
     ready = dict(space)
     if not repeated:
-        _failure(before, ready)
+        one_process.failure(before, ready)
     failed, reason = 0, ""
     n = n if "draws" in rest or "hidden_tests" in rest else min(n, UNDRAWN)
     for draw in range(n):
         draws.use_key(draw.to_bytes(4, "big"))
-        if message := _apart(source if repeated else rest, ready):
+        if message := one_process.apart(source if repeated else rest, ready):
             failed, reason = failed + 1, reason or message
     draws.use_key(b"")
     return failed, n, reason
-
-
-def _apart(source: str, space: Space) -> str:
-    """Return what a piece of a test fails with on a copy of the names, which is then cleared."""
-    scratch = dict(space)
-    try:
-        return _failure(source, scratch)
-    finally:
-        scratch.clear()  # what it defined holds on to it, and to all of its arrays
-
-
-def _failure(source: str, space: Space) -> str:
-    """Return what a piece of a test fails with, or nothing."""
-    try:
-        _run(source, space)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        return f"{type(error).__name__}: {error}"[:300]
-    return ""
-
-
-def _run(source: str, space: Space) -> None:
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            exec(_compiled(source), space)  # noqa: S102  (the masters' and the catalogue's own)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-@cache
-def _compiled(source: str) -> CodeType:
-    return compile(TransformerManager().transform_cell(source), "<cell>", "exec")
-
-
-def _begin() -> None:
-    """Make a process ready: pictures go nowhere, warnings cost nothing, nothing runs for ever."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    warnings.simplefilter("ignore")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, _too_long)
-    np.random.seed(None)  # noqa: NPY002
-    random.seed()
-
-
-def _too_long(*_: Any) -> None:
-    raise TimeoutError(f"more than {SECONDS} s")
 
 
 def _read(kept: Path) -> Iterator[tuple[str, list[DrawCount]]]:

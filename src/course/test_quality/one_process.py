@@ -1,0 +1,74 @@
+"""Cells and tests run together in this process, many times a second, where kernels take too long.
+
+The catalogue's code is run without a sandbox: it is the course's own.
+"""
+
+import contextlib
+import io
+import random
+import signal
+import warnings
+from functools import cache
+from types import CodeType
+from typing import Any
+
+import numpy as np
+from IPython.core.inputtransformer2 import TransformerManager
+
+SECONDS = 120  # for one run of a test: a variant that never ends fails it
+
+Space = dict[str, Any]
+
+
+def begin() -> None:
+    """Make a process ready: pictures go nowhere, warnings cost nothing, nothing runs for ever."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _too_long)
+    np.random.seed(None)  # noqa: NPY002
+    random.seed()
+
+
+def apart(source: str, space: Space) -> str:
+    """Return what a piece of a test fails with on a copy of the names, which is then cleared."""
+    scratch = dict(space)
+    try:
+        return failure(source, scratch)
+    finally:
+        scratch.clear()  # what it defined holds on to it, and to all of its arrays
+
+
+def failure(source: str, space: Space) -> str:
+    """Return what a piece of code fails with, or nothing.
+
+    >>> failure("assert 1 > 2, 'no'", {})
+    'AssertionError: no'
+    """
+    try:
+        _run(source, space)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return f"{type(error).__name__}: {error}"[:300]
+    return ""
+
+
+def _run(source: str, space: Space) -> None:
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(_compiled(source), space)  # noqa: S102  (the masters' and the catalogue's own)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@cache
+def _compiled(source: str) -> CodeType:
+    return compile(TransformerManager().transform_cell(source), "<cell>", "exec")
+
+
+def _too_long(*_: Any) -> None:
+    raise TimeoutError(f"more than {SECONDS} s")

@@ -1,0 +1,137 @@
+"""Which mistakes students can find by themselves: those that fail the visible part of a test.
+
+Every variant is run once as a student runs it, in one process, with what the release has of the
+tests of its own cell. That takes a second or so for each function, where the kill matrix takes
+minutes.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import nbformat
+
+from autograder import regions
+from autograder.cells import is_test
+from course.test_quality import one_process
+from course.test_quality.mutation import Trials, Variant
+from mistakes import Cell
+
+WRONG = ("mistake", "cheat")  # kinds of variants that are to be found
+
+
+@dataclass(frozen=True)
+class VisibleOutcome:
+    """What the visible tests of its cell say of a variant.
+
+    Attributes:
+        variant: the variant
+        messages: for each test whose visible part it fails, the last line of the error
+    """
+
+    variant: Variant
+    messages: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many mistakes of a function students can find.
+
+    Attributes:
+        function: its name, or the names that a cell defines
+        seen: how many fail a visible part
+        passing: the names of those that fail none
+    """
+
+    function: str
+    seen: int
+    passing: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """Return which part of the mistakes fail a visible part; 1.0 where there are none."""
+        tried = self.seen + len(self.passing)
+        return self.seen / tried if tried else 1.0
+
+
+def run(trials: Trials, chosen: Sequence[Variant], workers: int = 1) -> Iterator[VisibleOutcome]:
+    """Yield an outcome for each variant, in their order.
+
+    Args:
+        trials: of the assignment
+        chosen: the variants
+        workers: how many processes work at a time
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the processes: there are enough
+    sources = [trials.notebook(variant, trials.own(variant.cell)) for variant in chosen]
+    with ProcessPoolExecutor(workers, get_context("spawn"), one_process.begin) as pool:
+        for variant, messages in zip(chosen, pool.map(failed, sources, chunksize=4), strict=True):
+            yield VisibleOutcome(variant, messages)
+
+
+def failed(source: str) -> dict[str, str]:
+    """Return the tests of a notebook, given as JSON, whose visible part fails, with its error."""
+    space: one_process.Space = {"__name__": "__main__"}
+    messages = {}
+    for cell in nbformat.reads(source, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        if not is_test(cell):
+            one_process.failure(cell.source, space)  # which the tests will notice
+            continue
+        visible = regions.without(cell.source, regions.HIDDEN_TESTS)
+        if message := one_process.apart(visible, space):
+            messages[cell.id] = message
+    return messages
+
+
+def counts(catalogue: Sequence[Cell], outcomes: Sequence[VisibleOutcome]) -> list[Count]:
+    """Return the count of each solution cell of which mistakes were tried."""
+    by_cell = [_count(cell, outcomes) for cell in catalogue]
+    return [count for count in by_cell if count.seen or count.passing]
+
+
+def _count(cell: Cell, outcomes: Sequence[VisibleOutcome]) -> Count:
+    wrong = [o for o in outcomes if o.variant.cell == cell.id and o.variant.kind in WRONG]
+    passing = tuple(o.variant.name for o in wrong if not o.messages)
+    return Count(", ".join(cell.functions) or cell.id, len(wrong) - len(passing), passing)
+
+
+def complaints(outcomes: Sequence[VisibleOutcome]) -> list[str]:
+    """Return a line for each right answer that fails a visible part."""
+    return [
+        f"{outcome.variant.name}: fails {', '.join(outcome.messages)}, and must not: {first}"
+        for outcome in outcomes
+        if outcome.variant.kind == "right" and (first := next(iter(outcome.messages.values()), ""))
+    ]
+
+
+def table(by_function: Sequence[Count]) -> str:
+    """Return a line for each function, their sum, and the mistakes that pass.
+
+    >>> print(table([Count("gelu", 3, ("gelu-rounded",)), Count("softmax", 4, ())]))
+    mistakes that fail the visible part of a test, as students have it
+        3 of   4   75%  gelu (not: gelu-rounded)
+        4 of   4  100%  softmax
+        7 of   8   88%  in all
+    """
+    whole = Count(
+        "in all", sum(c.seen for c in by_function), sum((c.passing for c in by_function), ())
+    )
+    lines = ["mistakes that fail the visible part of a test, as students have it"]
+    lines += [_line(count) for count in by_function]
+    return "\n".join([*lines, _line(whole, names=False)])
+
+
+def _line(count: Count, names: bool = True) -> str:
+    tried = count.seen + len(count.passing)
+    passing = f" (not: {', '.join(count.passing)})" if names and count.passing else ""
+    return f"{count.seen:>5} of {tried:>3} {count.share:>5.0%}  {count.function}{passing}"
+
+
+def to_json(by_function: Sequence[Count]) -> dict[str, Any]:
+    """Return the counts as plain values, by function."""
+    return {c.function: {"seen": c.seen, "passing": list(c.passing)} for c in by_function}
