@@ -292,12 +292,24 @@ def _write_file(parcel: Parcel, run: Run, target: Path, wanted: list[str]) -> No
     defined, problem = _defined(target)
     if problem:
         parcel.report("fails", f"{target.name} does not run by itself: {problem}")
+    parcel.made.append(f"{target.name}: {_described(wanted, defined, parcel.work.unwritten())}")
+
+
+def _described(wanted: list[str], defined: list[str], unwritten: list[str]) -> str:
+    """Return what a file of functions holds, and what it holds in name only or not at all.
+
+    Example:
+        >>> _described(["softmax", "gelu"], ["softmax", "gelu"], ["gelu"])
+        '1 of 2 functions. Not written yet: gelu'
+    """
+    empty = [name for name in wanted if name in defined and name in unwritten]
     absent = [name for name in wanted if name not in defined]
-    all_or_some = f"all {len(wanted)} functions"
-    if absent:
-        some = f"{len(wanted) - len(absent)} of {len(wanted)} functions"
-        all_or_some = f"{some}, without {', '.join(absent)}"
-    parcel.made.append(f"{target.name}: {all_or_some}")
+    n_good = len(wanted) - len(empty) - len(absent)
+    some = f"{n_good or 'none'} of {len(wanted)} functions"
+    parts = [some if empty or absent else f"all {len(wanted)} functions"]
+    parts += [f"Not written yet: {', '.join(empty)}"] if empty else []
+    parts += [f"Not in the file: {', '.join(absent)}"] if absent else []
+    return ". ".join(parts)
 
 
 def _write_code(target: Path, wanted: list[str]) -> str:

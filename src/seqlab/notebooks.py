@@ -238,12 +238,21 @@ def unfinished(cell: NotebookCell, released: str | None) -> str:
         return "not answered yet" if cell.is_untouched else ""
     if cell.is_untouched or cell.source == released:
         return "still as it was handed out"
-    stubs = _stubs(cell.source, released or "")
-    return f"still to be written: {', '.join(stubs)}" if stubs else ""
+    unwritten = stubs(cell.source, released or "")
+    return f"still to be written: {', '.join(unwritten)}" if unwritten else ""
 
 
-def _stubs(source: str, released: str) -> list[str]:
-    """Return the functions that are empty, hold only dots, or are as they were handed out."""
+def stubs(source: str, released: str) -> list[str]:
+    """Return the functions that are empty, hold only dots, or are as they were handed out.
+
+    Args:
+        source: a cell's
+        released: the cell's source as it was handed out; empty where that is not known
+
+    Example:
+        >>> stubs("def f(x):\\n    ...\\ndef g(x):\\n    return x + 1", "")
+        ['f']
+    """
     handed_out = {
         name: ast.dump(function)
         for name, function in _functions(released)

@@ -100,6 +100,13 @@ class Work:
             return ""
         return notebooks.unfinished(cell, self.released_source(cell))
 
+    def unwritten(self) -> list[str]:
+        """Return the functions of solutions that are empty, or as they were handed out."""
+        solutions = [cell for cell in self.cells if cell.is_solution]
+        released = [self.released_source(cell) for cell in solutions]
+        pairs = zip(solutions, released, strict=True)
+        return [name for cell, text in pairs for name in notebooks.stubs(cell.source, text or "")]
+
 
 def missing(work: Work) -> Iterator[NotebookFinding]:
     """Yield the solutions and answers that are not written."""

@@ -518,7 +518,7 @@ def test_a_function_that_is_not_defined_is_missing_from_the_file(tmp_path):
     path = asked(tmp_path, {**OWN, "half": "hlaf = 1"})
     status, lines = bundled(path)
     assert status == 1
-    assert line_with(lines, "template.py: 1 of 2 functions, without half")
+    assert line_with(lines, "template.py: 1 of 2 functions. Not in the file: half")
     assert line_with(lines, "missing", "half is not defined yet")
 
 
@@ -555,3 +555,20 @@ def test_json_of_the_notebook_is_untouched(tmp_path):
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium on the path")
 def test_a_browser_on_the_path_is_found():
     assert Path(next(html_page.browsers())).name.startswith("chrom")
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "template.py: none of 2 functions. Not written yet: double, half"),
+        ({"double": SOLVED["double"]}, "template.py: 1 of 2 functions. Not written yet: half"),
+        (
+            {"double": "def double(x):\n    ...", "half": "hlaf = 1"},
+            "template.py: none of 2 functions. Not written yet: double. Not in the file: half",
+        ),
+    ],
+)
+def test_functions_as_they_were_handed_out_are_not_counted_as_written(tmp_path, changes, line):
+    status, lines = bundled(asked(tmp_path, changes))
+    assert status == 1
+    assert line_with(lines, line)

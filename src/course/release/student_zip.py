@@ -1,13 +1,15 @@
 """What students get: ``dist/ASSIGNMENT-student.zip``, which needs nothing but Python and pip.
 
 In it: the released notebook, the data that it loads, seqlab with its own pyproject beside the
-notebook, exact requirements, and one page that says how to start. The same course gives the same
-bytes. This module does not know how a release is made, nor what is secret in a master beyond what
+notebook, exact requirements, and one page that says how to start. The same release gives the same
+bytes: all files carry its day. This module does not know how a release is made, nor what is secret in a master beyond what
 ``leaks`` finds.
 """
 
+import os
 import re
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,11 +23,14 @@ from course.directory import Course, CourseError
 from course.release import leaks
 from seqlab import data_files, notebooks, verify
 
+Date = tuple[int, int, int, int, int, int]  # year, month, day, hour, minute, second
+
 LICENCE = "LICENSE"
 REQUIREMENTS = "requirements/student.txt"
 PICTURES = (".svg", ".png", ".jpg")  # that the notebook's text shows
 PACKED = (".py", ".css", ".toml", ".typed")  # of seqlab
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
+EPOCH = "SOURCE_DATE_EPOCH"  # seconds since 1970, by which builders of packages set a date
+EARLIEST, LATEST = 315_532_800, 4_354_819_199  # what a zip file can say: 1980 to 2107
 LONGEST = 180  # characters of a path: Windows has 260, and students have deep folders
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 UNSAFE = re.compile(r'[<>:"|?*\\\x00-\x1f]|[ .](/|$)')
@@ -99,10 +104,10 @@ def write(course: Course, name: str) -> Path:
         raise CourseError(f"{name} is not fit to be handed out: {complaint}")
     path = course.root / "dist" / f"{name}-student.zip"
     path.parent.mkdir(exist_ok=True)
-    new = path.with_suffix(".new")
+    new, day = path.with_suffix(".new"), _day(course, name)
     with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for member in sorted(members):
-            _add(archive, f"{name}/{member}", members[member])
+            _add(archive, f"{name}/{member}", members[member], day)
     new.replace(path)
     return path
 
@@ -132,9 +137,24 @@ def _pictures(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Add a file that says nothing of when and where it was packed."""
-    about = zipfile.ZipInfo(name, EPOCH)
+def _day(course: Course, name: str) -> Date:
+    """Return the day on which the release was made, or that of SOURCE_DATE_EPOCH, at noon UTC.
+
+    Raises:
+        CourseError: SOURCE_DATE_EPOCH is not a number.
+    """
+    given = os.environ.get(EPOCH)
+    if given is not None and not given.strip().isdecimal():
+        raise CourseError(f"{EPOCH}={given} is not a number of seconds: correct or unset it")
+    released = course.root / "release" / name / f"{name}.ipynb"
+    seconds = int(given) if given else int(released.stat().st_mtime)
+    moment = time.gmtime(min(max(seconds, EARLIEST), LATEST))
+    return (moment.tm_year, moment.tm_mon, moment.tm_mday, 12, 0, 0)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes, day: Date) -> None:
+    """Add a file that says nothing of when and where it was packed, but for the release's day."""
+    about = zipfile.ZipInfo(name, day)
     about.create_system, about.external_attr = 3, 0o644 << 16
     about.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(about, content)
