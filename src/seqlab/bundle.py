@@ -245,11 +245,22 @@ def _report_errors(parcel: Parcel, shown: NotebookNode) -> None:
             parcel.report("fails", f"{cell.label()} ends with {kinds[0]}")
 
 
+def _printed_form(parcel: Parcel, shown: NotebookNode) -> NotebookNode:
+    """Return a copy for paper: of the course's own code, the first line; its outputs are whole."""
+    copy = deepcopy(shown)
+    for cell, node in zip(parcel.work.cells, copy.cells, strict=True):
+        lines = node.source.splitlines()
+        if cell.is_code and cell.is_locked and len(lines) > 1 and not parcel.work.is_changed(cell):
+            more = f"{len(lines) - 1} more line{'s' * (len(lines) > 2)}"
+            node.source = f"{lines[0]}  # and {more}, as handed out"
+    return copy
+
+
 def _write_pdf(parcel: Parcel, shown: NotebookNode, target: Path) -> None:
     """Write a PDF, or else a page for a browser, and say how to print it."""
-    page = target.with_suffix(".html")
-    page.write_text(html_page.html(shown, target.stem, parcel.work.path.parent), "utf-8")
-    if html_page.pdf(shown, page, target):
+    page, printed = target.with_suffix(".html"), _printed_form(parcel, shown)
+    page.write_text(html_page.html(printed, target.stem, parcel.work.path.parent), "utf-8")
+    if html_page.pdf(printed, page, target):
         page.unlink()
         n_pages = max(map(int, PAGES.findall(target.read_bytes())), default=0)
         size = f" {n_pages} pages," if n_pages else ""

@@ -103,6 +103,28 @@ def test_without_a_browser_there_is_a_page_and_how_to_print_it(tmp_path, no_brow
     assert (folder / "toy.html").is_file()
 
 
+def test_on_paper_the_courses_own_code_is_one_line_and_what_was_changed_is_whole(
+    tmp_path, no_browser
+):
+    changed = "shown = double(21)\nprint('mine')"
+    path = saved(tmp_path, executed(written({**SOLVED, "demo": changed})))
+    notebook = nbformat.read(path, as_version=4)
+    setup = next(cell for cell in notebook.cells if cell.id == "setup")
+    setup.source = "base = 2\nother = 3"
+    nbformat.write(notebook, path)
+    released = tmp_path / "release" / "toy" / "toy.ipynb"
+    nbformat.write(notebook, released)
+    released.write_text(released.read_text().replace("print('mine')", "print(shown)"))
+    bundled(path)
+    page = (path.parent / "turn-in" / "toy.html").read_text("utf-8")
+    text = re.sub(r"<[^>]+>", "", page)
+    assert "base = 2  # and 1 more line, as handed out" in text
+    assert "other = 3" not in text
+    assert "mine" in text
+    assert "return x / base" in text
+    assert "other = 3" in (path.parent / "turn-in" / "toy.ipynb").read_text("utf-8")
+
+
 def test_without_a_browser_latex_sets_the_notebook(tmp_path, no_browser, monkeypatch):
     class Latex:
         def from_notebook_node(self, notebook):
