@@ -37,11 +37,13 @@ class Score:
     needs_manual: float = 0.0  # points of written answers that a person still has to mark
     state: Status = GRADED
     out_of: float = 0.0  # points that the assignment has
+    by_persons: float = 0.0  # points that persons gave, beyond the automatic ones
+    penalty: float = 0.0  # for lateness; not taken off the score, as in formgrader
 
     @property
     def score(self) -> float:
-        """Return the points given so far."""
-        return sum(cell.score for cell in self.automatic)
+        """Return the points given so far, by the autograder and by persons."""
+        return sum(cell.score for cell in self.automatic) + self.by_persons
 
     @property
     def followed(self) -> float:
@@ -128,8 +130,10 @@ class NbgraderRunner:
             if g.cell.cell_type == "code"
         )
         waits = held.waiting(student)
-        manual = sum(g.max_score for g in grades if g.needs_manual_grade or g.name in waits)
-        return Score(student, assignment, automatic, manual, state)
+        to_mark = sum(g.max_score for g in grades if g.needs_manual_grade or g.name in waits)
+        given = sum(g.score or 0.0 for g in grades) - sum(cell.score for cell in automatic)
+        late = float(submission.late_submission_penalty or 0.0)
+        return Score(student, assignment, automatic, to_mark, state, by_persons=given, penalty=late)
 
 
 def _out_of(gradebook: Gradebook, assignment: str) -> float:
@@ -160,10 +164,13 @@ def table(results: list[Score]) -> str:
 
 
 def _parts(result: Score) -> str:
-    """Return which points came by follow-through, if some did: ", 56 + 28 follow-through"."""
-    if not result.followed:
-        return ""
-    return f", {result.score - result.followed:g} + {result.followed:g} follow-through"
+    """Return what the points are made of: ", 56 + 28 follow-through, 7.5 off for lateness"."""
+    parts = []
+    if result.followed:
+        parts.append(f"{result.score - result.followed:g} + {result.followed:g} follow-through")
+    if result.penalty and result.is_graded:
+        parts.append(f"{result.penalty:g} off for lateness")
+    return "".join(f", {part}" for part in parts)
 
 
 def _important(state: Status, whole: bool) -> str:
