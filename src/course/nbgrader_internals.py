@@ -5,6 +5,8 @@ scheduled job asks it with the newest versions (.github/workflows).
 """
 
 import importlib
+import inspect
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +48,14 @@ INTERNALS = {
     "nbgrader.utils.determine_grade": "the points of a test, from its outputs",
     "nbgrader.utils.find_all_files": "what lies beside a master and is not ignored",
     "nbgrader.utils.is_task": "such a cell has no answer of its own",
+    "nbgrader.server_extensions.formgrader.base.BaseHandler.prepare": "told who asks, on a hub",
+    "nbgrader.exchange.default.ExchangeCollect": "what formgrader's Collect runs; ours extends it",
+    "nbgrader.exchange.default.ExchangeCollect.copy_files": "replaced: it believes forged names",
+    "nbgrader.exchange.default.ExchangeReleaseFeedback": "extended likewise",
+    "nbgrader.exchange.default.ExchangeReleaseFeedback.copy_files": "replaced: one file stopped it",
+    "nbgrader.exchange.default.Exchange": "where an exchange lies if nothing is set",
+    "nbgrader.exchange.ExchangeError": "what nbgrader's commands expect of an exchange",
+    "nbgrader.utils.notebook_hash": "what a student's released page is called",
     "nbgrader.apps.api.NbGraderAPI.get_submitted_students": "less what cannot be a name",
     "nbgrader.apps.api.NbGraderAPI.get_submitted_timestamp": "replaced: one file broke the list",
     "nbgrader.utils.temp_attrs": "sets an assignment while pages are written",
@@ -56,6 +66,7 @@ INTERNALS = {
     "nbformat.v4.rwbase.rejoin_lines": "sources that are lists of lines",
     "nbformat.validator.get_validator": "the fast validator: nbformat's own looks for best words",
 }
+FORMGRADER = "nbgrader.server_extensions.formgrader.base"
 FORMGRADE = "server_extensions/formgrader/templates/formgrade/index.html.j2"
 
 
@@ -142,6 +153,27 @@ def replace_submitted_time(read: Callable[[bytes], datetime]) -> None:
             return None
 
     api.NbGraderAPI.get_submitted_timestamp = submitted_time
+
+
+def tell_who_asks(tell: Callable[[str], object]) -> None:
+    """Let formgrader call ``tell`` with the hub's name of whoever sent a request, then answer it.
+
+    Nothing happens in a process that is no server; without a hub, nobody has such a name.
+    """
+    base = sys.modules.get(FORMGRADER)
+    if base is None:
+        return
+    original = getattr(base.BaseHandler, "_prepare_alone", base.BaseHandler.prepare)
+
+    async def prepare(self: Any, *arguments: Any, **options: Any) -> Any:
+        prepared = original(self, *arguments, **options)
+        result = await prepared if inspect.isawaitable(prepared) else prepared
+        about = getattr(self.current_user, "hub_user", None) or {}
+        tell(str(about.get("name", "")))
+        return result
+
+    base.BaseHandler._prepare_alone = original
+    base.BaseHandler.prepare = prepare
 
 
 def templates() -> Path:

@@ -10,6 +10,7 @@ import getpass
 import json
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ class MarkChange:
         assignment, student, cell: whose mark of what
         what: which of the gradebook's columns
         before, after: the mark, or the text of a comment; None for none
-        by: a person's user name, or the version of the grader
+        by: a person's name on the hub or the machine, or the version of the grader
         how: what there is to say about points that came by follow-through
         undone: the change did not come to be
     """
@@ -79,6 +80,9 @@ class MarkChange:
             values[name] = _mark(values.get("what"), values.pop(other, None))
         return construct(cls, values)
 
+
+# Who sent the request that is being answered: on a hub all staff share formgrader's Unix user.
+hub_user: ContextVar[str] = ContextVar("hub_user", default="")
 
 _watching = False
 
@@ -198,6 +202,8 @@ def _how(row: Any, what: str, after: float | None) -> str:
 def _author(what: str) -> str:
     if what in ("auto_score", PENALTY):
         return f"grader {fingerprint.code()[:12]}"
+    if name := hub_user.get():
+        return name
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name

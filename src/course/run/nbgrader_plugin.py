@@ -19,6 +19,7 @@ from autograder.assignment import did_you_mean
 from autograder.status import NOT_HELD, Status
 from course import nbgrader_internals
 from course.directory import Course, CourseError, is_name, unknown
+from course.report import audit
 from course.run import handin_time
 from course.run.held_marks import HeldMarks, expect_some
 from seqlab.errors import DataError
@@ -33,6 +34,7 @@ def install() -> None:
     nbgrader_internals.replace_submitted_time(handin_time.read)
     nbgrader_internals.leave_out_students(is_name)
     nbgrader_internals.restrict_autograded(_held)
+    nbgrader_internals.tell_who_asks(audit.hub_user.set)
 
 
 def _held(about: Any, assignment: str, students: set[str]) -> set[str]:
