@@ -40,6 +40,11 @@ c.Policy.call_seconds = 60
 # c.Lateness.nothing_after_days = 7
 # c.Lateness.extensions_csv = "extensions.csv"  # student, assignment, hours
 
+# On a hub (docs/hub.md), formgrader's Collect believes a folder's owner and not its name, and one
+# page that cannot be released stops no other. Where the exchange lies: c.Exchange.root.
+c.ExchangeFactory.collect = "course.exchange.nbgrader_exchange.CollectOwned"
+c.ExchangeFactory.release_feedback = "course.exchange.nbgrader_exchange.ReleaseEachFeedback"
+
 # Marks come with a status, and what was not graded has none.
 c.ExportApp.plugin_class = "course.run.nbgrader_plugin.StatusCsv"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.status import NOT_HELD
-from course.cli.common import Of, assignments, expect_place, say, students
+from course.cli.common import Assignment, Of, assignments, expect_place, say, students
 from course.cli.options import IDS
 from course.directory import Course, CourseError
 from course.run import atomic
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name w
     Read = Callable[[ZipReader, Roster], CanvasSubmissions | GradescopeSubmissions]
 
 collect = typer.Typer(
-    help="Put submissions from Canvas or Gradescope into submitted/.", no_args_is_help=True
+    help="Put submissions from Canvas, Gradescope or a hub into submitted/.", no_args_is_help=True
 )
 export = typer.Typer(help="Write marks for other systems.", no_args_is_help=True)
 
@@ -98,6 +98,41 @@ def collect_gradescope(
         read_roster(course, roster, _column(id_column)),
         GradescopeSubmissions,
     )
+
+
+@collect.command("exchange")
+def collect_exchange(
+    assignment: Assignment,
+    student: Annotated[str | None, typer.Option(help="only this one")] = None,
+    dry_run: DryRun = False,
+    replace: Replace = False,
+    any_owner: Annotated[
+        bool,
+        typer.Option(
+            "--any-owner",
+            help="believe the folders' names, on hubs where everybody is one Unix user: a risk",
+        ),
+    ] = False,
+) -> None:
+    """Collect what students have submitted on a hub, from nbgrader's exchange.
+
+    A folder that its owner did not make is refused. The time of handing in is the one in the
+    folder's name.
+
+    Example: course collect exchange gpt2
+    """
+    from course.exchange.collect import Collector, Outcome, table
+    from course.exchange.inbound import InboundSubmissions, inbound_of
+
+    course = Course.find()
+    settings = course.assignment(assignment)
+    inbound = InboundSubmissions(inbound_of(course), assignment, not any_owner, student)
+    collector = Collector(course, settings, "exchange", dry_run, replace)
+    rows = list(collector.collect(inbound.submissions()))
+    say(table(rows, dry_run), *inbound.refused, sep="\n")
+    if all(row.outcome is Outcome.REFUSED for row in rows):
+        why = "see the reasons above" if rows or inbound.refused else f"{inbound.inbound} has none"
+        raise CourseError(f"no submission of {assignment} was collected: {why}")
 
 
 def _collect(collector: "Collector", path: Path, roster: "Roster", read: "Read") -> None:

@@ -48,7 +48,7 @@ PANELS = {  # in the order of a term, as --help shows them
     ),
     "Giving back": (reporting.feedback, reporting.report),
 }
-EXCHANGE = "Canvas and Gradescope"
+EXCHANGE = "Canvas, Gradescope and hubs"
 for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

@@ -1,1 +1,1 @@
-"""Submissions from Canvas and Gradescope, and marks for Canvas."""
+"""Submissions from Canvas, Gradescope and a hub, and marks for Canvas."""
