@@ -243,14 +243,14 @@ def unfinished(cell: NotebookCell, released: str | None) -> str:
 
 
 def stubs(source: str, released: str) -> list[str]:
-    """Return the functions that are empty, hold only dots, or are as they were handed out.
+    r"""Return the functions that are empty, hold only dots, or are as they were handed out.
 
     Args:
         source: a cell's
         released: the cell's source as it was handed out; empty where that is not known
 
     Example:
-        >>> stubs("def f(x):\\n    ...\\ndef g(x):\\n    return x + 1", "")
+        >>> stubs("def f(x):\n    ...\ndef g(x):\n    return x + 1", "")
         ['f']
     """
     handed_out = {

@@ -2,8 +2,8 @@
 
 In it: the released notebook, the data that it loads, seqlab with its own pyproject beside the
 notebook, exact requirements, and one page that says how to start. The same release gives the same
-bytes: all files carry its day. This module does not know how a release is made, nor what is secret in a master beyond what
-``leaks`` finds.
+bytes: all files carry its day. This module does not know how a release is made, nor what is secret
+in a master beyond what ``leaks`` finds.
 """
 
 import os

@@ -1,6 +1,5 @@
 """What students get: whole, safe to unpack everywhere, the same bytes each time, and no secret."""
 
-import hashlib
 import io
 import json
 import os
