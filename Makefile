@@ -82,7 +82,8 @@ FUZZ   ?= 2000
 fuzz: $(VENV)/dev.installed
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
-# The documentation as a site, every link checked.
+# The documentation as a site, every link checked. REPOSITORY=https://... is linked from every page.
+export REPOSITORY
 site: $(VENV)/dev.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 

@@ -9,7 +9,6 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.main import get_command
 
 import mistakes
@@ -152,7 +151,7 @@ def test_pictures_are_small_and_shown_on_some_page(picture):
 
 
 def test_every_page_is_in_the_navigation():
-    nav = re.findall(r"([\w-]+\.md)", str(yaml.safe_load(text(ROOT / "mkdocs.yml"))["nav"]))
+    nav = re.findall(r"([\w-]+\.md)", text(ROOT / "mkdocs.yml").partition("\nnav:")[2])
     assert sorted(nav) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
 
 
