@@ -3,6 +3,7 @@
 seqlab does not know how work is graded, and holds no solution.
 """
 
+from seqlab.blas_threads import use_one
 from seqlab.corpus import load_corpus
 from seqlab.errors import DataError
 from seqlab.gpt2_weights import get_encoder, get_params
@@ -20,3 +21,5 @@ __all__ = [
     "load_tokenizer",
     "load_transformer_weights",
 ]
+
+use_one()
