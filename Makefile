@@ -9,7 +9,7 @@ UPGRADE ?=
 # Where the Shakespeare text is, for the tests and recipes that measure on it (see training/text_source.py)
 export TINYSHAKESPEARE
 
-.PHONY: demo verify test check fuzz train lock wheels clean sandbox machines site
+.PHONY: demo verify test check fuzz train lock wheels clean sandbox machines site hub hub-remove
 
 # What pip does not have. Root on Debian or Ubuntu gets it here; anybody else is told what to install.
 define need
@@ -82,6 +82,16 @@ FUZZ   ?= 2000
 fuzz: $(VENV)/dev.installed
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
+# A JupyterHub with this course, users and formgrader, on this machine alone, until Ctrl-C
+# (docs/hub.md). Needs root, node and npm.
+SETTINGS ?= hub/settings.toml
+hub: sandbox
+	$(PYTHON) -m hub --settings $(SETTINGS)
+
+# The hub's users and its folder, with all that was submitted and marked there.
+hub-remove:
+	$(PYTHON) -m hub remove --settings $(SETTINGS)
+
 # The documentation as a site, every link checked. REPOSITORY=https://... is linked from every page.
 export REPOSITORY
 site: $(VENV)/dev.installed
@@ -97,6 +107,8 @@ train: $(VENV)/train.installed
 # that no notebook has, and building that grammar takes two seconds in every process.
 lock:
 	for lock in "student src/seqlab/pyproject.toml" "staff pyproject.toml" \
+	            "hub hub/requirements.in" "hub-staff pyproject.toml --extra hub" \
+	            "hub-students src/seqlab/pyproject.toml --extra hub" \
 	            "dev pyproject.toml --extra dev" "train pyproject.toml --extra dev --extra train"; do \
 	  file=requirements/$${lock%% *}.txt && \
 	  uv pip compile --quiet $(UPGRADE) $${lock#* } --python-version 3.11 --universal \

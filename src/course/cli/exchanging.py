@@ -122,11 +122,11 @@ def collect_exchange(
     Example: course collect exchange gpt2
     """
     from course.exchange.collect import Collector, Outcome, table
-    from course.exchange.inbound import InboundSubmissions, inbound_of
+    from course.exchange.inbound import submissions_to
 
     course = Course.find()
     settings = course.assignment(assignment)
-    inbound = InboundSubmissions(inbound_of(course), assignment, not any_owner, student)
+    inbound = submissions_to(course, assignment, not any_owner, student)
     collector = Collector(course, settings, "exchange", dry_run, replace)
     rows = list(collector.collect(inbound.submissions()))
     say(table(rows, dry_run), *inbound.refused, sep="\n")

@@ -71,6 +71,7 @@ class InboundSubmissions:
         by_owner: compare owners with names; False where everybody is one Unix user
         student: only this one's; None for all
         skipped: names of folders to leave out
+        release: the folder of what was handed out; pictures of it that come back are left out
         refused: a line for each folder that is not taken, once ``submissions`` is through
     """
 
@@ -79,6 +80,7 @@ class InboundSubmissions:
     by_owner: bool = True
     student: str | None = None
     skipped: frozenset[str] = frozenset()
+    release: Path | None = None
     refused: list[str] = field(default_factory=list)
 
     def submissions(self) -> Iterator[IncomingSubmission]:
@@ -132,8 +134,18 @@ class InboundSubmissions:
             submission.problems.append(str(refusal))
         if submission.files.keys() <= {TIMESTAMP} and not submission.problems:
             submission.problems.append("there is no file in it")
+        submission.files = {
+            name: content
+            for name, content in submission.files.items()
+            if not self._is_handed_out(name, content)
+        }
         submission.notes += _doubts(folder, submission.files.pop(TIMESTAMP, None))
         return submission
+
+    def _is_handed_out(self, name: str, content: bytes) -> bool:
+        """Return whether a file came with the release and is as it was there."""
+        given = self.release / name if self.release and not name.endswith(".ipynb") else None
+        return given is not None and given.is_file() and given.read_bytes() == content
 
     def _strangers(self, folder: InboundFolder, submission: IncomingSubmission) -> str:
         """Return which file somebody else has put there, or ""."""
@@ -149,6 +161,14 @@ class InboundSubmissions:
 
     def _refuse(self, name: str, why: str) -> None:
         self.refused.append(f"refused: {harmless(name[:120])}: {why}")
+
+
+def submissions_to(
+    course: Course, assignment: str, by_owner: bool = True, student: str | None = None
+) -> InboundSubmissions:
+    """Return what students have submitted to a course."""
+    release = course.root / "release" / assignment
+    return InboundSubmissions(inbound_of(course), assignment, by_owner, student, release=release)
 
 
 def inbound_of(course: Course) -> Path:

@@ -15,7 +15,7 @@ from nbgrader.utils import notebook_hash
 
 from course.directory import Course, CourseError
 from course.exchange.collect import Collector, Outcome
-from course.exchange.inbound import InboundSubmissions
+from course.exchange.inbound import submissions_to
 
 SECRET = "submission_secret.txt"  # noqa: S105  (a file's name)
 
@@ -32,7 +32,7 @@ class CollectOwned(ExchangeCollect):  # type: ignore[misc]
         about = self.coursedir
         course, name = Course(Path(about.root), about.db_url), about.assignment_id
         student = None if about.student_id in ("", "*") else about.student_id
-        inbound = InboundSubmissions(Path(self.inbound_path), name, bool(self.check_owner), student)
+        inbound = submissions_to(course, name, bool(self.check_owner), student)
         try:
             collector = Collector(course, course.assignment(name), "exchange")
             for row in collector.collect(inbound.submissions()):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from course.cli import main
 from course.directory import CourseError
 from course.exchange.collect import Collector, Outcome
-from course.exchange.inbound import InboundSubmissions, inbound_of
+from course.exchange.inbound import inbound_of, submissions_to
 from course.run import status_files
 from course.run.scores import NbgraderRunner
 from tests.support.classroom import GPT2, Fake, configure, example, grade, make_course
@@ -43,7 +43,7 @@ def submit(course, student=ME, time=NOON, notebook=None, stamp=None, random="+Xy
 
 
 def collect(course, **more):
-    inbound = InboundSubmissions(inbound_of(course), GPT2, **more)
+    inbound = submissions_to(course, GPT2, **more)
     collector = Collector(course, course.assignment(GPT2), "exchange")
     return list(collector.collect(inbound.submissions())), inbound.refused
 
@@ -60,6 +60,17 @@ def test_a_submission_is_collected_with_its_time_and_its_secret(course):
     assert (collected(course) / "timestamp.txt").read_text("utf-8").strip() == NOON
     assert (collected(course) / "submission_secret.txt").is_file()
     assert (collected(course) / "gpt2.ipynb").read_bytes() == example("half-done")
+
+
+def test_pictures_of_the_release_that_come_back_are_left_out_without_a_word(course):
+    folder, name = submit(course), "pictures/block.svg"
+    given = (course.root / "release" / GPT2 / name).read_bytes()
+    (folder / "pictures").mkdir()
+    (folder / name).write_bytes(given)
+    (folder / "pictures" / "mine.svg").write_bytes(given)
+    (row,), _ = collect(course)
+    assert row.remarks == ("pictures/mine.svg is of a kind that is not asked for", *row.remarks[1:])
+    assert not (collected(course) / "pictures").exists()
 
 
 def test_of_several_the_last_counts_and_what_was_there_is_kept(course):

@@ -1,0 +1,1 @@
+"""A JupyterHub for this course, on one machine: how it is installed, started, and ended."""
