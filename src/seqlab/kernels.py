@@ -150,6 +150,7 @@ def _kernel(
         allow_errors=True,
         coalesce_streams=True,
         record_timing=False,
+        shutdown_kernel="immediate",  # there is nothing in it to be kept, and asking takes a second
         kernel_name="python3",
         extra_arguments=KERNEL,
         resources={"metadata": {"path": str(folder)}},
