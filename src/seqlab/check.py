@@ -24,7 +24,7 @@ from seqlab.static_checks import NotebookFinding, Work
 
 SECONDS = 180.0  # that a cell may take
 SLOW = 30.0  # seconds that are worth a note
-LONGEST = 150  # characters of a message
+LONGEST = 150  # characters of a message of Python's
 WIDTH = 58  # of a problem's title
 MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/")
@@ -257,7 +257,7 @@ class _Findings:
             return f"{text}: grading, too, has only what you hand in and what seqlab loads"
         name = MISSING_NAME.search(outcome.text)
         known = {name for name, _ in self._order}
-        if outcome.kind != "NameError" or not name or name.group(1) in known:
+        if outcome.kind not in ("NameError", "CheckFailed") or not name or name.group(1) in known:
             return text
         return f"{text}, {static_checks.where(name.group(1), self.work, self.graded, cell.index)}"
 
@@ -270,7 +270,9 @@ def _is_installed(path: str) -> bool:
 
 
 def _message(outcome: CellOutcome) -> str:
-    """Return an error in one line; a failed check needs no name of an exception."""
+    """Return an error in one line, or what a check says in several, without an exception's name."""
+    if outcome.kind == "CheckFailed":
+        return outcome.text
     text = " ".join(outcome.text.split()) or "no reason given"
     kind = "" if outcome.kind in ("AssertionError", "Timeout", "Died") else f"{outcome.kind}: "
     whole = kind + text
@@ -296,7 +298,7 @@ def lines(report: CheckReport, path: Path) -> Iterator[str]:
         yield from _row(row, "  " * max(1, len(row.section.above)))
     if report.general:
         yield from ("", "The notebook")
-        yield from (f"  {_line(finding)}" for finding in report.general)
+        yield from (f"  {line}" for finding in report.general for line in _line(finding))
     yield from ("", *_end(report))
 
 
@@ -304,7 +306,7 @@ def _row(row: CheckRow, indent: str) -> Iterator[str]:
     title, width = row.section.title or "Before the first heading", WIDTH - len(indent)
     title = title if len(title) <= width else title[: width - 3] + "..."
     yield f"{indent}{title:{width}}  {', '.join(_figures(row))}".rstrip()
-    yield from (f"{indent}  {_line(finding)}" for finding in row.findings)
+    yield from (f"{indent}  {line}" for finding in row.findings for line in _line(finding))
 
 
 def _figures(row: CheckRow) -> Iterator[str]:
@@ -317,8 +319,11 @@ def _figures(row: CheckRow) -> Iterator[str]:
         yield f"written ({_count(written, 'point')})"
 
 
-def _line(finding: NotebookFinding) -> str:
-    return f"{finding.kind:7}  {finding.text}"
+def _line(finding: NotebookFinding) -> Iterator[str]:
+    """Yield the lines of a finding, those after the first one below its text."""
+    first, *others = finding.text.splitlines()
+    yield f"{finding.kind:7}  {first}"
+    yield from (f"{'':9}{line}" for line in others)
 
 
 def _end(report: CheckReport) -> Iterator[str]:

@@ -3,7 +3,6 @@
 nbgrader's flags are read as the plain JSON that they are; nbgrader itself is not needed.
 """
 
-import ast
 import contextlib
 import hashlib
 import re
@@ -17,10 +16,9 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from seqlab import names
+from seqlab import unwritten
 from seqlab.errors import DataError
 
-STUB = "# your code here"
 UNANSWERED = "*Your answer here.*"
 DEMO = "demo"  # the tag of cells that show something and decide nothing
 RELEASED = "released"  # beside this module: notebooks as they were handed out
@@ -238,58 +236,8 @@ def unfinished(cell: NotebookCell, released: str | None) -> str:
         return "not answered yet" if cell.is_untouched else ""
     if cell.is_untouched or cell.source == released:
         return "still as it was handed out"
-    unwritten = stubs(cell.source, released or "")
-    return f"still to be written: {', '.join(unwritten)}" if unwritten else ""
-
-
-def stubs(source: str, released: str) -> list[str]:
-    r"""Return the functions that are empty, hold only dots, or are as they were handed out.
-
-    Args:
-        source: a cell's
-        released: the cell's source as it was handed out; empty where that is not known
-
-    Example:
-        >>> stubs("def f(x):\n    ...\ndef g(x):\n    return x + 1", "")
-        ['f']
-    """
-    handed_out = {
-        name: ast.dump(function)
-        for name, function in _functions(released)
-        if STUB in (ast.get_source_segment(released, function) or "")
-    }
-    return [
-        name
-        for name, function in _functions(source)
-        if _is_empty(function) or handed_out.get(name) == ast.dump(function)
-    ]
-
-
-def _functions(source: str) -> Iterator[tuple[str, ast.FunctionDef]]:
-    tree = names.parsed(source)
-    for node in tree.body if tree else []:
-        if isinstance(node, ast.FunctionDef):
-            yield node.name, node
-
-
-def _is_empty(function: ast.FunctionDef) -> bool:
-    """Return whether a function has only a docstring, or leaves a variable at three dots."""
-    body = [node for node in function.body if not _is_constant(node)]
-    dots: set[str] = set()
-    others: set[str] = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            is_dots = isinstance(node.value, ast.Constant) and node.value.value is Ellipsis
-            (dots if is_dots else others).add(ast.unparse(node.targets[0]))
-        elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.For | ast.NamedExpr):
-            others.add(ast.unparse(node.target))
-    return not body or bool(dots - others)
-
-
-def _is_constant(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Pass) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    )
+    stubs = list(unwritten.unwritten(cell.source, released or ""))
+    return f"still to be written: {', '.join(stubs)}" if stubs else ""
 
 
 def _first_line(error: Exception) -> str:

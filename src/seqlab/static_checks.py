@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from seqlab import names, notebooks
+from seqlab import names, notebooks, unwritten
 from seqlab.notebooks import NotebookCell, Section
 
 # A file's place on one machine: /home/me/x.npy, ~/x.npy, C:\me\x.npy, \\server\x.npy
@@ -21,7 +21,7 @@ class NotebookFinding:
 
     Attributes:
         kind: missing, fails, wrong or note; a note does not count against the notebook
-        text: one line
+        text: one line, or what a check says in several
         index: of the cell that it is about, -1 for none
     """
 
@@ -105,7 +105,9 @@ class Work:
         solutions = [cell for cell in self.cells if cell.is_solution]
         released = [self.released_source(cell) for cell in solutions]
         pairs = zip(solutions, released, strict=True)
-        return [name for cell, text in pairs for name in notebooks.stubs(cell.source, text or "")]
+        return [
+            name for cell, text in pairs for name in unwritten.unwritten(cell.source, text or "")
+        ]
 
 
 def missing(work: Work) -> Iterator[NotebookFinding]:
