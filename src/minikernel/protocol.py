@@ -14,6 +14,7 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ HEADER = struct.Struct("<4sII")  # magic, bytes of JSON, number of arrays
 LENGTH = struct.Struct("<Q")
 KINDS = "biufcSU"  # of numpy's types: numbers and text; no objects, no records, no dates
 SMALL = 65_536  # bytes; smaller parts of a frame are sent together
+NPY = struct.Struct("<8sH")  # how an .npy file begins: magic and version, length of its header
+LONGEST_HEADER = 4096  # bytes
+MOST_HEADERS = 500  # that are remembered
 
 
 class ProtocolError(Exception):
@@ -145,10 +149,16 @@ def _joined(parts: list[bytes | memoryview]) -> Iterator[bytes | memoryview]:
 def _npy(array: Array) -> tuple[bytes, memoryview]:
     """Return header and data of an array's ``.npy`` file, if possible without copying the data."""
     plain = np.ascontiguousarray(array).reshape(array.shape).view(np.ndarray)
+    header = _npy_header(plain.dtype.str, plain.shape)
+    return header, plain.reshape(-1).view(np.uint8).data.cast("B")
+
+
+@lru_cache(maxsize=MOST_HEADERS)  # the same shapes come again and again
+def _npy_header(descr: str, shape: tuple[int, ...]) -> bytes:
     header = io.BytesIO()
-    description = {"descr": plain.dtype.str, "fortran_order": False, "shape": plain.shape}
+    description = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, description)
-    return header.getvalue(), plain.reshape(-1).view(np.uint8).data.cast("B")
+    return header.getvalue()
 
 
 def _from_npy(raw: memoryview) -> Array:
@@ -156,11 +166,7 @@ def _from_npy(raw: memoryview) -> Array:
 
     numpy's own reader allocates what the header claims before it looks at how much there is.
     """
-    shape, dtype, start = _npy_header(raw)
-    if dtype.kind not in KINDS or dtype.hasobject:
-        raise ProtocolError(f"an array of a type that is not sent: {dtype!s:.50}")
-    if any(n < 0 for n in shape) or len(shape) > 32:
-        raise ProtocolError("an array of an impossible shape")
+    shape, dtype, start = _read_header(bytes(raw[: _header_size(raw)]))
     if math.prod(shape) * dtype.itemsize != len(raw) - start:
         raise ProtocolError("an array that is longer or shorter than its header says")
     if dtype.itemsize == 0:
@@ -168,9 +174,16 @@ def _from_npy(raw: memoryview) -> Array:
     return np.frombuffer(raw, dtype=np.uint8, offset=start).view(dtype).reshape(shape)
 
 
-def _npy_header(raw: memoryview) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+def _header_size(raw: memoryview) -> int:
+    """Return how many bytes of an ``.npy`` file come before the data, as the file says."""
+    length = NPY.unpack(raw[: NPY.size])[1] if len(raw) >= NPY.size else 0
+    return min(NPY.size + int(length), LONGEST_HEADER)
+
+
+@lru_cache(maxsize=MOST_HEADERS)
+def _read_header(raw: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     """Return shape and type of an array in an ``.npy`` file, and where its data begin."""
-    file = io.BytesIO(raw[:4096])
+    file = io.BytesIO(raw)
     try:
         if np.lib.format.read_magic(file) != (1, 0):
             raise ProtocolError("an array in a format that is not used here")
@@ -179,6 +192,10 @@ def _npy_header(raw: memoryview) -> tuple[tuple[int, ...], np.dtype[Any], int]:
         raise ProtocolError(f"not an array: {error!s:.200}") from None
     if fortran:
         raise ProtocolError("an array in column order, which is not sent")
+    if dtype.kind not in KINDS or dtype.hasobject:
+        raise ProtocolError(f"an array of a type that is not sent: {dtype!s:.50}")
+    if any(n < 0 for n in shape) or len(shape) > 32:
+        raise ProtocolError("an array of an impossible shape")
     return shape, dtype, file.tell()
 
 

@@ -20,6 +20,7 @@ from autograder.execution.client import (
     KernelTimeout,
     descendants,
     is_alive,
+    resident,
 )
 from autograder.execution.pool import KernelPool
 from autograder.execution.pool import sandbox as sandbox_for
@@ -200,6 +201,13 @@ def test_a_cell_that_swallows_interrupts_costs_the_kernel(kernel):
         kernel.run("while True: pass", 0.5)
     with pytest.raises(KernelTimeout):
         kernel.run("1", 1)
+
+
+def test_memory_far_below_the_limit_is_bounded_and_near_it_is_counted_exactly():
+    exact = resident(os.getpid())
+    assert resident(os.getpid(), roughly_below=2**62) > exact > 0  # files' pages count there
+    near = resident(os.getpid(), roughly_below=exact)
+    assert 0.5 * exact < near < 2 * exact
 
 
 def test_memory_beyond_the_limit_is_refused_or_costs_the_kernel(kernel):

@@ -11,6 +11,7 @@ import pytest
 from minikernel import protocol
 
 LIMITS = protocol.MessageLimits()
+FLOATS = {"descr": "<f8", "fortran_order": False, "shape": (2,)}
 
 
 def received(raw, limits=LIMITS):
@@ -111,3 +112,14 @@ def test_nobody_at_the_other_end_is_said():
     with pytest.raises(protocol.ConnectionClosed):
         protocol.send(here, {}, [np.zeros(1_000_000)])
     here.close()
+
+
+def test_equal_headers_are_read_once_and_headers_of_any_length_are_bounded():
+    seen = protocol._read_header.cache_info().currsize
+    for number in (1.0, 2.0):
+        [array] = received(frame(b"{}", npy(FLOATS, struct.pack("<dd", number, number))))[1]
+        assert array.tolist() == [number, number]
+    assert protocol._read_header.cache_info().currsize <= seen + 1
+    long = b"\x93NUMPY\x01\x00" + struct.pack("<H", 65_535) + b" " * 70_000
+    with pytest.raises(protocol.ProtocolError, match="not an array"):
+        received(frame(b"{}", long))
