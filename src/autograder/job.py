@@ -22,13 +22,12 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader import utils
-from nbgrader.preprocessors import IgnorePattern, LimitOutput
-from traitlets.config import Config
 
-from autograder import broken_cells, fingerprint, status
+from autograder import broken_cells, fingerprint, output_settings, status
 from autograder.checked_json import construct, to_bytes, to_text, typed, versioned
+from autograder.execution import outputs
 from autograder.execution.pool import KernelPool, shared_pool
+from autograder.output_settings import Settings
 from autograder.policy import Policy
 from autograder.result import Result
 from autograder.status import Status, Unreadable
@@ -37,7 +36,6 @@ from autograder.submission.prepared import CellRecord, Prepared, RawSubmission
 
 VERSION = 2  # of the format
 MILD = ("graded", "repaired")
-Settings = Mapping[str, Mapping[str, object]]  # of nbgrader's preprocessors, by their names
 
 
 @dataclass(frozen=True)
@@ -206,6 +204,7 @@ def grade(packed: bytes, data: Path | None = None) -> bytes:
     """
     started, job = time.perf_counter(), Job.read(packed)
     pool = shared_pool(job.policy, data)
+    pool.begin()
     try:
         result = _graded(job, pool.prepare(raw(job)), pool)
     except Unreadable as error:
@@ -231,15 +230,12 @@ def finished(notebook: NotebookNode, word: str, reasons: tuple[str, ...], **more
 def _graded(job: Job, work: Prepared, pool: KernelPool) -> Result:
     catalogue = job.release.catalogue
     report = pool.grade(work.notebook, work.files, work.template, job.draws, catalogue)
-    notebook, config = work.notebook, Config(job.preprocessors)
-    for preprocessor in (IgnorePattern(config=config), LimitOutput(config=config)):
-        if preprocessor.enabled:
-            notebook, _ = preprocessor.preprocess(notebook, {})
+    notebook = output_settings.applied(work.notebook, job.preprocessors)
     words = report.statuses | ({"repaired"} if work.reasons else set())
     broken = broken_cells.reasons(work.notebook, work.files, work.python)
     happened = (*report.reasons, *broken)
     cells = [cell for cell in notebook.cells if cell.id in report.followed]
-    followed = {cell.id: float(utils.determine_grade(cell)[0]) for cell in cells}
+    followed = {cell.id: outputs.points_in(cell.outputs) for cell in cells}
     word = status.gravest(words)
     mended = (*work.reasons, *happened) if word in MILD else (*happened, *work.reasons)
     reasons = (*mended, *work.dropped)  # the first explains the word

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 # By dotted name: why it is used. Imports of what is not documented must be listed here.
@@ -67,7 +68,19 @@ INTERNALS = {
     "nbformat.validator.get_validator": "the fast validator: nbformat's own looks for best words",
 }
 FORMGRADER = "nbgrader.server_extensions.formgrader.base"
+EXTENSIONS = ("assignment_list", "course_list", "formgrader", "validate_assignment")
 FORMGRADE = "server_extensions/formgrader/templates/formgrade/index.html.j2"
+
+
+def leave_out_extensions() -> None:
+    """Let ``import nbgrader`` load none of its extensions of Jupyter's server.
+
+    They take as long as all the rest of it, and serve nobody in a command.
+    """
+    for name in EXTENSIONS:
+        empty = ModuleType(f"nbgrader.server_extensions.{name}")
+        empty.__dict__["load_jupyter_server_extension"] = None
+        sys.modules.setdefault(empty.__name__, empty)
 
 
 def missing() -> list[str]:

@@ -14,12 +14,11 @@ import gc
 import importlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,9 @@ from minikernel.server import KernelServer, leave
 from minikernel.settings import KernelSettings
 from minikernel.shell import DESCRIPTORS, Shell
 
+PYPLOT, FONTS = "matplotlib.pyplot", "matplotlib.font_manager"  # modules
+PICTURE = "import matplotlib.pyplot as _p\n_p.plot([0, 1])\n_p.show()"
+
 
 @dataclass
 class KernelFactory:
@@ -44,22 +46,23 @@ class KernelFactory:
     ready: dict[str, Array]
     kernel_class: type[KernelServer]
     libc: ctypes.CDLL
+    fonts: dict[str, bytes]
     isolated: bool = False
 
     @classmethod
-    def prepare(cls, settings: KernelSettings) -> "KernelFactory":
+    def prepare(cls, settings: KernelSettings, fonts: dict[str, bytes]) -> "KernelFactory":
         """Import and load what kernels need."""
         shell = Shell.make()
         shared = shared_arrays(settings.preload)
         ready = {name: array.copy() for name, array in shared.items()} if settings.limited else {}
         module, _, name = settings.kernel.partition(":")
         kernel_class = getattr(importlib.import_module(module), name)
-        kernel_class.prepare()
+        kernel_class.prepare(shell)
         _warm_up(shell)
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(isolation.PR_SET_DUMPABLE, 0, 0, 0, 0)  # no kernel can look into this memory
         isolated = settings.isolated and isolation.is_possible(libc, settings)
-        return cls(settings, shell, shared, ready, kernel_class, libc, isolated)
+        return cls(settings, shell, shared, ready, kernel_class, libc, fonts, isolated)
 
     def serve(self, connection: socket.socket, seed: bytes) -> None:
         """Be a kernel from here to the end of the process.
@@ -73,6 +76,8 @@ class KernelFactory:
             self._confine()
             connection.sendmsg([b"hello"])  # Linux adds the process number, as the receiver sees it
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            if FONTS not in sys.modules:  # else it has read the list
+                _write_font_lists(self.fonts)
             _start_afresh(self.settings.home, seed)
             DESCRIPTORS.capture()
             self.kernel_class(self.shell, self.shared, self.ready).serve(connection)
@@ -94,12 +99,15 @@ def main() -> None:
     """Get ready, say so, then fork a kernel for every request until the socket is closed."""
     control = socket.socket(fileno=int(sys.argv[1]))
     settings = KernelSettings.from_json(sys.argv[2])
-    _copy_font_list(settings.fonts)
+    fonts = _font_lists(settings.fonts)  # which no other user can read
+    _write_font_lists(fonts)
     if settings.uid:
         isolation.become(settings.uid)
-    factory = KernelFactory.prepare(settings)
+    gc.disable()
+    factory = KernelFactory.prepare(settings, fonts)
     gc.collect()
     gc.freeze()  # keep the collector from touching, and so copying, what all kernels share
+    gc.enable()
     control.send(json.dumps(messages.Ready(isolated=factory.isolated)).encode())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -148,19 +156,25 @@ def _arrays(value: object, name: str) -> Iterator[tuple[str, Array]]:
             yield from _arrays(item, f"{name}/{i}")
 
 
-def _copy_font_list(folder: str) -> None:
-    """Put matplotlib's list of fonts where it looks for it; making one takes seconds."""
-    if folder:
-        copy = Path(os.environ["MPLCONFIGDIR"])
-        copy.mkdir()
-        copy.chmod(0o777)
-        for path in Path(folder).glob("fontlist*.json"):
-            shutil.copyfile(path, copy / path.name)
+def _font_lists(folder: str) -> dict[str, bytes]:
+    """Return matplotlib's lists of fonts; making one takes seconds."""
+    paths = Path(folder).glob("fontlist*.json") if folder else ()
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def _write_font_lists(lists: Mapping[str, bytes]) -> None:
+    """Put lists of fonts where matplotlib looks for them, unless they are there."""
+    folder = Path(os.environ.get("MPLCONFIGDIR", ""))
+    if lists and not folder.exists():
+        folder.mkdir()
+        folder.chmod(0o777)
+        for name, content in lists.items():
+            (folder / name).write_bytes(content)
 
 
 def _warm_up(shell: Shell) -> None:
     """Run what IPython puts off until the first cell, the first error and the first picture."""
-    for source in ("1", "1 / 0", "import matplotlib.pyplot as _p\n_p.plot([0, 1])\n_p.show()"):
+    for source in ("1", "1 / 0", *([PICTURE] if PYPLOT in sys.modules else [])):
         shell.cell(source)
     shell.reset(new_session=True)
 

@@ -70,3 +70,17 @@ def use(seed: bytes) -> None:
 def seed_of(key: str, purpose: str) -> bytes:
     """Return a seed that tells nothing of the key that it is made of."""
     return hashlib.sha256(f"{purpose} {key}".encode()).digest()[:16]
+
+
+GeneratorStates = tuple[Any, Any]
+
+
+def generator_states() -> GeneratorStates:
+    """Return the states of numpy's and of Python's global generator."""
+    return np.random.get_state(), random.getstate()  # noqa: NPY002
+
+
+def set_generator_states(states: GeneratorStates) -> None:
+    """Set numpy's and Python's global generator to states that were returned before."""
+    np.random.set_state(states[0])  # noqa: NPY002
+    random.setstate(states[1])

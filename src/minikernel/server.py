@@ -23,6 +23,7 @@ import numpy as np
 from minikernel import messages, protocol
 from minikernel.encoding import Decoder, Encoded, Encoder, SharedArrays, same_bits
 from minikernel.protocol import Array
+from minikernel.randomness import GeneratorStates, generator_states
 from minikernel.replaced import Questions, Replacements
 from minikernel.shell import Shell
 
@@ -58,7 +59,7 @@ class KernelServer:
         self.replacements = Replacements(shell.user_ns, self.questions.ask)
 
     @classmethod
-    def prepare(cls) -> None:
+    def prepare(cls, shell: Shell) -> None:
         """Load, before any kernel is forked, what all of them may need."""
 
     def serve(self, sock: socket.socket) -> None:
@@ -281,20 +282,6 @@ class GeneratorSync:
         np.random.set_state(numpy_state)  # noqa: NPY002
         random.setstate((version, tuple(int(word) for word in words), next_gauss))
         self._known = generator_states()
-
-
-GeneratorStates = tuple[Any, Any]
-
-
-def generator_states() -> GeneratorStates:
-    """Return the states of numpy's and of Python's global generator."""
-    return np.random.get_state(), random.getstate()  # noqa: NPY002
-
-
-def set_generator_states(states: GeneratorStates) -> None:
-    """Set numpy's and Python's global generator to states that were returned before."""
-    np.random.set_state(states[0])  # noqa: NPY002
-    random.setstate(states[1])
 
 
 def _are_equal(one: GeneratorStates, other: GeneratorStates) -> bool:

@@ -4,13 +4,20 @@ Functions named ``show_...`` draw their arguments and show the picture.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import ArrayLike
 
 Attention = Callable[[np.ndarray, dict[str, Any], int], np.ndarray]
+
+
+def _pyplot() -> ModuleType:
+    """Return matplotlib's pyplot; whoever imports this module and draws nothing does not wait."""
+    import matplotlib.pyplot
+
+    return matplotlib.pyplot
 
 
 def _visible(labels: Sequence[str]) -> list[str]:
@@ -23,14 +30,14 @@ def show_distributions(
 ) -> None:
     """Draw distributions over the same labels side by side: ``{title: probabilities (K,)}``."""
     n = len(rows)
-    figure, axes = plt.subplots(1, n, figsize=(3.1 * n, 2.6), sharey=True, squeeze=False)
+    figure, axes = _pyplot().subplots(1, n, figsize=(3.1 * n, 2.6), sharey=True, squeeze=False)
     for axis, (title, values) in zip(axes[0], rows.items(), strict=True):
         axis.bar(range(len(labels)), np.asarray(values, dtype=float), color="#4477aa")
         axis.set_xticks(range(len(labels)), _visible(labels), rotation=60 if len(labels) > 6 else 0)
         axis.set_title(title)
     axes[0, 0].set_ylabel(ylabel)
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def show_maps(
@@ -41,7 +48,7 @@ def show_maps(
     n_columns = min(columns, len(grids))
     n_rows = -(-len(grids) // n_columns)
     size = max(2.4, 0.2 * len(labels))
-    figure, axes = plt.subplots(
+    figure, axes = _pyplot().subplots(
         n_rows, n_columns, figsize=(size * n_columns, size * n_rows), squeeze=False
     )
     for axis in axes.flat:
@@ -55,7 +62,7 @@ def show_maps(
     axes[0, 0].set_ylabel("this position …")
     axes[-1, 0].set_xlabel("… looks at this one")
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def show_peaks(peaks: Mapping[str, ArrayLike], widths: Sequence[int]) -> None:
@@ -65,7 +72,7 @@ def show_peaks(peaks: Mapping[str, ArrayLike], widths: Sequence[int]) -> None:
         peaks: by name, the mean largest weight at each width (len(widths),)
         widths: of queries and keys
     """
-    figure, axis = plt.subplots(figsize=(5, 2.8))
+    figure, axis = _pyplot().subplots(figsize=(5, 2.8))
     for name, values in peaks.items():
         axis.plot(widths, np.asarray(values, dtype=float), marker="o", label=name)
     axis.set_xscale("log", base=2)
@@ -73,7 +80,7 @@ def show_peaks(peaks: Mapping[str, ArrayLike], widths: Sequence[int]) -> None:
     axis.set(xlabel="width $d_k$ of queries and keys", ylabel="mean largest weight", ylim=(0, 1))
     axis.legend()
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def house() -> np.ndarray:
@@ -84,7 +91,7 @@ def house() -> np.ndarray:
 
 def show_outlines(outlines: Mapping[str, ArrayLike]) -> None:
     """Draw outlines through points (n, 2) of the plane, side by side on equal axes."""
-    figure, axes = plt.subplots(
+    figure, axes = _pyplot().subplots(
         1, len(outlines), figsize=(2.9 * len(outlines), 2.9), sharex=True, sharey=True
     )
     for axis, (title, outline) in zip(np.atleast_1d(axes), outlines.items(), strict=True):
@@ -95,12 +102,12 @@ def show_outlines(outlines: Mapping[str, ArrayLike]) -> None:
         axis.axvline(0, color="grey", linewidth=0.5)
         axis.set(title=title, aspect="equal")
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def show_curves(x: ArrayLike, curves: Mapping[str, ArrayLike]) -> None:
     """Draw functions of the same ``x`` into one picture."""
-    figure, axis = plt.subplots(figsize=(5, 2.8))
+    figure, axis = _pyplot().subplots(figsize=(5, 2.8))
     for name, values in curves.items():
         axis.plot(np.ravel(x), np.ravel(values), label=name)
     axis.axhline(0, color="grey", linewidth=0.5)
@@ -108,19 +115,19 @@ def show_curves(x: ArrayLike, curves: Mapping[str, ArrayLike]) -> None:
     axis.set_xlabel("$x$")
     axis.legend()
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def show_rows(pictures: Mapping[str, ArrayLike], xlabel: str, ylabel: str) -> None:
     """Draw matrices (n, d) side by side, every row as a line over its d entries."""
-    figure, axes = plt.subplots(1, len(pictures), figsize=(4.4 * len(pictures), 2.8))
+    figure, axes = _pyplot().subplots(1, len(pictures), figsize=(4.4 * len(pictures), 2.8))
     for axis, (title, matrix) in zip(np.atleast_1d(axes), pictures.items(), strict=True):
         for i, row in enumerate(np.asarray(matrix, dtype=float)):
             axis.plot(row, label=f"row {i}")
         axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
     np.atleast_1d(axes)[-1].legend(fontsize=7)
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def show_changes(pictures: Mapping[str, ArrayLike], labels: Sequence[str], changed: int) -> None:
@@ -131,7 +138,7 @@ def show_changes(pictures: Mapping[str, ArrayLike], labels: Sequence[str], chang
         labels: the n tokens
         changed: index of the token that was changed
     """
-    figure, axes = plt.subplots(
+    figure, axes = _pyplot().subplots(
         1, len(pictures), figsize=(4.4 * len(pictures), 2.6), sharey=True, squeeze=False
     )
     for axis, (title, moved) in zip(axes[0], pictures.items(), strict=True):
@@ -141,12 +148,12 @@ def show_changes(pictures: Mapping[str, ArrayLike], labels: Sequence[str], chang
         axis.set_title(title)
     axes[0, 0].set_ylabel("output moved by")
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def show_shares(shares: Mapping[str, ArrayLike], labels: Sequence[str], ylabel: str) -> None:
     """Draw grouped bars ``{name: values (n,)}``, one group for each of the n labels."""
-    figure, axis = plt.subplots(figsize=(max(7, 0.5 * len(labels) + 2), 2.8))
+    figure, axis = _pyplot().subplots(figsize=(max(7, 0.5 * len(labels) + 2), 2.8))
     width = 0.8 / len(shares)
     for i, (name, values) in enumerate(shares.items()):
         at = np.arange(len(labels)) + (i - (len(shares) - 1) / 2) * width
@@ -155,7 +162,7 @@ def show_shares(shares: Mapping[str, ArrayLike], labels: Sequence[str], ylabel: 
     axis.set_ylabel(ylabel)
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def show_guesses(
@@ -166,7 +173,7 @@ def show_guesses(
 ) -> None:
     """Draw a table of guessed words (n_rows, n_columns), darker where the model is surer."""
     shade = np.asarray(certainty, dtype=float)
-    figure, axis = plt.subplots(figsize=(0.85 * len(columns) + 1.5, 0.42 * len(rows) + 1.2))
+    figure, axis = _pyplot().subplots(figsize=(0.85 * len(columns) + 1.5, 0.42 * len(rows) + 1.2))
     axis.imshow(shade, cmap="Blues", vmin=0, vmax=1.2, aspect="auto")
     for (i, j), value in np.ndenumerate(shade):
         color = "white" if value > 0.7 else "black"
@@ -175,7 +182,7 @@ def show_guesses(
     axis.set_yticks(range(len(rows)), rows)
     axis.xaxis.tick_top()
     figure.tight_layout()
-    plt.show()
+    _pyplot().show()
 
 
 def attention_maps(

@@ -10,7 +10,8 @@ import pytest
 import mistakes
 from autograder.diagnosis import compare, explain, recorded_calls
 from minikernel.encoding import Encoder
-from minikernel.server import describe_error, generator_states
+from minikernel.randomness import generator_states
+from minikernel.server import describe_error
 from mistakes import Cell, EditError, Mistake
 from mistakes.depths import SHALLOWER
 

@@ -10,7 +10,7 @@ import numpy as np
 from minikernel.encoding import Decoder, Encoded, Encoder
 from minikernel.messages import ErrorDescription
 from minikernel.protocol import Array
-from minikernel.server import GeneratorStates, generator_states, set_generator_states
+from minikernel.randomness import GeneratorStates, generator_states, set_generator_states
 
 Arguments = tuple[list[Any], dict[str, Any]]
 

@@ -97,6 +97,16 @@ def points(
     ]
 
 
+def points_in(left: Sequence[NotebookNode]) -> float:
+    """Return the points that nbgrader reads in what ``points`` has returned.
+
+    >>> points_in([new_output("execute_result", data={"text/plain": "2.5"})])
+    2.5
+    """
+    complained = any(output.get("name") == "stderr" for output in left)
+    return 0.0 if complained else float(left[-1].data["text/plain"])
+
+
 def _bounded(raw: Sequence[Output]) -> list[Output]:
     """Return the first outputs, and an error behind them, since a mark depends on it."""
     errors = (output for output in raw[CELL_OUTPUTS:] if output.get("output_type") == "error")

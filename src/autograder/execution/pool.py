@@ -16,7 +16,6 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-import matplotlib as mpl
 import nbformat
 import numpy as np
 from nbformat import NotebookNode
@@ -163,11 +162,19 @@ class KernelPool:
         self, files: Mapping[str, bytes], released: NotebookNode, key: bytes, catalogue: str
     ) -> session.Session:
         defined = session.names_to_define(released)
-        self.students.begin()  # both at once: each takes seconds
-        self.test_kernels.begin()
+        self.begin()
         return session.Session(
             self.students, self.test_kernels, self.policy, files, defined, key, catalogue
         )
+
+    def begin(self) -> None:
+        """Start this thread's fork servers, both at once: each takes a second or more.
+
+        Raises:
+            SandboxError: there must be a sandbox, and this machine has none.
+        """
+        self.test_kernels.begin()
+        self.students.begin()
 
     @property
     def folder(self) -> str:
@@ -206,9 +213,15 @@ def sandbox(data: Path, disk: int, *courses: Path) -> Sandbox:
             ("COURSE_DATA", str(data)),
         ),
         disk=disk,
-        fonts=Path(mpl.get_cachedir()),
+        fonts=_font_lists(),
         courses=(*courses_around(Path.cwd(), data, *packages), *(c.resolve() for c in courses)),
     )
+
+
+def _font_lists() -> Path:
+    """Return the folder in which matplotlib keeps its list of fonts, without loading matplotlib."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("MPLCONFIGDIR") or Path(caches) / "matplotlib").expanduser()
 
 
 def shared_pool(policy: Policy, data: Path | None = None) -> KernelPool:

@@ -21,7 +21,8 @@ from minikernel import protocol
 from minikernel.encoding import Decoder, Encoder, SharedArrays
 from minikernel.messages import CallReply, CallRequest, ErrorDescription, Output
 from minikernel.protocol import Array
-from minikernel.server import GeneratorSync, generator_states
+from minikernel.randomness import generator_states
+from minikernel.server import GeneratorSync
 
 DEFAULT_ERRORS = np.geterr()
 MOST_KEPT = 200  # calls of a test that are kept for a diagnosis, the last ones

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+import nbformat
 import numpy as np
 
 from autograder.cell_notes import Diagnosis
@@ -62,13 +63,14 @@ class TestKernel(KernelServer):
         self._failures: dict[
             str, tuple[list[Call], dict[str, Any]]
         ] = {}  # calls and names, by test
-        # Tests fail by the hundred, and IPython's coloured excerpts take a tenth of a second each.
-        shell.InteractiveTB.set_mode("Plain")
 
     @classmethod
-    def prepare(cls) -> None:
-        """Load what explains failures."""
+    def prepare(cls, shell: Shell) -> None:
+        """Load what explains failures, and what checks notebooks."""
+        # Tests fail by the hundred, and IPython's coloured excerpts take a tenth of a second each.
+        shell.InteractiveTB.set_mode("Plain")
         explain.prepare()
+        nbformat.validate(nbformat.v4.new_notebook())  # compiles the schema
 
     def _attach(self, request: test_requests.AttachRequest, _: list[Array]) -> Reply:
         """Take the socket of a student's kernel, which comes right behind the request."""

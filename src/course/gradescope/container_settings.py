@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder import job
 from autograder.checked_json import construct, typed
+from autograder.output_settings import Settings
 from autograder.policy import Policy
 
 
@@ -22,7 +22,7 @@ class ContainerSettings:
 
     visibility: str
     policy: Policy
-    preprocessors: job.Settings
+    preprocessors: Settings
     draws: str
 
     def to_json(self) -> dict[str, Any]:
