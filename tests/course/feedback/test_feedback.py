@@ -742,6 +742,21 @@ def test_another_notebook_beside_the_graded_one_is_no_obstacle(course):
     assert "Score: 92.0 / 100.0" in written(course)
 
 
+def test_nothing_that_lies_beside_the_notebook_is_copied(course):
+    hand_in(course, "ann", example("half-done"))
+    folders = [course.root / name / "ann" / "gpt2" for name in ("submitted", "autograded")]
+    grade(course, "gpt2", passing)
+    for folder in folders:
+        (folder / "page.html").write_text("<script>mine</script>")
+        (folder / "gpt2.html").mkdir()
+        (folder / "gpt2.html" / "index.html").write_text("mine")
+        (folder / ".hidden").write_text("mine")
+        (folder / "passwords").symlink_to("/etc/passwd")
+    assert "Score:" in written(course)
+    feedback = course.root / "feedback" / "ann" / "gpt2"
+    assert {path.name for path in feedback.rglob("*")} <= {"gpt2.html", "timestamp.txt"}
+
+
 def test_a_submission_that_was_replaced_since_has_no_outputs_of_the_new_one(course):
     raw = nbformat.reads(example("half-done").decode(), as_version=4)
     cell = next(cell for cell in raw.cells if cell.id == "a-1-1-solution")
