@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from seqlab import names
+from seqlab import names, notebooks, unwritten
 
 FUTURE = "from __future__ import annotations"
 LONGEST = 10_000  # characters of a constant
@@ -37,7 +37,7 @@ def write_functions(
     """Write the named functions of ``namespace``, a notebook's ``globals()``, to ``path``.
 
     The imports, constants, classes and helper functions that they use come along. One line is
-    printed about each thing that is missing or cannot be copied.
+    printed about each thing that is missing or cannot be copied, and one about what the file holds.
 
     Args:
         functions: their names
@@ -51,7 +51,30 @@ def write_functions(
         else:
             file.problems.append(f"{name} is not defined yet: left out")
     Path(path).write_text(file.text(), "utf-8")
-    print(*file.problems, f"{path} holds {', '.join(file.definitions) or 'no function'}", sep="\n")
+    print(*file.problems, f"{path} {_held(functions, file.definitions)}", sep="\n")
+
+
+def _held(wanted: Sequence[str], definitions: Mapping[str, str]) -> str:
+    r"""Return, in words, which functions a file has, and which of them are still to be written.
+
+    Example:
+        >>> _held(["f", "g"], {"f": "def f(x):\n    return x + 1", "g": "def g(x):\n    ..."})
+        'holds f; not written yet: g'
+    """
+    asked = {name: text for name, text in definitions.items() if name in wanted}
+    stubs = [n for n, text in asked.items() if n in unwritten.unwritten(text, _released(n))]
+    written = ", ".join(name for name in definitions if name not in stubs)
+    missing = f"; not written yet: {', '.join(stubs)}" if stubs else ""
+    return f"holds {written or 'no function'}{missing}"
+
+
+def _released(function: str) -> str:
+    """Return the cell in which a function was handed out; nothing where that is not known."""
+    for path in sorted((Path(__file__).parent / notebooks.RELEASED).glob("*.ipynb")):
+        for cell in notebooks.cells(notebooks.read(path)):
+            if cell.is_solution and function in unwritten.functions(cell.source):
+                return cell.source
+    return ""
 
 
 # What the notebook has

@@ -4,6 +4,7 @@ import itertools
 import linecache
 import runpy
 
+import nbformat
 import numpy as np
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
@@ -227,3 +228,27 @@ def test_a_constant_is_written_so_that_it_reads_back_the_same(value, text):
     assert turn_in._constant(value) == text
     if text:
         assert eval(text, {"numpy": np}) == value
+
+
+def test_functions_that_are_still_to_be_written_are_named_and_not_counted(
+    tmp_path, capsys, monkeypatch
+):
+    released = tmp_path / "released"
+    released.mkdir()
+    stub = "def g(x, w):\n    b = w[0]\n\n    # your code here\n    return x"
+    cell = nbformat.v4.new_code_cell(stub)
+    cell.metadata["nbgrader"] = {"solution": True, "grade_id": "g"}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), released / "toy.ipynb")
+    monkeypatch.setattr(turn_in.notebooks, "RELEASED", str(released))
+    cells = [
+        "def same(x): return x",
+        "def f(x): return same(x) + 1",
+        stub,
+        "def h(x):\n    y = ...\n    return y",
+    ]
+    turn_in.write_functions(["f", "g", "h"], ran(*cells), tmp_path / "template.py")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith("template.py holds f, same; not written yet: g, h")
+    cells[2] = stub.replace("return x", "return x + b")
+    turn_in.write_functions(["g"], ran(*cells), tmp_path / "template.py")
+    assert capsys.readouterr().out.strip().endswith("holds g")
