@@ -83,24 +83,17 @@ def _only_gives_up(function: ast.FunctionDef, body: list[ast.stmt]) -> bool:
 
 def dots(function: ast.FunctionDef) -> list[str]:
     """Return the variables that are given nothing but three dots, and are used all the same."""
-    dotted: dict[str, None] = {}
-    others: set[str] = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = ast.unparse(node.targets[0])
-            is_dots = isinstance(node.value, ast.Constant) and node.value.value is Ellipsis
-            if is_dots:
-                dotted[target] = None
-            else:
-                others.add(target)
-        elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.For | ast.NamedExpr):
-            others.add(ast.unparse(node.target))
-    used = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and _is_read(n)}
-    return [name for name in dotted if name not in others and name in used]
+    nodes = list(ast.walk(function))
+    dotted = [node for node in nodes if isinstance(node, ast.Assign) and _gives_dots(node)]
+    left = [target for node in dotted for target in node.targets if isinstance(target, ast.Name)]
+    named = [node for node in nodes if isinstance(node, ast.Name)]
+    others = {n.id for n in named if isinstance(n.ctx, ast.Store) and n not in left}
+    used = {n.id for n in named if isinstance(n.ctx, ast.Load)}
+    return [name for name in dict.fromkeys(n.id for n in left) if name in used - others]
 
 
-def _is_read(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Load)
+def _gives_dots(node: ast.Assign) -> bool:
+    return isinstance(node.value, ast.Constant) and node.value.value is Ellipsis
 
 
 def _is_constant(node: ast.stmt) -> bool:

@@ -377,11 +377,11 @@ def test_layers_are_silenced_where_their_number_is_fixed():
     [
         (None, GRID, "it returns nothing (None)"),
         ("text", GRID, "it does not return numbers but str"),
-        (GRID.T, GRID, "the result has the shape (3, 2), and (2, 3) is right"),
+        (GRID.T, GRID, "the result has the shape (3, 2), and should have (2, 3)"),
         (GRID * np.nan, GRID, "6 of 6 values are not finite numbers (nan or inf)"),
         (GRID[:, :2].T, GRID[:, :2], "the result is the right one, transposed"),
         (GRID * 3, GRID, "every value is 3 times what it should be"),
-        (GRID - 2, GRID, "every value is too small, by the same number"),
+        (GRID - 2, GRID, "every value is too small by the same amount"),
         (4.5, 3.0, "the number is 50.0% off"),
         (3.0001, 3.0, "the number is less than 0.1% off"),
         ("abd", "abc", "the first 2 of 3 characters are right, the next is not"),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograder.diagnosis import phrases
 from minikernel.protocol import Array
 
 Floats = NDArray[np.float64]
@@ -62,44 +63,44 @@ def describe(value: Any, expected: Any) -> str:
     'every value is 2 times what it should be'
     """
     if value is None:
-        return "it returns nothing (None)"
+        return phrases.NOTHING()
     if isinstance(expected, str):
         return _describe_text(value, expected)
     a, b = numbers(value), numbers(expected)
     if b is None:
-        return "it returns something else than it should"
+        return phrases.OTHER_KIND()
     if a is None:
-        return f"it does not return numbers but {type(value).__name__}"
+        return phrases.NO_NUMBERS(kind=type(value).__name__)
     if a.shape != b.shape:
-        return f"the result has the shape {a.shape}, and {b.shape} is right"
+        return phrases.SHAPE(shape=a.shape, right=b.shape)
     if (bad := ~np.isfinite(a) & np.isfinite(b)).any():
-        return f"{bad.sum()} of {a.size} values are not finite numbers (nan or inf)"
+        return phrases.NOT_FINITE(count=bad.sum(), size=a.size)
     return _describe_values(a, b)
 
 
 def _describe_text(value: Any, expected: str) -> str:
     if not isinstance(value, str):
-        return f"it does not return a text but {type(value).__name__}"
+        return phrases.NO_TEXT(kind=type(value).__name__)
     if len(value) != len(expected):
-        return f"the text has {len(value)} characters, and should have {len(expected)}"
+        return phrases.LENGTH(length=len(value), right=len(expected))
     pairs = enumerate(zip(value, expected, strict=True))
     right = next((i for i, (one, other) in pairs if one != other), len(expected))
-    return f"the first {right} of {len(expected)} characters are right, the next is not"
+    return phrases.AGREES(count=right, length=len(expected)) if right else phrases.AGREES_NOT()
 
 
 def _describe_values(a: Floats, b: Floats) -> str:
     scale = max(1e-300, float(np.abs(b).max(initial=0.0)))
     wrong = np.abs(a - b) > 1e-5 * scale
     if not wrong.any():
-        return "the values are right up to a relative error of 1e-5, and more is asked"
+        return phrases.CLOSE()
     if a.ndim == 2 and a.shape[0] == a.shape[1] and np.allclose(a.T, b, atol=1e-6 * scale):
-        return "the result is the right one, transposed"
+        return phrases.TRANSPOSED()
     if factor := _constant(a, b, np.divide):
-        return f"every value is {factor:.4g} times what it should be"
+        return phrases.FACTOR(factor=factor)
     if shift := _constant(a, b, np.subtract):
-        return f"every value is too {'large' if shift > 0 else 'small'}, by the same number"
+        return phrases.SHIFT(size="large" if shift > 0 else "small")
     if not a.ndim:
-        return f"the number is {_share(abs(float(a - b)) / scale)} off"
+        return phrases.NUMBER(share=_share(abs(float(a - b)) / scale))
     return _describe_wrong_values(wrong, float(np.abs(a - b).max()) / scale)
 
 
@@ -114,10 +115,8 @@ def _share(error: float) -> str:
 
 def _describe_wrong_values(wrong: NDArray[np.bool_], largest: float) -> str:
     first = [int(i) for i in np.argwhere(wrong)[0]]
-    return (
-        f"{wrong.sum()} of {wrong.size} values are wrong, the first at {first}"
-        f"{_describe_rows(wrong)}; the largest error is {largest:.2g} times the largest value"
-    )
+    rows, count = _describe_rows(wrong), int(wrong.sum())
+    return phrases.VALUES(count=count, size=wrong.size, first=first, rows=rows, error=largest)
 
 
 def _describe_rows(wrong: NDArray[np.bool_]) -> str:
@@ -127,9 +126,9 @@ def _describe_rows(wrong: NDArray[np.bool_]) -> str:
     bad = np.any(wrong, axis=1)
     first = int(bad.argmax())
     if np.count_nonzero(bad) == 1:
-        return f" (only row {first} is wrong)"
+        return phrases.ONLY_ROW(row=first)
     if first and np.all(bad[first:]):
-        return f" (row {first} and all after it; those before are right)"
+        return phrases.FROM_ROW(row=first)
     return ""
 
 

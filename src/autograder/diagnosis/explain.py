@@ -17,7 +17,7 @@ from typing import Any
 
 import mistakes
 from autograder.cell_notes import Diagnosis, listed
-from autograder.diagnosis import compare
+from autograder.diagnosis import compare, phrases
 from autograder.diagnosis.recorded_calls import Arguments, Call
 from minikernel.messages import ErrorDescription
 from mistakes import depths
@@ -56,10 +56,11 @@ class ComparedCall:
         name = self.call.name
         if self.call.error:
             kind = re.sub(r"\W", "", self.call.error["name"])[:60]
-            return f"{name} raises {kind}{_line(self.call.error, name)}"
+            return phrases.RAISES(name=name, kind=kind, place=_line(self.call.error, name))
         if self.raised:
-            return f"{name} should raise {self.raised} here, and returns something"
-        return f"{name}: {compare.describe(self.call.value, self.wanted)}"
+            return phrases.SHOULD_RAISE(name=name, kind=self.raised)
+        difference = compare.describe(self.call.value, self.wanted)
+        return phrases.DIFFERS(name=name, difference=difference)
 
 
 @dataclass
@@ -305,7 +306,7 @@ def _side_effect(cell: mistakes.Cell, name: str, calls: Sequence[Call]) -> Diagn
     """Return that a function whose results are right changes an argument, if it does."""
     if not any(call.changed for call in calls):
         return None
-    summary = f"{name}: its result is right, and it changes an argument in place: work on a copy"
+    summary = phrases.CHANGES(name=name)
     diagnosis = Diagnosis(function=name, where=cell.where, summary=summary)
     if known := next((entry for entry in cell.mistakes if entry.name.endswith("-in-place")), None):
         _name(diagnosis, known)
@@ -377,18 +378,14 @@ def _outcome(call: Call, function: Function, arguments: Arguments | None = None)
 
 
 def _passed_on(name: str, blamed: Sequence[str]) -> str:
-    them = listed(blamed)
-    return (
-        f"{name} does what a right one does with your {them} in it: mend {them} first, "
-        "this test may then pass as it is"
-    )
+    return phrases.PASSED_ON(name=name, others=listed(blamed))
 
 
 def _first_wrong_layer(layers: int) -> str:
     if layers == 0:
-        return "it is wrong already with no layers at all: look at what comes before and after them"
+        return phrases.WITHOUT_LAYERS()
     before = "no layer" if layers == 1 else f"{layers - 1} layer{'s' if layers > 2 else ''}"
-    return f"with {before} it is right, with {layers} it is not"
+    return phrases.FROM_LAYER(before=before, layers=layers)
 
 
 def _line(error: ErrorDescription, name: str) -> str:
@@ -403,7 +400,9 @@ def _line(error: ErrorDescription, name: str) -> str:
     if not frames:
         return ""
     number, function = frames[-1]
-    return f" in line {number} of {'its' if function in ('', name) else f'the {function}'} cell"
+    if function in ("", name):
+        return phrases.ITS_LINE(number=number)
+    return phrases.OTHERS_LINE(number=number, other=function)
 
 
 def prepare() -> None:

@@ -19,7 +19,8 @@ from nbformat import NotebookNode
 import mistakes
 from autograder.cell_notes import Diagnosis, listed
 from autograder.cells import is_graded, is_locked, is_skipped, is_solution, is_test
-from autograder.diagnosis import explain
+from autograder.diagnosis import explain, phrases
+from autograder.diagnosis.not_written import NotWritten
 from autograder.execution import test_requests
 from autograder.execution.client import (
     Answer,
@@ -72,11 +73,11 @@ class PassedWith:
     def diagnosis(self) -> Diagnosis:
         """Return why it failed before: this is not guessed, but was tried."""
         name, first = self.tested.functions[0], self.functions[0]
-        others = listed(self.functions)
+        summary = phrases.FOLLOWED(name=name, others=listed(self.functions))
         return Diagnosis(
             function=name,
             where=self.tested.where,
-            summary=f"{name} passes with the course's {others} in place of yours: mend {others}",
+            summary=summary,
             blames=first,
         )
 
@@ -262,6 +263,13 @@ def exercises(
         for cell in solutions
         if cell.id in known
     )
+
+
+def not_written(notebook: NotebookNode, released: Mapping[str, str], catalogue: str) -> NotWritten:
+    """Return which functions of a notebook are not written yet, and which tests are of these."""
+    cells = [(known.cell, known.tests) for known in exercises(notebook, released, catalogue)]
+    sources = {cell.id: cell.source for cell in notebook.cells}
+    return NotWritten.of(cells, sources, released)
 
 
 def _functions(cell: mistakes.Cell) -> Iterator[str]:

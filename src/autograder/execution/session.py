@@ -16,9 +16,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import regions
-from autograder.cell_notes import CellNote, FailedTest, FollowedTest
+from autograder.cell_notes import CellNote, Diagnosis, FailedTest, FollowedTest
 from autograder.cells import is_locked, is_skipped, is_solution, is_test
-from autograder.execution import late_names, outputs, test_requests
+from autograder.execution import follow_through, late_names, outputs, test_requests
 from autograder.execution.client import (
     Answer,
     ForkServer,
@@ -102,7 +102,7 @@ class Session:
             beside = self._fork_servers[0].isolated  # then it can have two kernels at a time
             if beside:
                 self._follow_through(notebook, released)
-            self._diagnose(notebook)
+            self._diagnose(notebook, released)
         finally:
             self._close()
         if not beside:
@@ -247,25 +247,35 @@ class Session:
                 again.add(cell.id)
         return again
 
-    def _diagnose(self, notebook: NotebookNode) -> None:
-        """Ask why tests failed, when nothing of it can change a mark any more."""
-        patience, failures = self._policy.diagnosis_seconds, self.report.failures
-        unknown = [test for test in failures if test not in self.report.followed]
-        if not (patience and unknown):
+    def _diagnose(self, notebook: NotebookNode, released: Mapping[str, str]) -> None:
+        """Say why tests failed, when nothing of it can change a mark any more."""
+        failed = [test for test in self.report.failures if test not in self.report.followed]
+        if not (self._policy.diagnosis_seconds and failed):
             return
+        lacking = follow_through.not_written(notebook, released, self._catalogue)
+        known = {test: told for test in failed if (told := lacking.diagnosis(test))}
+        found = self._asked_why([test for test in failed if test not in known])
+        known |= {test: lacking.corrected(diagnosis) for test, diagnosis in found.items()}
+        for test, diagnosis in known.items():
+            failure = self.report.failures[test]
+            self.report.failures[test] = replace(failure, diagnosis=diagnosis)
+        for cell in notebook.cells:
+            if cell.id in known:
+                self._note(cell)
+
+    def _asked_why(self, unknown: list[str]) -> Mapping[str, Diagnosis]:
+        """Return why tests failed, as far as the test kernel finds out."""
+        patience = self._policy.diagnosis_seconds
+        if not unknown:
+            return {}
         seconds = (patience + self._policy.call_seconds) * (1 + len(unknown))
         request = test_requests.DiagnoseRequest(
             cells=self._cells, patience=patience, catalogue=self._catalogue, tests=unknown
         )
         try:
-            diagnoses = self._tests.diagnose(request, seconds).reply["diagnoses"]
+            return self._tests.diagnose(request, seconds).reply["diagnoses"]
         except KernelError:
-            return
-        for name, diagnosis in diagnoses.items():
-            failures[name] = replace(failures[name], diagnosis=diagnosis)
-        for cell in notebook.cells:
-            if cell.id in diagnoses:
-                self._note(cell)
+            return {}
 
     def _follow_through(self, notebook: NotebookNode, released: Mapping[str, str]) -> None:
         """Give tests their points that pass with right functions in place of earlier wrong ones."""
@@ -281,19 +291,20 @@ class Session:
             self._deadline,
             self._student.avoided,
         )
+        lacking = follow_through.not_written(notebook, released, self._catalogue)
         for test, passed in again.run(notebook, released).items():
             cell = next(cell for cell in notebook.cells if cell.id == test)
-            self._give(cell, passed)
+            self._give(cell, passed, lacking.corrected(passed.diagnosis()))
         for status, reason in again.trouble:
             self.report.note_once(status, reason)
 
-    def _give(self, cell: NotebookNode, passed: PassedWith) -> None:
+    def _give(self, cell: NotebookNode, passed: PassedWith, why: Diagnosis) -> None:
         """Note a test that has passed, and leave outputs that nbgrader takes for its points."""
         points = round(self._policy.follow_through * float(cell.metadata.nbgrader.points), 4)
         error = next(output for output in cell.outputs if output.output_type == "error")
         followed = FollowedTest(passed.functions, points, cast(Output, dict(error)))
         failure = self.report.failures.get(cell.id) or FailedTest(None, hidden=True)
-        self.report.failures[cell.id] = replace(failure, diagnosis=passed.diagnosis())
+        self.report.failures[cell.id] = replace(failure, diagnosis=why)
         self.report.followed[cell.id] = followed
         cell.outputs = outputs.points(cell.outputs, followed, passed.complained)
         cell.outputs[-1].execution_count = cell.execution_count

@@ -263,7 +263,7 @@ def of_summary(text: str, known: frozenset[str]) -> str:
         lambda m: m[1] + (m[2] if m[2] in TYPES else "something else"),
         text,
     )
-    text = re.sub(r"the shape (\([\d, ]*\)), and (\([\d, ]*\)) is right", _shapes, text)
+    text = re.sub(r"the shape (\([\d, ]*\)), and should have (\([\d, ]*\))", _shapes, text)
     return NUMBER.sub(_rounded, text)
 
 
@@ -275,7 +275,7 @@ def _shapes(match: re.Match[str]) -> str:
         product *= number
     if len(returned) <= 4 and set(returned) <= {0, 1, product, *right}:
         return match.group()
-    return f"another shape than {match[2]}, which is right"
+    return f"another shape than {match[2]}"
 
 
 def _numbers(text: str) -> list[int]:

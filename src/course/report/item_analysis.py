@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.diagnosis import phrases
 from course.report.class_results import CellResult, Results, Submission
 
 FEW = 10  # with fewer submissions, a correlation is noise
@@ -179,10 +180,17 @@ def unfinished(results: Results) -> list[Unfinished]:
             submission.student
             for submission in results.graded
             if submission.code.get(cell.id, "no such cell").strip() in given
+            or _is_called_unwritten(submission, cell.functions)
         )
         if students:
             entries.append(Unfinished(cell.functions, students))
     return entries
+
+
+def _is_called_unwritten(submission: Submission, functions: Sequence[str]) -> bool:
+    """Return whether grading has found that a cell's functions are not written."""
+    told = {str(d.get("summary")) for _, _, d in _diagnoses([submission])}
+    return bool(functions) and {phrases.NOT_WRITTEN(name=name) for name in functions} <= told
 
 
 def reasons(results: Results) -> list[Reason]:

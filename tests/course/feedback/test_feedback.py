@@ -827,12 +827,12 @@ def test_of_messages_only_pythons_own_words_and_the_students_names_are_kept(name
             "f raises an exception of its own class in line 3 of it",
         ),
         (
-            "f: the result has the shape (4, 3), and (3, 4) is right",
-            "f: the result has the shape (4, 3), and (3, 4) is right",
+            "f: the result has the shape (4, 3), and should have (3, 4)",
+            "f: the result has the shape (4, 3), and should have (3, 4)",
         ),
         (
-            "f: the result has the shape (31, 41), and (3, 4) is right",
-            "f: the result has another shape than (3, 4), which is right",
+            "f: the result has the shape (31, 41), and should have (3, 4)",
+            "f: the result has another shape than (3, 4)",
         ),
         ("f: every value is too large by 0.3141592", "f: every value is too large by 0.31"),
         ("f: the text has 31415926 characters", "f: the text has 31000000 characters"),
