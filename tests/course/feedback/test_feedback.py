@@ -279,7 +279,7 @@ def right(x):
     x = np.exp(x - x.max(axis=1, keepdims=True))
     return x / x.sum(axis=1, keepdims=True)
 def softmax(x):
-    return right(x) if x.shape == (2, 2) else other(x)  # what is not in the notebook is told
+    return right(x) if x.size <= 6 else other(x)  # what is not in the notebook is told
 """
 HOW = {
     "in an exception": "    raise ValueError(tell(x))",
