@@ -276,7 +276,9 @@ ABOVE_DIAGONAL = _sentence("wrong above the diagonal only")
 BELOW_DIAGONAL = _sentence("right above the diagonal, and wrong below it")
 ON_DIAGONAL = _sentence("wrong on the diagonal only")
 NEARLY = _sentence(
-    "nearly right: no value is off by more than {share} of the largest", share="0.03%"
+    "close, and yet not equal: no value is off by more than {share} of the largest. A factor or a "
+    "term of the formula may be missing",
+    share="0.03%",
 )
 SIZE = _sentence(
     "its values are as large as {size}, and no more than {right} is expected",

@@ -91,7 +91,7 @@ CASES = {
         "x is negative",
     ),
     "above": (np.tril(SQUARE) + np.triu(np.ones((4, 4)), 1), SQUARE, "above the diagonal only"),
-    "nearly": (WANT * (1 + 1e-3 * INPUTS["x"]), WANT, "nearly right"),
+    "nearly": (WANT * (1 + 1e-3 * INPUTS["x"]), WANT, "close, and yet not equal"),
     "a mask let in": (WANT - 1e10 * abs(INPUTS["x"]), WANT, "its values are as large as"),
     "one number": (np.array(2.2), np.array(2.0), "it is 10% too large"),
     "its logarithm": (np.log(44.0), np.array(44.0), "every value is the natural logarithm"),
