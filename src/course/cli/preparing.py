@@ -185,6 +185,10 @@ def mutation(
             "--visible", help="instead: count the mistakes that fail what students have of a test"
         ),
     ] = False,
+    desk: Annotated[
+        bool,
+        typer.Option("--desk", help="instead: count the failing visible tests that say why"),
+    ] = False,
     draws: Annotated[
         int,
         typer.Option(min=0, help="instead: draw this many hidden inputs for each, without kernels"),
@@ -217,6 +221,9 @@ def mutation(
         return
     if visible:
         _count_visible(trials, chosen, workers, as_json)
+        return
+    if desk:
+        _count_explained(trials, chosen, workers)
         return
     bar = tqdm(trials.run(chosen, workers), total=len(chosen), desc=assignment, unit="")
     outcomes = list(bar)
@@ -270,6 +277,19 @@ def _count_visible(trials: "Trials", chosen: "list[Variant]", workers: int, as_j
     as_values = json.dumps(visible_parts.to_json(counts), indent=1)
     say(as_values if as_json else visible_parts.table(counts))
     if complaints := visible_parts.complaints(outcomes):
+        raise CourseError("; ".join(complaints))
+
+
+def _count_explained(trials: "Trials", chosen: "list[Variant]", workers: int) -> None:
+    """Print for each function how many failing visible tests say why."""
+    from tqdm import tqdm
+
+    from course.test_quality import desk
+
+    results = desk.run(trials, chosen, workers)
+    outcomes = list(tqdm(results, total=len(chosen), desc=trials.assignment, unit=""))
+    say(desk.table(trials.catalogue, outcomes))
+    if complaints := desk.complaints(outcomes):
         raise CourseError("; ".join(complaints))
 
 

@@ -4,7 +4,9 @@ The catalogue's code is run without a sandbox: it is the course's own.
 """
 
 import contextlib
+import hashlib
 import io
+import linecache
 import random
 import signal
 import warnings
@@ -47,13 +49,19 @@ def failure(source: str, space: Space) -> str:
     >>> failure("assert 1 > 2, 'no'", {})
     'AssertionError: no'
     """
+    raised = error(source, space)
+    return f"{type(raised).__name__}: {raised}"[:300] if raised else ""
+
+
+def error(source: str, space: Space) -> BaseException | None:
+    """Return what a piece of code raises, or None."""
     try:
         _run(source, space)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
+    except BaseException as raised:
+        if isinstance(raised, KeyboardInterrupt):
             raise
-        return f"{type(error).__name__}: {error}"[:300]
-    return ""
+        return raised
+    return None
 
 
 def _run(source: str, space: Space) -> None:
@@ -67,7 +75,11 @@ def _run(source: str, space: Space) -> None:
 
 @cache
 def _compiled(source: str) -> CodeType:
-    return compile(TransformerManager().transform_cell(source), "<cell>", "exec")
+    code = TransformerManager().transform_cell(source)
+    name = f"<cell {hashlib.sha256(code.encode()).hexdigest()[:12]}>"
+    # As in a notebook: whoever explains a failure can read the lines of the cells.
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+    return compile(code, name, "exec")
 
 
 def _too_long(*_: Any) -> None:
