@@ -9,6 +9,7 @@ Instructors set its traits in ``nbgrader_config.py``, for example
 
 import html
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -16,16 +17,17 @@ from typing import Any, cast
 import nbformat
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
-from traitlets import Bool, Enum, Unicode
+from traitlets import Bool, Dict, Enum, Unicode
 
 from autograder.submission import intake, repair
 from course.confined import LimitExceeded, confined
-from course.directory import Course
+from course.directory import Course, CourseError
 from course.feedback import leak_check
 from course.feedback.leak_check import PageRefused, Secret
 from course.feedback.mark_scheme import Scheme, scheme
 from course.feedback.marks import Book, Marks
 from course.feedback.page import GradedSubmission, Page, Switches
+from course.run import handin_time
 from course.run.held_marks import HeldMarks
 
 NOT_GRADED = "This file lay beside the notebook that was graded. It is not part of the assignment."
@@ -46,6 +48,10 @@ class FeedbackPage(Exporter):
     )
     show_rubric = Bool(True, help="show the rubric of written answers").tag(config=True)
     show_model_answers = Bool(False, help="show model answers").tag(config=True)
+
+    hidden_until = Dict(
+        help="until when a page says of hidden parts only that they failed, by assignment"
+    ).tag(config=True)
 
     _book: Book | None = None  # stays open for all pages of this exporter
     _held: HeldMarks | None = None  # of one assignment, read once
@@ -94,16 +100,20 @@ class FeedbackPage(Exporter):
         self, submission: GradedSubmission, root: Path, masters: Mapping[str, NotebookNode]
     ) -> str:
         """Return a page that shows no secret."""
-        page = Page(submission, self._switches)
+        page = Page(submission, self._switches_of(submission.assignment))
         text = page.html()
         if len(text) > LONGEST_PAGE:
             raise PageRefused(f"the page would have {len(text) / 1e6:.0f} MB: look at the notebook")
         self._check(text, page, root, masters)
         return text
 
-    @property
-    def _switches(self) -> Switches:
-        return Switches(**{name: getattr(self, name) for name in Switches.__dataclass_fields__})
+    def _switches_of(self, assignment: str) -> Switches:
+        names = ("visible_hints", "hidden_hints", "show_rubric", "show_model_answers")
+        given = {name: getattr(self, name) for name in names}
+        try:
+            return Switches(**given, told_from=told_from(self.hidden_until, assignment))
+        except CourseError as error:
+            raise PageRefused(str(error)) from None
 
     def _submission(
         self,
@@ -175,6 +185,27 @@ class FeedbackPage(Exporter):
         """Return the halves of an assignment's mark schemes that are secret."""
         shown = {"model": self.show_model_answers, "rubric": self.show_rubric}
         return tuple(half for half, on in shown.items() if not (on and is_this))
+
+
+def told_from(hidden_until: Mapping[str, str], assignment: str) -> datetime | None:
+    """Return when more is told of hidden parts than that they failed; None if it is told already.
+
+    >>> told_from({"gpt2": "2199-12-01 18:00 UTC"}, "gpt2")
+    datetime.datetime(2199, 12, 1, 18, 0)
+
+    Raises:
+        CourseError: the setting is no time.
+    """
+    if assignment not in hidden_until:
+        return None
+    try:
+        time = handin_time.read(str(hidden_until[assignment]).encode())
+    except ValueError:
+        raise CourseError(
+            f"c.FeedbackPage.hidden_until says {hidden_until[assignment]!r} for {assignment}: "
+            f"write a time such as {handin_time.EXAMPLE}"
+        ) from None
+    return time if time > datetime.now(UTC).replace(tzinfo=None) else None
 
 
 def _render_provided(release: Path) -> None:

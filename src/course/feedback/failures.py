@@ -78,11 +78,13 @@ class Teller:
         own: the student's code cells, by id
         given: the release's cells, by id
         hints: levels for the visible and for the hidden part
+        verdicts: of a hidden part, say that it failed and nothing else
     """
 
     own: Mapping[str, str]
     given: Mapping[str, str]
     hints: tuple[Hints, Hints]
+    verdicts: bool = False
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -111,6 +113,8 @@ class Teller:
         """
         error, noted = error_of(cell), cell.metadata.get("autograder", {})
         hidden = failed_hidden(cell)
+        if hidden and self.verdicts:
+            return Failure(hidden)
         line = "" if hidden else self._line(cell)
         passed = followed(cell)
         return Failure(

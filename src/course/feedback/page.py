@@ -50,6 +50,7 @@ class Switches:
     hidden_hints: Hints = "full"
     show_rubric: bool = True
     show_model_answers: bool = False
+    told_from: datetime | None = None  # when more is told of a hidden part than that it failed
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ class Page:
             own={c.id: c.source for c in self.own if c.cell_type == "code"},
             given={name: cell.source for name, cell in self.given.items()},
             hints=(switches.visible_hints, switches.hidden_hints),
+            verdicts=switches.told_from is not None,
         )
         self.results = {result.mark.name: result for result in self._results()}
 
