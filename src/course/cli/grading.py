@@ -1,6 +1,7 @@
 """Commands that grade, and that change or explain what was graded."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,6 +88,55 @@ def autograde(
         if started:
             started.end()
     _show(course, assignment, names)
+
+
+def watch(
+    assignment: Assignment,
+    exchange: Annotated[
+        bool, typer.Option("--exchange", help="collect what students submit on a hub")
+    ] = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="let students fetch their pages there, at once")
+    ] = False,
+    per_day: Annotated[
+        int, typer.Option("--per-day", min=1, help="submissions of a student answered on a day")
+    ] = 3,
+    every: Annotated[float, typer.Option(min=0.1, help="seconds between two looks")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="answer what is there now, and end")] = False,
+) -> None:
+    """Grade submissions as they come, and write a page for each, until Ctrl-C.
+
+    If it is interrupted, the same command goes on where it was. course autograde can run meanwhile.
+
+    Example: course watch gpt2 --exchange --release
+    """
+    import time
+
+    from course.release import generate
+    from course.run import batch
+    from course.run.watch import Watch, alone
+    from course.run.workers import InProcess
+
+    course = Course.find()
+    course.master(assignment)
+    if not generate.is_registered(course, assignment):
+        generate.register(course, assignment)
+    policy = batch.policy_of(course, assignment)
+    engine = InProcess(course.data())
+    with alone(course, assignment):
+        work = Watch(course, assignment, policy, engine, exchange, release, per_day, tell=_tell)
+        try:
+            for _ in range(3 if once else sys.maxsize):  # what is collected is whole a look later
+                work.look()
+                time.sleep(0.1 if once else every)
+        except KeyboardInterrupt:
+            _tell("stopped: the same command goes on from here")
+
+
+def _tell(line: str) -> None:
+    """Print a line at once, into a pipe too."""
+    say(line)
+    sys.stdout.flush()
 
 
 def _cluster(address: str, course: Course, sandbox: bool) -> "Scheduler":

@@ -7,6 +7,7 @@ module, and for nothing else.
 import atexit
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ def begin(context: typer.Context) -> None:
         raise CourseError(f"COURSE_DATA names {named!r}, which is not a folder: name one, or none")
 
 
-PANELS = {  # in the order of a term, as --help shows them
+PANELS: dict[
+    str, tuple[Callable[..., None], ...]
+] = {  # in the order of a term, as --help shows them
     "Before the term": (
         preparing.doctor,
         preparing.new,
@@ -44,6 +47,7 @@ PANELS = {  # in the order of a term, as --help shows them
     ),
     "Grading": (
         grading.autograde,
+        grading.watch,
         grading.scores,
         grading.lateness,
         grading.replay,
