@@ -16,17 +16,25 @@ if TYPE_CHECKING:  # loaded where they are used: a shell that completes a name w
     from course.test_quality.mutation import Trials, Variant
 
 
-def doctor() -> None:
-    """Say what this machine can do: sandbox, memory, cores, Python, gradebook.
+def doctor(
+    students: Annotated[
+        Path | None,
+        typer.Option(help="also look at a hub, whose students have this environment"),
+    ] = None,
+) -> None:
+    """Say what this machine can do: sandbox, memory, cores, Python, gradebook; and a hub.
 
-    Example: course doctor
+    Example: course doctor --students /srv/sequence-models-hub/environments/students
     """
-    from course import doctor
+    from course import doctor, hub_doctor
 
-    findings = doctor.examine(Course.find())
+    course = Course.find()
+    findings = doctor.examine(course)
+    if students:
+        findings += hub_doctor.examine(course, students)
     say(doctor.table(findings))
     if any(finding.verdict == doctor.MISSING for finding in findings):
-        raise CourseError("something that grading needs is missing: see above")
+        raise CourseError("something that is needed is missing: see above")
 
 
 def new(
