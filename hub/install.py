@@ -31,7 +31,7 @@ GIT = ("git", "-c", "safe.directory=*")  # whoever owns the clone that this is
 EXCHANGE = "\n# This hub's (docs/hub.md).\nc.Exchange.root = {!r}\n"
 LEFT_OUT = (".venv", "submitted", "autograded", "feedback", "gradebook.db", ".autograder")
 STICKY = stat.S_ISVTX  # in such a folder, only a file's owner can remove or rename it
-COMMAND = "#!{}\nfrom course.cli.main import main\n\nmain()\n"
+COMMAND = "#!{}\nfrom course.cli.main import run\n\nrun()\n"
 REGISTER = (  # a fresh clone has releases, but no gradebook
     "from course.directory import Course\n"
     "from course.release import generate\n"

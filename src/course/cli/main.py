@@ -33,9 +33,8 @@ def begin(context: typer.Context) -> None:
         raise CourseError(f"COURSE_DATA names {named!r}, which is not a folder: name one, or none")
 
 
-PANELS: dict[
-    str, tuple[Callable[..., None], ...]
-] = {  # in the order of a term, as --help shows them
+# In the order of a term, as --help shows them.
+PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Before the term": (
         preparing.doctor,
         preparing.new,
