@@ -206,7 +206,8 @@ def expect_number(
 
 def expect_text(what: str, value: Any, expected: str) -> None:
     """Check a string: the length first, then the first character that differs."""
-    expect_length(what, value, len(expected))
+    _expect_string(what, value)
+    _expect_size(what, value, len(expected), partial(text_symptoms.of_beginning, value, expected))
     for i, (got, want) in enumerate(zip(value, expected, strict=True)):
         if got != want:
             before = expected[max(0, i - 20) : i]
@@ -217,9 +218,19 @@ def expect_text(what: str, value: Any, expected: str) -> None:
 def expect_length(what: str, value: Any, length: int) -> None:
     """Check that ``value`` is a string of ``length`` characters."""
     _expect_string(what, value)
+    _expect_size(what, value, length)
+
+
+def _expect_size(
+    what: str, value: str, length: int, otherwise: Callable[[], str] = lambda: ""
+) -> None:
+    """Check how long a text is; ``otherwise`` explains a length that has no reason of its own."""
+
+    def why(test: RunningTest) -> str:
+        return text_symptoms.of_length(len(value), length, test.texts) or otherwise()
+
     if len(value) != length:
-        message = sentences.LENGTH(what=what, length=len(value), right=length)
-        raise _failed(message, lambda t: text_symptoms.of_length(len(value), length, t.texts))
+        raise _failed(sentences.LENGTH(what=what, length=len(value), right=length), why)
 
 
 def _expect_string(what: str, value: Any) -> None:

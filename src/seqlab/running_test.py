@@ -116,11 +116,21 @@ class RunningTest:
     def arrays(self) -> dict[str, Array]:
         """The arrays that the cell names, also those inside of dictionaries and lists."""
         arrays: dict[str, Array] = {}
-        for name in self.names:
+        for name in [name for name in self.names if name not in self._results]:
             for path, array in _arrays(name, self.space.get(name), DEEPEST):
                 if len(arrays) < MOST:
                     arrays[path] = array
         return arrays
+
+    @cached_property
+    def _results(self) -> set[str]:
+        """The names that the cell gives to what the student's functions return."""
+        tree = names.parsed(self.source)
+        nodes = ast.walk(tree) if tree else iter(())
+        own = {function.name for function in self.functions}
+        calling = [n for n in nodes if isinstance(n, ast.Assign) and own & _names_in(n.value)]
+        targets = [part for node in calling for t in node.targets for part in ast.walk(t)]
+        return {part.id for part in targets if isinstance(part, ast.Name)}
 
     @cached_property
     def functions(self) -> list[StudentFunction]:
@@ -211,7 +221,7 @@ def is_ours(frame: FrameType) -> bool:
     return path.parent == PACKAGE or path.name == "contextlib.py"
 
 
-def _names_in(tree: ast.FunctionDef | None, use: type = ast.Load) -> set[str]:
+def _names_in(tree: ast.AST | None, use: type = ast.Load) -> set[str]:
     """Return the names in a function, those that it reads or those that it gives a value."""
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Name)) if tree else iter(())
     return {node.id for node in nodes if isinstance(node.ctx, use)}

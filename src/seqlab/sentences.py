@@ -176,6 +176,9 @@ NO_SHARE = _sentence(
     count="2 of 6 values are",
 )
 SHARED_OUT = _sentence("its rows sum to 1, as they should; how the 1 is shared out is wrong")
+A_SHARE = _sentence("each of its rows sums to 1, and should not")
+BETWEEN = _sentence("all its values lie between {low} and {high}, and should not", low=0, high=1)
+NONE_NEGATIVE = _sentence("none of its values is negative, and some should be")
 NOT_SHARES = _sentence(
     "its rows sum to 1, as they should, but it has negative numbers, and shares have none"
 )
@@ -198,9 +201,10 @@ TIMES = _sentence("it is what it should be, times {name}", name="x")
 DIVIDED = _sentence("it is what it should be, divided by {name}", name="x")
 OTHER_AXIS = _sentence("{name} is added along the other axis", name="b")
 ELSEWHERE = _sentence(
-    "the values are right and in other places: at {there} is what should be at {here}",
-    there=[1, 0],
+    "every value is one of the expected ones, in another place: at {here} is what should be at "
+    "{there}",
     here=[0, 1],
+    there=[1, 0],
 )
 SUBTRACTED = _sentence("{name} is subtracted where it should be added", name="b")
 ONE_MINUS = _sentence("every value is 1 minus what it should be")
@@ -335,6 +339,12 @@ ONE_CHARACTER = _sentence(
 )
 STEP_LATE = _sentence("From there on, every character comes one step too late")
 STEP_EARLY = _sentence("From there on, every character comes one step too early")
+GOES_ON = _sentence(
+    "After {before!r} it goes on with {value!r}, and {right!r} is expected",
+    before="O",
+    value=" thing",
+    right=" love love",
+)
 AGREES = _sentence("The first {count} of {length} characters are right", count=3, length=10)
 AGREES_NOT = _sentence("Already the first character is wrong")
 

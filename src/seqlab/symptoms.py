@@ -185,7 +185,7 @@ def _number_type(c: Mismatch) -> str:
 def _rounded(c: Mismatch) -> str:
     for digits in range(6):
         right = np.round(c.want, digits)
-        is_rounded = np.abs(c.got - right).max(initial=0.0) < 0.002 * 10.0**-digits
+        is_rounded = np.abs(c.got - right).max(initial=0.0) <= 2e-7 * np.abs(right).max(initial=0.0)
         if is_rounded and not c.same(right, c.want) and np.count_nonzero(right) > right.size / 2:
             places = counted(digits, "decimal") if digits else "whole numbers"
             return sentences.ROUNDED(places=places)
@@ -240,7 +240,7 @@ def _scores(c: Mismatch) -> str:
     if (c.got < -c.slack).any():
         return sentences.NOT_SHARES()
     if not (c.want > CLEAR * c.slack).all():
-        return ""
+        return sentences.SHARED_OUT()
     if zeros := int((np.abs(c.got) <= c.slack).sum()):
         verb = "is" if zeros == 1 else "are"
         return sentences.NO_SHARE(count=f"{zeros} of {counted(c.got.size, 'value')} {verb}")
@@ -269,7 +269,8 @@ def _factor_for_all(c: Mismatch) -> str:
     if not c.varies(c.want) or not (square := float((c.want * c.want).sum())):
         return ""
     factor = float((c.got * c.want).sum()) / square
-    if abs(factor) < 1e-12 or not _fits(c, c.got, factor * c.want, factor):
+    is_one = abs(factor - 1) < 1e-3
+    if is_one or abs(factor) < 1e-12 or not _fits(c, c.got, factor * c.want, factor):
         return ""
     if abs(factor + 1) < 1e-4:
         return sentences.NEGATED()
@@ -282,13 +283,7 @@ def _shift_for_all(c: Mismatch) -> str:
     shift = float((c.got - c.want).mean())
     if np.ptp(c.got - c.want) > 2 * c.slack or abs(shift) < CLEAR * c.slack:
         return ""
-    return sentences.SHIFTED(size=_size(shift), shift=f"{abs(shift):.4g}{_named(c, shift)}")
-
-
-def _named(c: Mismatch, shift: float) -> str:
-    """Return which array of the test is this number everywhere, if only one is."""
-    names = [n for n, a in c.inner.items() if np.abs(a - abs(shift)).max() <= 2 * c.slack]
-    return f", which is {names[0]}" if len(names) == 1 else ""
+    return sentences.SHIFTED(size=_size(shift), shift=f"{abs(shift):.4g}")
 
 
 def _size(difference: float) -> str:
@@ -402,14 +397,16 @@ def _mixed(c: Mismatch) -> str:
 
 
 def _elsewhere(c: Mismatch) -> str:
-    """Return that all the right values are there, in other places."""
-    got, want = np.sort(c.got, axis=None), np.sort(c.want, axis=None)
-    if c.got.size < 4 or not c.varies(c.want) or not c.same(got, want):
+    """Return that every value is one of the expected ones, in another place."""
+    values = np.unique(c.want)
+    if len(values) < 4 or c.got.size > 10_000 or np.diff(values).min() <= CLEAR * c.slack:
         return ""
-    off = np.abs(c.got - c.want[tuple(np.argwhere(c.wrong)[0])])
-    there = tuple(int(i) for i in np.unravel_index(int(off.argmin()), off.shape))
+    off = np.abs(c.got.ravel()[:, None] - values).min(axis=1)
     here = tuple(int(i) for i in np.argwhere(c.wrong)[0])
-    return sentences.ELSEWHERE(there=list(there), here=list(here))
+    there = np.argwhere(np.abs(c.want - c.got[here]) <= c.slack)
+    if off.max() > c.slack or not len(there):
+        return ""
+    return sentences.ELSEWHERE(here=list(here), there=there[0].tolist())
 
 
 def _permuted(c: Mismatch, got: Floats, want: Floats) -> tuple[int, int] | None:
@@ -581,6 +578,20 @@ def _block(
 # How large the difference is
 
 
+def _range(c: Mismatch) -> str:
+    """Return whether values keep within bounds that the expected ones do not keep."""
+    if c.got.size < 4 and c.got.ndim < 2:
+        return ""
+    if c.got.ndim == 2 and c.got.shape[1] > 2 and _are_shares(c.got, 1e-9):
+        return sentences.A_SHARE()
+    for low, high in ((0, 1), (-1, 1)):
+        least, most = c.want.min() < low - c.slack, c.want.max() > high + c.slack
+        if (least or most) and (c.got >= low).all() and (c.got <= high).all() and np.ptp(c.got):
+            return sentences.BETWEEN(low=low, high=high)
+    is_cut = (c.got >= 0).all() and (c.want < -CLEAR * c.slack).sum() > 1
+    return sentences.NONE_NEGATIVE() if is_cut else ""
+
+
 def _magnitude(c: Mismatch) -> str:
     size, right = np.abs(c.got).max(initial=0.0), np.abs(c.want).max(initial=0.0)
     if c.got.size == 1 or size < 100 * max(right, c.slack):
@@ -639,7 +650,6 @@ DETECTORS: tuple[Detector, ...] = (
     _magnitude,
     _moved,
     _mixed,
-    _elsewhere,
     _alike,
     _by_rows,
     _stretched,
@@ -647,6 +657,8 @@ DETECTORS: tuple[Detector, ...] = (
     _diagonal,
     _rows,
     _columns,
+    _range,
+    _elsewhere,
     _nearly,
     _all_too_large,
     _one_number,

@@ -29,6 +29,17 @@ def of_text(got: str, want: str) -> str:
     return sentences.AGREES(count=n, length=len(want)) if n else sentences.AGREES_NOT()
 
 
+def of_beginning(got: str, want: str) -> str:
+    """Return how much of a text is right that has another length; nothing where all of it is."""
+    pairs = zip(got, want, strict=False)
+    n = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    if n == min(len(got), len(want)):
+        return ""
+    return sentences.GOES_ON(
+        before=want[:n][-SHOWN:], value=got[n:][:SHOWN], right=want[n:][:SHOWN]
+    )
+
+
 def of_length(length: int, right: int, texts: Sequence[str]) -> str:
     """Return how a length is wrong: by one, or by the length of a text that stands in the test.
 

@@ -85,7 +85,7 @@ def test_numbers_of_any_size_are_compared_as_exactly_as_others():
 
 def test_digits_are_shown_until_the_difference_can_be_seen():
     refuses(
-        r"At \[0\]: 0.123456780001, expected 0.12345678 \(1",
+        r"at \[0\]: 0.123456780001, expected 0.12345678 \(1",
         checks.expect_close,
         "x",
         [0.123456780001, 0],
