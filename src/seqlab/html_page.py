@@ -66,12 +66,12 @@ class _Renderer(IPythonRenderer):
         return mathml(body, block=False)
 
     def block_math(self, body: str) -> str:
-        """Return a formula on a line of its own."""
-        return mathml(body, block=True)
+        """Return a formula on a line of its own, which a narrow screen scrolls."""
+        return f'<span class="formula" tabindex="0">{mathml(body, block=True)}</span>'
 
     def latex_environment(self, name: str, body: str) -> str:
         """Return an environment on lines of its own."""
-        return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", block=True)
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
 
 class _Exporter(HTMLExporter):

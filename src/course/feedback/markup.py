@@ -64,7 +64,7 @@ class _Renderer(IPythonRenderer):
 
     def block_math(self, body: str) -> str:
         """Replace a displayed formula by a marker."""
-        return self._aside(f'<span class="formula">{mathml(body, block=True)}</span>')
+        return self._aside(f'<span class="formula" tabindex="0">{mathml(body, block=True)}</span>')
 
     def latex_environment(self, name: str, body: str) -> str:
         """Replace a LaTeX environment by a marker."""

@@ -3,16 +3,21 @@
 The hidden inputs are those of the student's mark, since they are drawn from the same key.
 """
 
+import ast
 import base64
 import io
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import matplotlib as mpl
+import nbformat
 import numpy as np
+from nbformat import NotebookNode
 
 from autograder import job
 from autograder.cell_notes import CellNote
@@ -25,6 +30,7 @@ from autograder.execution.test_side import ProvidedCellError
 from autograder.status import Unreadable
 from autograder.submission.intake import SubmissionRefused
 from course.directory import Course, CourseError
+from course.report import compared_results
 from course.run import batch, workers
 
 LONGEST = 400  # characters of a value in a list of arguments
@@ -58,7 +64,27 @@ def replay(course: Course, assignment: str, student: str, test: str) -> Replayed
         )
     except (KernelError, ProvidedCellError) as error:
         raise CourseError(f"{student}'s code did not come as far as {test}: {error}") from None
-    return replace(done, followed=_followed(course, assignment, student, test))
+    known = parameters(nbformat.read(course.master(assignment), as_version=4))
+    calls = tuple(_by_name(call, known.get(call.name, [])) for call in done.calls)
+    return replace(done, calls=calls, followed=_followed(course, assignment, student, test))
+
+
+def parameters(notebook: NotebookNode) -> dict[str, list[str]]:
+    """Return the parameters of each function that a notebook's cells define."""
+    trees = (ast.parse(_plain(c.source)) for c in notebook.cells if c.cell_type == "code")
+    functions = (node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef))
+    return {f.name: [a.arg for a in (*f.args.posonlyargs, *f.args.args)] for f in functions}
+
+
+def _plain(source: str) -> str:
+    """Return a cell without IPython's own commands, which are no Python."""
+    return re.sub(r"^([ \t]*)[%!].*", r"\1pass", source, flags=re.MULTILINE)
+
+
+def _by_name(call: ReplayedCall, names: Sequence[str]) -> ReplayedCall:
+    """Return a call whose arguments are named as far as names are known."""
+    named = dict(zip(names, call.args, strict=False))
+    return replace(call, args=call.args[len(named) :], kwargs=named | call.kwargs)
 
 
 def _followed(course: Course, assignment: str, student: str, test: str) -> str:
@@ -91,25 +117,41 @@ def _paragraph(number: int, call: ReplayedCall) -> str:
 
 
 def page(test: ReplayedTest, title: str) -> str:
-    """Return the calls as an HTML page with plots."""
+    """Return the calls as an HTML page: theirs and expected side by side, differences marked."""
     calls = [
         {
             "call": call,
-            "signature": signature(call),
-            "theirs": theirs(call),
-            "expected": expected(call),
-            "plot": _plot(call),
+            "arguments": [(name, shown(value, LONGEST * 5)) for name, value in _arguments(call)],
+            **_results(call),
         }
         for call in test.calls
     ]
-    template = jinja2.Environment(autoescape=True).from_string(PAGE)
-    return template.render(
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("course.report"),
+    )
+    return environment.get_template("replay.html").render(
         title=title,
         calls=calls,
         errors=_errors(test),
         n_calls=test.n_calls,
         followed=test.followed,
     )
+
+
+def _arguments(call: ReplayedCall) -> list[tuple[str, Any]]:
+    """Return the arguments of a call with their names, or else their places."""
+    return [*((f"[{i}]", value) for i, value in enumerate(call.args)), *call.kwargs.items()]
+
+
+def _results(call: ReplayedCall) -> dict[str, Any]:
+    """Return both results for the page, and a picture if they differ."""
+    one = None if call.error else call.value
+    other = None if call.raised else call.wanted
+    left, right = compared_results.sides(one, other, (theirs(call), expected(call)))
+    return {"theirs": left, "expected": right, "plot": _plot(call) if call.differs else ""}
 
 
 def _errors(test: ReplayedTest) -> list[str]:
@@ -178,37 +220,3 @@ def write(test: ReplayedTest, title: str, path: Path) -> None:
     """Write the page."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page(test, title), encoding="utf-8")
-
-
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{{ title }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; background: #fff }
-section { border: 1px solid #ccc; border-radius: 6px; padding: .6rem 1rem; margin: 1rem 0 }
-section.wrong { border-left: 6px solid #b3261e }
-section.right { border-left: 6px solid #2e7d32 }
-h2 { font-size: 1.1rem; margin: .3rem 0 }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: .85rem }
-dt { font-weight: 600 } dd { margin: 0 0 .4rem } img { max-width: 100% }
-</style>
-<h1>{{ title }}</h1>
-<p>For staff: this page shows hidden inputs and expected values.</p>
-{% for line in errors %}<p><strong>The test says:</strong> {{ line }}</p>
-{% else %}<p><strong>The test passes.</strong></p>{% endfor %}
-{% if followed %}<p><strong>When it was graded:</strong> {{ followed }}.</p>{% endif %}
-{% for shown in calls %}
-<section class="{{ 'wrong' if shown.call.differs else 'right' }}">
-<h2>Call {{ loop.index }}: {{ shown.call.summary or shown.call.name ~ ' is as it should be' }}</h2>
-<dl><dt>Call</dt><dd><pre>{{ shown.signature }}</pre></dd>
-<dt>Theirs</dt><dd><pre>{{ shown.theirs }}</pre></dd>
-<dt>Expected</dt><dd><pre>{{ shown.expected }}</pre></dd></dl>
-{% if shown.plot %}<img src="{{ shown.plot }}" alt="Both results and their difference">{% endif %}
-</section>
-{% endfor %}
-{% if n_calls > calls | length %}
-<p>{{ n_calls }} calls were made; these are the first.</p>
-{% endif %}
-</html>
-"""

@@ -3,10 +3,12 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
 from course.directory import CourseError
-from course.report import replay
+from course.report import compared_results, replay
 from tests.support import classroom
 from tests.support.classroom import GPT2, example, hand_in
 
@@ -31,7 +33,7 @@ def seen(course):
 def test_the_inputs_the_output_and_the_right_one_are_there(seen):
     call = seen.calls[0]
     assert call.name == "softmax"
-    assert call.args[0].max() == 1000
+    assert call.kwargs["x"].max() == 1000
     assert call.differs
     assert call.wanted.sum(axis=1) == pytest.approx(1)
     assert "not finite" in call.summary
@@ -55,6 +57,60 @@ def test_a_test_that_passes_says_so(course):
     text = replay.text(replay.replay(course, GPT2, "vectorised", TEST))
     assert text.endswith("the test passes")
     assert "as it should be" in text
+
+
+def test_arguments_have_the_names_of_parameters(seen):
+    assert replay.signature(seen.calls[0]).startswith("softmax(x=array(2, 2)")
+
+
+def test_entries_that_differ_are_marked_side_by_side(seen):
+    page = BeautifulSoup(replay.page(seen, "a"), "html.parser")
+    tables = page.select("section.wrong .both table")
+    assert [len(table.select("td.differs")) for table in tables[:2]] == [3, 3]
+    assert [td.text for td in tables[0].select("td:not(.differs)")] == ["0"]
+    assert [td.text.split()[0] for td in tables[1].select("td")] == ["0.5", "0.5", "0", "1"]
+
+
+def test_a_call_that_is_right_has_no_picture_and_one_result(course):
+    page = BeautifulSoup(
+        replay.page(replay.replay(course, GPT2, "vectorised", TEST), "a"), "html.parser"
+    )
+    assert page.select("section.right")
+    assert not page.select("section img, .differs, .both")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "left", "right"),
+    [
+        ("to be", "to see", "to [b]e", "to [s]e[e]"),
+        (np.zeros((2, 2)), np.zeros((3, 2)), None, None),
+        ([1.0, np.nan, 3.0], [1.0, np.nan, 4.0], "1 nan [3]", "1 nan [4]"),
+        (2, 2.5, None, None),
+        (np.eye(2), np.eye(2) + 1e-12, "1 0 0 1", "1 1e-12 1e-12 1"),
+        (np.array([np.inf, 1.0]), np.array([1.0, 1.0]), "[inf] 1", "[1] 1"),
+        ({"a": 1}, {"a": 2}, None, None),
+        ("x" * 5000, "y" * 5000, None, None),
+    ],
+)
+def test_both_sides_mark_what_the_other_has_not(one, other, left, right):
+    texts = replay.shown(one), replay.shown(other)
+    for side, expected in zip(
+        compared_results.sides(one, other, texts), (left, right), strict=True
+    ):
+        entries = [entry for row in side.rows for entry in row]
+        marked = [f"[{e.text}]" if e.differs else e.text for e in (*entries, *side.pieces)]
+        if expected is not None:
+            assert (" " if entries else "").join(marked).endswith(expected)
+        assert not entries or "" not in [e.text for e in entries]
+
+
+def test_a_large_array_is_cut_to_where_it_differs():
+    wanted = np.zeros((50, 30))
+    given = wanted.copy()
+    given[40, 20] = 1.0
+    side, _ = compared_results.sides(given, wanted, ("", ""))
+    assert side.part == "rows 34 to 45 of 50, columns 15 to 24 of 30"
+    assert sum(entry.differs for row in side.rows for entry in row) == 1
 
 
 def test_the_page_shows_plots_and_runs_nothing(seen, tmp_path):
