@@ -4,9 +4,10 @@ import argparse
 import io
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
-from seqlab import bundle, check, fetch, gpt2_weights, verify
+from seqlab import gpt2_weights, kernel_start
 from seqlab.errors import DataError
 
 
@@ -37,14 +38,31 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "verify":
+        from seqlab import verify
+
         return 0 if verify.verify() else 1
     if arguments.command == "check":
-        return check.check(arguments.notebook, arguments.demos, arguments.seconds)
+        return _check(arguments)
     if arguments.command == "bundle":
+        from seqlab import bundle
+
         return bundle.bundle(arguments.notebook, arguments.to, arguments.seconds)
+    from seqlab import fetch
+
     folder = fetch.fetch(arguments.model_size, arguments.models_dir)
     print(f"{arguments.model_size} is in {folder}")
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    """Check a notebook; its kernel starts while all that a check needs is imported."""
+    path: Path = arguments.notebook
+    with ExitStack() as stack:
+        folder = path.resolve().parent
+        kernel = stack.enter_context(kernel_start.started(folder)) if path.is_file() else None
+        from seqlab import check
+
+        return check.check(path, arguments.demos, arguments.seconds, started=kernel)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,9 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     bundling = commands.add_parser("bundle", help="make the files to turn in")
     bundling.add_argument(
-        "--to", type=Path, metavar="FOLDER", help=f"default: {bundle.FOLDER} beside the notebook"
+        "--to",
+        type=Path,
+        metavar="FOLDER",
+        help=f"default: {kernel_start.TURN_IN} beside the notebook",
     )
-    for command, seconds in ((checking, check.SECONDS), (bundling, bundle.SECONDS)):
+    for command, seconds in (
+        (checking, kernel_start.CHECKING),
+        (bundling, kernel_start.BUNDLING),
+    ):
         command.add_argument("notebook", type=Path, metavar="NOTEBOOK")
         command.add_argument(
             "--seconds", type=float, default=seconds, help=f"limit for a cell; default {seconds:g}"

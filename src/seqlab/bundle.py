@@ -21,14 +21,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from seqlab import html_page, kernels, names, static_checks
+from seqlab import html_page, kernel_start, kernels, names, static_checks
 from seqlab.errors import DataError
 from seqlab.kernels import Run
 from seqlab.notebooks import NotebookCell
 from seqlab.static_checks import NotebookFinding, Work
 
-FOLDER = "turn-in"  # beside the notebook
-SECONDS = 600.0  # that a cell may take
+FOLDER = kernel_start.TURN_IN  # beside the notebook
 ALONE_SECONDS = 120.0  # that the file of functions may take to run by itself
 EXAMPLES = "2_4.txt"
 RULE = re.compile(r"^-{4,}$", re.MULTILINE)  # between examples
@@ -63,7 +62,7 @@ class Parcel:
 def bundle(
     path: Path,
     to: Path | None = None,
-    seconds: float = SECONDS,
+    seconds: float = kernel_start.BUNDLING,
     say: Callable[[str], None] = print,
 ) -> int:
     """Write the files to turn in, list them and what is missing, and return the exit status.
@@ -342,7 +341,7 @@ def _defined(target: Path) -> tuple[list[str], str]:
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-c", DEFINES, str(target.resolve())],
             cwd=target.parent,
-            env={**kernels.environment(target.parent), "PYTHONIOENCODING": "utf-8"},
+            env={**kernel_start.environment(target.parent), "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from seqlab import kernels, static_checks
+from seqlab import kernel_start, kernels, static_checks
+from seqlab.kernel_start import StartedKernel
 from seqlab.kernels import CellOutcome, Run
 from seqlab.notebooks import NotebookCell, Section
 from seqlab.static_checks import NotebookFinding, Work
 
-SECONDS = 180.0  # that a cell may take
 SLOW = 30.0  # seconds that are worth a note
 LONGEST = 150  # characters of a message of Python's
 WIDTH = 58  # of a problem's title
@@ -66,7 +66,11 @@ class CheckReport:
 
 
 def check(
-    path: Path, demos: bool = False, seconds: float = SECONDS, say: Callable[[str], None] = print
+    path: Path,
+    demos: bool = False,
+    seconds: float = kernel_start.CHECKING,
+    say: Callable[[str], None] = print,
+    started: StartedKernel | None = None,
 ) -> int:
     """Check a notebook, print what was found, and return the exit status.
 
@@ -75,21 +79,27 @@ def check(
         demos: also run the cells that only show something, which grading does not run
         seconds: how long a cell may take
         say: called with each line
+        started: the kernel to run it in, if one was started already
 
     Raises:
         DataError: the notebook cannot be read, or no kernel starts.
     """
-    report = examine(Work.of(path), demos, seconds)
+    report = examine(Work.of(path), demos, seconds, started)
     for line in lines(report, path):
         say(line)
     return report.code
 
 
-def examine(work: Work, demos: bool = False, seconds: float = SECONDS) -> CheckReport:
+def examine(
+    work: Work,
+    demos: bool = False,
+    seconds: float = kernel_start.CHECKING,
+    started: StartedKernel | None = None,
+) -> CheckReport:
     """Run a notebook and return what was found; see ``check``."""
     graded = {cell.index for cell in work.cells if work.is_run(cell)}
     code = {cell.index for cell in work.cells if cell.is_code and cell.source.strip()}
-    run = _run(work, sorted(code if demos else graded), seconds)
+    run = _run(work, sorted(code if demos else graded), seconds, started)
     findings = list(_Findings(work, run, graded).all())
     rows = _rows(work, run, findings)
     in_rows = {id(finding) for row in rows for finding in row.findings}
@@ -97,9 +107,9 @@ def examine(work: Work, demos: bool = False, seconds: float = SECONDS) -> CheckR
     return CheckReport(rows, general, sum(outcome.seconds for outcome in run.outcomes.values()))
 
 
-def _run(work: Work, chosen: list[int], seconds: float) -> Run:
+def _run(work: Work, chosen: list[int], seconds: float, started: StartedKernel | None) -> Run:
     folder = work.path.resolve().parent
-    with kernels.fresh(_restored(work), folder, seconds) as run:
+    with kernels.fresh(_restored(work), folder, seconds, started) as run:
         kernels.watched(run, lambda: run.cells(chosen, work.path.name))
     return run
 

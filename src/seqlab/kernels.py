@@ -5,16 +5,11 @@ not copied.
 """
 
 import json
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from nbclient.client import NotebookClient
@@ -23,19 +18,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from tqdm import tqdm
 
-import seqlab
-from seqlab import data_files
-from seqlab.errors import DataError
+from seqlab import kernel_start
+from seqlab.kernel_start import StartedKernel
 
 RECORDER = '__import__("seqlab.opened_files").opened_files.'
 STOPPING = 15.0  # seconds that a kernel may take to stop a cell
-BIGGEST = 20_000_000  # bytes of a file that is copied
-MOST = 300  # files
-NOT_COPIED = ("data", "seqlab", "turn-in", "__pycache__")
-VENV = "pyvenv.cfg"  # marks a folder of installed packages
 TIMEOUT = {"ename": "Timeout", "evalue": "", "traceback": []}
-# A check leaves nothing in IPython's history, and warnings of the kernel itself are not shown.
-KERNEL = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"]
 
 
 @dataclass(frozen=True)
@@ -117,13 +105,16 @@ class Run:
 
 
 @contextmanager
-def fresh(notebook: NotebookNode, folder: Path, seconds: float) -> Iterator[Run]:
+def fresh(
+    notebook: NotebookNode, folder: Path, seconds: float, started: StartedKernel | None = None
+) -> Iterator[Run]:
     """Yield a fresh kernel that works in a copy of a folder.
 
     Args:
         notebook: its cells get the outputs
         folder: the notebook's
         seconds: how long a cell may take
+        started: the kernel, if one was started already in a copy of the folder
 
     Example:
         with fresh(notebook, Path("."), seconds=60) as run:
@@ -133,16 +124,19 @@ def fresh(notebook: NotebookNode, folder: Path, seconds: float) -> Iterator[Run]
     Raises:
         DataError: no kernel can be started.
     """
-    with apart(folder) as copy, _kernel(notebook, copy, environment(folder), seconds) as client:
-        yield Run(client, seconds, copy)
+    with ExitStack() as stack:
+        kernel = started or stack.enter_context(kernel_start.started(folder))
+        client = stack.enter_context(_client(notebook, kernel, seconds))
+        yield Run(client, seconds, kernel.folder)
 
 
 @contextmanager
-def _kernel(
-    notebook: NotebookNode, folder: Path, variables: dict[str, str], seconds: float
+def _client(
+    notebook: NotebookNode, kernel: StartedKernel, seconds: float
 ) -> Iterator[NotebookClient]:
     client = NotebookClient(
         notebook,
+        km=kernel.manager,
         timeout=max(1, round(seconds)),
         interrupt_on_timeout=True,
         error_on_timeout=TIMEOUT,
@@ -151,59 +145,16 @@ def _kernel(
         coalesce_streams=True,
         record_timing=False,
         shutdown_kernel="immediate",  # there is nothing in it to be kept, and asking takes a second
-        kernel_name="python3",
-        extra_arguments=KERNEL,
-        resources={"metadata": {"path": str(folder)}},
+        resources={"metadata": {"path": str(kernel.folder)}},
     )
     client.log.setLevel("CRITICAL")  # the outcomes tell the same
-    try:
-        kernel = client.setup_kernel(env=variables, stderr=subprocess.DEVNULL)
-        kernel.__enter__()
-    except Exception as error:
-        raise DataError(
-            f"no kernel starts ({error}): install the requirements with the Python you use here"
-        ) from None
+    with kernel_start.reported():
+        setup = client.setup_kernel(cleanup_kc=True)
+        setup.__enter__()
     try:
         yield client
     finally:
-        kernel.__exit__(None, None, None)
-
-
-@contextmanager
-def apart(folder: Path) -> Iterator[Path]:
-    """Yield a copy of a folder without hidden or big files, the course's, and environments."""
-    with tempfile.TemporaryDirectory(prefix="seqlab-", ignore_cleanup_errors=True) as scratch:
-        copy = Path(os.path.realpath(scratch))
-        for path in islice(_own(folder), MOST):
-            target = copy / path.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(OSError):  # it cannot be read
-                shutil.copyfile(path, target)
-        yield copy
-
-
-def _own(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder that a notebook there may want to read."""
-    for place, folders, names in os.walk(folder):
-        here = Path(place)
-        folders[:] = [
-            name
-            for name in sorted(folders)
-            if name not in NOT_COPIED and name[0] != "." and not (here / name / VENV).exists()
-        ]
-        for path in (here / name for name in sorted(names) if name[0] != "."):
-            if path.is_file() and path.stat().st_size <= BIGGEST:
-                yield path
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """Return this process's environment, with seqlab on the path and the data of a folder."""
-    home = str(Path(seqlab.__file__).resolve().parents[1])
-    path = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), home]
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
-    with chdir(folder), suppress(DataError):
-        variables["COURSE_DATA"] = str(data_files.data_dir().resolve())
-    return variables
+        setup.__exit__(None, None, None)
 
 
 def watched(run: Run, work: Callable[[], None]) -> None:

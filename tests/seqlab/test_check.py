@@ -311,7 +311,7 @@ def test_a_notebook_without_any_marks_is_told_so(tmp_path):
 
 def test_where_no_kernel_starts_the_status_is_2(tmp_path, monkeypatch, capsys):
     path = saved(tmp_path, written(SOLVED))
-    monkeypatch.setattr(check.kernels, "KERNEL", ["--no-such-option-at-all=1", "--help"])
+    monkeypatch.setattr(check.kernel_start, "KERNEL", ["--no-such-option-at-all=1", "--help"])
     monkeypatch.setattr("nbclient.client.NotebookClient.startup_timeout", 5)
     assert main(["check", str(path)]) == 2
     assert "no kernel starts" in capsys.readouterr().err
@@ -390,3 +390,29 @@ def test_reading_a_notebook_leaves_its_bytes(tmp_path):
 def test_a_missing_notebook_is_a_data_error(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         Work.of(Path(tmp_path / "none.ipynb"))
+
+
+def test_a_kernel_starts_before_what_reads_notebooks_is_imported():
+    code = (
+        "import sys, seqlab.__main__; print('nbformat' in sys.modules, 'nbclient' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]
+
+
+def test_a_kernel_that_was_started_and_not_used_is_ended(tmp_path):
+    from seqlab import kernel_start
+
+    with kernel_start.started(tmp_path) as kernel:
+        manager, folder = kernel.manager, kernel.folder
+        assert manager.has_kernel
+        assert folder.is_dir()
+    assert not manager.has_kernel
+    assert not folder.exists()
+
+
+def test_a_notebook_that_cannot_be_read_is_one_line_all_the_same(tmp_path, capsys):
+    (tmp_path / "x.ipynb").write_text("no JSON")
+    assert main(["check", str(tmp_path / "x.ipynb")]) == 2
+    assert main(["check", str(tmp_path / "nowhere" / "x.ipynb")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
