@@ -51,6 +51,13 @@ class ComparedCall:
         apart = compare.distance(value, self.call.value)
         return apart <= compare.tolerance(value, self.call.value, *self.call.arrays)
 
+    def is_wanted(self, value: Any, raised: str) -> bool:
+        """Return whether another function's outcome equals the right one's."""
+        if raised or self.raised:
+            return raised == self.raised
+        apart = compare.distance(value, self.wanted)
+        return apart <= compare.tolerance(value, self.wanted, *self.call.arrays)
+
     def summary(self) -> str:
         """Return what is wrong with the call."""
         name = self.call.name
@@ -98,9 +105,11 @@ class Explainer:
         known = next((entry for entry in cell.mistakes if entry.name == mistake), None)
         if known is None:
             return None
-        function = self._function(cell, cell.code(known), name)
-        fits = _all_equal(compared, function) or _all_alike(compared, function)
-        return known if fits else None
+        for helpers in self._sides(cell, name, compared):
+            function = self._function(cell, cell.code(known), name, *helpers)
+            if _all_equal(compared, function) or _all_alike(compared, function):
+                return known
+        return None
 
     def fits_with_another(self, name: str, mistake: mistakes.Mistake) -> bool:
         """Return whether a mistake and another one together give what a function gave."""
@@ -156,16 +165,51 @@ class Explainer:
 
         Where some calls raise, it is the only one that raises the same, down to the text.
         """
-        alike = []
+        for helpers in self._sides(cell, name, compared):
+            if mistake := self._first(cell, name, compared, helpers):
+                return mistake
+        return None
+
+    def _first(
+        self,
+        cell: mistakes.Cell,
+        name: str,
+        compared: Sequence[ComparedCall],
+        helpers: Sequence[str],
+    ) -> mistakes.Mistake | None:
+        """Return the first mistake that gives these outcomes beside some functions of the student.
+
+        What wrong functions make of different mistakes may be the same: there it is the only one.
+        """
+        equal, alike = [], []
         for mistake in cell.mistakes:
             if mistake.cheat or self.is_late():
                 continue
-            function = self._function(cell, cell.code(mistake), name)
+            function = self._function(cell, cell.code(mistake), name, *helpers)
             if _all_equal(compared, function):
-                return mistake
-            if _all_alike(compared, function):
+                equal.append(mistake)
+                if not helpers:
+                    return mistake
+            elif _all_alike(compared, function):
                 alike.append(mistake)
-        return alike[0] if len(alike) == 1 and not self.is_late() else None
+        candidates = equal or alike
+        return candidates[0] if len(candidates) == 1 and not self.is_late() else None
+
+    def _sides(
+        self, cell: mistakes.Cell, name: str, compared: Sequence[ComparedCall]
+    ) -> Iterator[list[str]]:
+        """Yield what stands beside a mistake: right functions, then the student's if these differ.
+
+        Who has made a mistake here and another one in a function that is called here gives what
+        neither of the two gives alone.
+        """
+        yield []
+        helpers = self._helpers(cell)
+        if not helpers or self.is_late():
+            return
+        right = self._function(cell, cell.right, name, *helpers)
+        if not all(pair.is_wanted(*_outcome(pair.call, right)) for pair in compared):
+            yield helpers
 
     def _blamed(
         self, cell: mistakes.Cell, name: str, compared: Sequence[ComparedCall]

@@ -184,6 +184,10 @@ def mutation(
         bool,
         typer.Option("--held-back", help="measure diagnosis, on wrong answers it never saw"),
     ] = False,
+    pairs: Annotated[
+        int,
+        typer.Option(min=0, help="instead: measure diagnosis on this many pairs of mistakes"),
+    ] = 0,
     diagnose: Annotated[
         bool, typer.Option("--diagnose", help="also look for the reason of each failure")
     ] = False,
@@ -220,10 +224,10 @@ def mutation(
     course = Course.find()
     expect_place(picture)
     policy = batch.policy_of(course, assignment)
-    if not (held_back or diagnose):
+    if not (held_back or diagnose or pairs):
         policy = replace(policy, diagnosis_seconds=0.0)
     trials = mutation.Trials(course, assignment, policy)
-    chosen = _variants(trials, held_back, only)
+    chosen = accuracy.pairs(trials, pairs) if pairs else _variants(trials, held_back, only)
     if draws:
         _draw(trials, chosen, draws, workers)
         return
@@ -235,6 +239,9 @@ def mutation(
         return
     bar = tqdm(trials.run(chosen, workers), total=len(chosen), desc=assignment, unit="")
     outcomes = list(bar)
+    if pairs:
+        say(accuracy.table(accuracy.of_pairs(trials, outcomes)))
+        return
     if held_back:
         say(accuracy.table(accuracy.accuracy(trials, outcomes)))
         return

@@ -1,10 +1,11 @@
 """How often a diagnosis names the right reason, and which marks are not what they must be."""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from course.test_quality.mutation import Trials, VariantOutcome
+from course.test_quality.mutation import Trials, Variant, VariantOutcome
 
 
 @dataclass
@@ -84,6 +85,43 @@ def accuracy(trials: Trials, outcomes: Iterable[VariantOutcome]) -> Accuracy:
             result.add(variant.name, reasons[variant.name], _named(own))
         elif variant.kind == "right":
             result.accused += [f"{variant.name}: {d['summary']}" for d in diagnoses]
+    return result
+
+
+def pairs(trials: Trials, n: int, seed: int = 0) -> list[Variant]:
+    """Return pairs of mistakes of which one is in a function that the other's function calls.
+
+    Args:
+        trials: of an assignment
+        n: how many pairs are drawn, at most
+        seed: that they are drawn with; another seed, other pairs
+    """
+    mistakes = [variant for variant in trials.variants() if variant.kind == "mistake"]
+    calls = {test.of: test.runs for test in trials.tests}
+    every = [
+        (caller, callee)
+        for caller in mistakes
+        for callee in mistakes
+        if callee.cell in calls.get(caller.cell, ()) and callee.cell != caller.cell
+    ]
+    drawn = random.Random(seed).sample(every, min(n, len(every)))  # noqa: S311
+    return [replace(caller, second=callee) for caller, callee in drawn]
+
+
+def of_pairs(trials: Trials, outcomes: Iterable[VariantOutcome]) -> Accuracy:
+    """Sort both mistakes of pairs by whether the diagnosis of their own function names them."""
+    functions = {cell.id: cell.functions for cell in trials.catalogue}
+    result = Accuracy()
+    for outcome in outcomes:
+        both = [v for v in (outcome.variant, outcome.variant.second) if v]
+        in_order = [test.name for test in trials.tests if test.name in outcome.diagnoses]
+        left = [outcome.diagnoses[name] for name in in_order]
+        for variant in both:
+            own = [d for d in left if d["function"] in functions[variant.cell]]
+            left = [d for d in left if d not in own]
+            label = f"{variant.name} in {' + '.join(v.name for v in both)}"
+            result.add(label, [variant.name], _named(own))
+        result.accused += [f"{both[0].name}: {d['mistake']}" for d in left if "mistake" in d]
     return result
 
 

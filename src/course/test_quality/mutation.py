@@ -41,6 +41,7 @@ class Variant:
         about: a few words
         code: the cell's source
         fails: the tests that must fail
+        second: another cell that is wrong, too, where two mistakes are tried together
     """
 
     name: str
@@ -49,6 +50,12 @@ class Variant:
     about: str
     code: str
     fails: frozenset[str] = frozenset()
+    second: "Variant | None" = None
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Return what is not as in the right answer, by cell."""
+        return {variant.cell: variant.code for variant in (self, self.second) if variant}
 
 
 @dataclass(frozen=True)
@@ -239,9 +246,9 @@ class Trials:
         """
         if variant.cell not in {cell.id for cell in self.master.cells}:
             raise CourseError(f"{variant.name}: the master has no cell {variant.cell}")
-        noticing = {test.name for test in self.noticing(variant.cell)}
+        noticing = {test.name for cell in variant.sources for test in self.noticing(cell)}
         run = noticing if only is None else noticing & set(only)
-        right = {cell.id: cell.right for cell in self.catalogue} | {variant.cell: variant.code}
+        right = {cell.id: cell.right for cell in self.catalogue} | variant.sources
         cells = []
         for cell in deepcopy(self.master.cells):
             if (
@@ -250,7 +257,7 @@ class Trials:
                 or (is_graded(cell) and cell.id not in run)
             ):
                 continue
-            if is_solution(cell) or cell.id == variant.cell:
+            if is_solution(cell) or cell.id in variant.sources:
                 cell.source = right.get(cell.id, cell.source)
             cells.append(cell)
         if not self.policy.diagnosis_seconds:  # a diagnosis puts right functions beside these

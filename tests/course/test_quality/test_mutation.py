@@ -323,6 +323,28 @@ def test_marks_of_held_back_answers_are_counted_where_somebody_has_said_what_the
     assert "false passes: 1 (f held back: wrong: t1)" in accuracy.table(counted)
 
 
+def test_pairs_are_of_a_function_and_one_that_it_calls_and_the_seed_decides_which():
+    trials = mutation.Trials(COURSE, "gpt2", Policy())
+    pairs = accuracy.pairs(trials, 12)
+    assert len(pairs) == 12
+    called = {test.of: test.runs for test in trials.tests}
+    for pair in pairs:
+        assert pair.second is not None
+        assert pair.second.cell in called[pair.cell] - {pair.cell}
+        assert pair.sources == {pair.cell: pair.code, pair.second.cell: pair.second.code}
+    assert accuracy.pairs(trials, 12) == pairs != accuracy.pairs(trials, 12, seed=1)
+
+
+@pytest.mark.slow
+def test_both_of_two_mistakes_are_named_though_one_calls_the_other():
+    trials = mutation.Trials(COURSE, "gpt2")
+    by_name = {variant.name: variant for variant in trials.variants()}
+    pair = replace(by_name["block-post-norm"], second=by_name["ffn-relu"])
+    counted = accuracy.of_pairs(trials, trials.run([pair]))
+    assert [name.partition(" in ")[0] for name in counted.right] == ["block-post-norm", "ffn-relu"]
+    assert counted.accused == counted.other == []
+
+
 # The catalogue itself
 
 
