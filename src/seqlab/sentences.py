@@ -109,11 +109,12 @@ SHAPE = _sentence(
 )
 SHAPE_SWAPPED = _sentence("Rows and columns are exchanged")
 SHAPE_LOST = _sentence(
-    "The axis of length {length} is gone: is it summed over, or is one place of it taken?", length=3
+    "The axis of length {length} is missing: was it summed over, or only one element taken?",
+    length=3,
 )
 SHAPE_ONE = _sentence("There is one {thing} where {need} are expected", thing="row", need=3)
 SHAPE_NEW = _sentence("There is an axis too many, of length {length}", length=1)
-SHAPE_FLAT = _sentence("There are as many values as expected, and they are laid out differently")
+SHAPE_FLAT = _sentence("The number of values is right, but not how they are arranged")
 SHAPE_COUNT = _sentence(
     "There are {have} {things} instead of {need}", have=3, things="rows", need=4
 )
@@ -144,21 +145,21 @@ SYMPTOM = _sentence(
     others=" (2 of 2 values differ)",
 )
 NAN = _sentence(
-    "{count} nan (not a number), which is what 0 / 0 and inf - inf give{place}",
+    "{count} nan, not a number (0 / 0 and inf - inf give that){place}",
     count="3 of 6 values are",
     place=", all of them in row 0",
 )
 INFINITE = _sentence(
-    "{count} infinite, which is what exp gives for large numbers, and a division by 0{place}",
+    "{count} infinite (exp of a large number and division by 0 give that){place}",
     count="3 of 6 values are",
     place="",
 )
 WHOLE = _sentence(
-    "whole numbers only (its type is {type}), so everything behind the decimal point is lost",
+    "it holds whole numbers only (its type is {type}): all after the decimal point is lost",
     type="int64",
 )
-TRUTH = _sentence("True and False only (its type is bool), where numbers are expected")
-HALF = _sentence("its type is float16, which keeps three digits: too few here")
+TRUTH = _sentence("it holds only True and False (its type is bool) where numbers are expected")
+HALF = _sentence("its type is float16, which keeps only three digits")
 ROUNDED = _sentence("right, but rounded to {places}; return it unrounded", places="2 decimals")
 COARSE = _sentence(
     "your {what}: {value:g} is right, but rounded too coarsely; return it unrounded",
@@ -168,26 +169,24 @@ COARSE = _sentence(
 SAME_AS_INPUT = _sentence("it is {name}, unchanged", name="x")
 ALL_EQUAL = _sentence("every value is {value}", value=0)
 TRANSPOSED = _sentence("it is the right result, transposed")
-COLUMNS_SUM = _sentence("its columns sum to 1, and its rows should")
-TOTAL_SUM = _sentence("all its values together sum to 1, and each row should by itself")
+COLUMNS_SUM = _sentence("its columns sum to 1, but its rows should")
+TOTAL_SUM = _sentence("all its values together sum to 1, but each row should on its own")
 ROWS_SUM = _sentence("its rows sum to {sums}, and each should sum to 1", sums="2.7 and 1.2")
 NO_SHARE = _sentence(
     "its rows sum to 1, as they should, but {count} 0 where none should be",
     count="2 of 6 values are",
 )
-SHARED_OUT = _sentence("its rows sum to 1, as they should; how the 1 is shared out is wrong")
-A_SHARE = _sentence("each of its rows sums to 1, and should not")
-BETWEEN = _sentence("all its values lie between {low} and {high}, and should not", low=0, high=1)
-NONE_NEGATIVE = _sentence("none of its values is negative, and some should be")
-NOT_SHARES = _sentence(
-    "its rows sum to 1, as they should, but it has negative numbers, and shares have none"
-)
+SHARED_OUT = _sentence("its rows sum to 1, as they should, but the individual shares are wrong")
+A_SHARE = _sentence("each of its rows sums to 1, as after a softmax, and should not")
+BETWEEN = _sentence("all its values lie between {low} and {high}, but should not", low=0, high=1)
+NONE_NEGATIVE = _sentence("none of its values is negative, but some should be")
+NOT_SHARES = _sentence("its rows sum to 1, as they should, but some of its values are negative")
 SHARPER = _sentence(
-    "its rows sum to 1, as they should, and come from scores that are {factor} times too large",
+    "its rows sum to 1, as they should, but as if the scores were {factor} times too large",
     factor="2 (the root of 4, the number of columns of q)",
 )
 FLATTER = _sentence(
-    "its rows sum to 1, as they should, and come from scores that are {factor} times too small",
+    "its rows sum to 1, as they should, but as if the scores were {factor} times too small",
     factor="2 (the root of 4, the number of columns of q)",
 )
 FACTOR = _sentence("every value is {factor} times what it should be", factor="0.5")
@@ -197,22 +196,21 @@ LACKS = _sentence("{name} is missing from the sum", name="block['attn']['c_proj'
 TWICE = _sentence("{name} is in the sum once too often", name="x")
 HALF_LACKS = _sentence("half of {name} is missing from the sum", name="x")
 DIFFERENCE = _sentence("it is {name} minus what it should be", name="x")
-TIMES = _sentence("it is what it should be, times {name}", name="x")
+TIMES = _sentence("it is {name} times what it should be", name="x")
 DIVIDED = _sentence("it is what it should be, divided by {name}", name="x")
 OTHER_AXIS = _sentence("{name} is added along the other axis", name="b")
 ELSEWHERE = _sentence(
-    "every value is one of the expected ones, in another place: at {here} is what should be at "
-    "{there}",
+    "the values are the expected ones, but in other places: what should be at {there} is at {here}",
     here=[0, 1],
     there=[1, 0],
 )
 SUBTRACTED = _sentence("{name} is subtracted where it should be added", name="b")
 ONE_MINUS = _sentence("every value is 1 minus what it should be")
 TRANSFORMED = _sentence("every value is {what} of what is expected", what="the natural logarithm")
-NO_NEGATIVES = _sentence("right where positive numbers are expected, and 0 for the negative ones")
-SIGNS_LOST = _sentence("right but for the signs: no value is negative")
+NO_NEGATIVES = _sentence("right where positive values are expected, but 0 where negative ones are")
+SIGNS_LOST = _sentence("right except for the signs: no value is negative")
 ROWS_MOVED = _sentence(
-    "every row stands {steps} too {when}: its row {here} is what row {there} should be",
+    "every row comes {steps} too {when}: row {here} is what row {there} should be",
     steps="one place",
     when="late",
     here=1,
@@ -229,29 +227,29 @@ COLUMNS_MIXED = _sentence(
     here=0,
     there=2,
 )
-ROWS_ALIKE = _sentence("all its rows are the same, and they should differ{which}", which="")
-COLUMNS_ALIKE = _sentence("all its columns are the same, and they should differ")
+ROWS_ALIKE = _sentence("all its rows are the same, but they should differ{which}", which="")
+COLUMNS_ALIKE = _sentence("all its columns are the same, but they should differ")
 ROW_FACTORS = _sentence(
-    "each row is right but for a factor of its own ({factors})", factors="0.5, 1.2 and 3"
+    "each row is off by a factor of its own ({factors})", factors="0.5, 1.2 and 3"
 )
 COLUMN_FACTORS = _sentence(
-    "each column is right but for a factor of its own ({factors})", factors="0.5, 1.2 and 3"
+    "each column is off by a factor of its own ({factors})", factors="0.5, 1.2 and 3"
 )
 ROW_SHIFTS = _sentence(
-    "each row is right but for a number of its own that is added ({shifts})", shifts="1, 20 and 300"
+    "each row is off by a constant of its own ({shifts})", shifts="1, 20 and 300"
 )
 COLUMN_SHIFTS = _sentence(
-    "each column is right but for a number of its own that is added ({shifts})",
+    "each column is off by a constant of its own ({shifts})",
     shifts="1, 20 and 300",
 )
 STRETCHED = _sentence(
     "every value is {factor} times what it should be, plus {shift}", factor="2", shift="-1"
 )
 WITHOUT = _sentence("before {scale} and {shift} are applied, ", scale="g", shift="b")
-CENTRED_COLUMNS = _sentence("its columns have mean 0, and its rows should")
-MEANS = _sentence("its rows have means of {means}, and each should have 0", means="0.5 and 1.2")
+CENTRED_COLUMNS = _sentence("its columns have mean 0, but its rows should")
+MEANS = _sentence("its rows have means of {means}, and each should be 0", means="0.5 and 1.2")
 SPREADS = _sentence(
-    "its rows have a standard deviation of {spreads}, and each should have 1", spreads="0.5 and 1.2"
+    "its rows have standard deviations of {spreads}, and each should be 1", spreads="0.5 and 1.2"
 )
 ONLY_ROWS = _sentence("only {rows} wrong; all the others are right", rows="row 3 is")
 FROM_ROW = _sentence("{right} right; row {row} and all after it are not", right="row 0 is", row=1)
@@ -274,18 +272,18 @@ BEFORE_COLUMN = _sentence(
 BEFORE_ROW = _sentence(
     "rows 0 to {before} are wrong; row {row} and all after it are right", before=2, row=3
 )
-WHERE_NEGATIVE = _sentence("wrong just where {name} is negative", name="x")
-WHERE_POSITIVE = _sentence("wrong just where {name} is positive", name="x")
+WHERE_NEGATIVE = _sentence("wrong exactly where {name} is negative", name="x")
+WHERE_POSITIVE = _sentence("wrong exactly where {name} is positive", name="x")
 ABOVE_DIAGONAL = _sentence("wrong above the diagonal only")
 BELOW_DIAGONAL = _sentence("right above the diagonal, and wrong below it")
 ON_DIAGONAL = _sentence("wrong on the diagonal only")
 NEARLY = _sentence(
-    "close, and yet not equal: no value is off by more than {share} of the largest. A factor or a "
+    "close, but not equal: no value is off by more than {share} of the largest. A factor or a "
     "term of the formula may be missing",
     share="0.03%",
 )
 SIZE = _sentence(
-    "its values are as large as {size}, and no more than {right} is expected",
+    "its values are as large as {size}, where no more than {right} is expected",
     size="4e+10",
     right=0.6,
 )
@@ -311,7 +309,10 @@ LENGTH = _sentence(
     "your {what} has {length} characters, expected {right}", what="text", length=57, right=40
 )
 LENGTH_WITH = _sentence(
-    "{count} {too}, as many as {prompt} has", count=17, too="too many", prompt="'it was late, and '"
+    "That is {count} {too}, just the length of {prompt}",
+    count=17,
+    too="too many",
+    prompt="'it was late, and '",
 )
 EMPTY = _sentence("It is empty: is anything added to it?")
 LENGTH_ONE = _sentence("That is one too {size}", size="many")
@@ -340,13 +341,13 @@ ONE_CHARACTER = _sentence(
 STEP_LATE = _sentence("From there on, every character comes one step too late")
 STEP_EARLY = _sentence("From there on, every character comes one step too early")
 GOES_ON = _sentence(
-    "After {before!r} it goes on with {value!r}, and {right!r} is expected",
+    "After {before!r} it goes on with {value!r}, but {right!r} is expected",
     before="O",
     value=" thing",
     right=" love love",
 )
 AGREES = _sentence("The first {count} of {length} characters are right", count=3, length=10)
-AGREES_NOT = _sentence("Already the first character is wrong")
+AGREES_NOT = _sentence("Even the first character is wrong")
 
 # Draws
 

@@ -44,7 +44,7 @@ def of_length(length: int, right: int, texts: Sequence[str]) -> str:
     """Return how a length is wrong: by one, or by the length of a text that stands in the test.
 
     >>> of_length(57, 40, ["text", "it was late, and "])
-    "17 too many, as many as 'it was late, and ' has"
+    "That is 17 too many, just the length of 'it was late, and '"
     """
     difference = length - right
     if abs(difference) == 1:

@@ -9,6 +9,7 @@ from autograder.cell_notes import Diagnosis
 from autograder.diagnosis import phrases
 from autograder.diagnosis.not_written import NotWritten
 from seqlab.unwritten import unwritten
+from tests.support import three_functions
 from tests.support.three_functions import CATALOGUE, STUB, graded, note
 
 RELEASED = '''
@@ -134,3 +135,25 @@ def test_feedback_says_that_nothing_is_written_and_names_no_mistake(kind):
 def test_what_is_written_and_wrong_keeps_its_explanation():
     result = graded("def shares(x):\n    y = x\n    return y", catalogue=MISTAKEN)
     assert note(result, "shares-test").failure.diagnosis["mistake"] == "shares-none"
+
+
+@needs_bubblewrap
+@pytest.mark.filterwarnings("ignore")  # nbformat's and jupyter's own
+def test_grading_keeps_the_plain_messages_whatever_a_provided_cell_asks_for(monkeypatch):
+    setup = "import numpy as np\nfrom seqlab import checks\nchecks.explain('full')"
+    monkeypatch.setattr(three_functions, "SETUP", setup)
+    test = (
+        "from seqlab.checks import expect_close, quiet\nwith quiet():\n"
+        "    made = shares(np.array([1.0, 3.0]))\nexpect_close('shares', made, [0.25, 0.75])"
+    )
+    monkeypatch.setitem(three_functions.TESTS, "shares-test", test)
+    (error,) = error_of(graded("def shares(x):\n    return 2 * x / x.sum()"))
+    assert error.ename == "AssertionError"
+    assert error.evalue == "your shares at [0]: 0.5, expected 0.25 (2 of 2 values differ)"
+    (error,) = error_of(graded("def shares(x):\n    return x @ np.ones(3)"))
+    assert error.ename == "ValueError"
+
+
+def error_of(result):
+    cell = next(cell for cell in result.cells if cell.id == "shares-test")
+    return [output for output in cell.outputs if output.output_type == "error"]

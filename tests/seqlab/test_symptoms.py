@@ -36,21 +36,29 @@ def set_to(array, places, value=7.0):
 SHARES = softmax(SCORES)
 HEADS = np.arange(24.0).reshape(4, 6) ** 2
 CASES = {
-    "nan in a row": (set_to(WANT, 1, np.nan), WANT, "5 of 20 values are nan .*, all of row 1"),
-    "infinity": (set_to(WANT, (0, 0), np.inf), WANT, "1 of 20 values is infinite, .* in row 0"),
+    "nan in a row": (set_to(WANT, 1, np.nan), WANT, "5 of 20 values are nan, .*, all of row 1"),
+    "infinity": (
+        set_to(WANT, (0, 0), np.inf),
+        WANT,
+        "1 of 20 values is infinite .*, the first in row 0|1 of 20 values is infinite .*",
+    ),
     "whole numbers": (WANT.astype(int), WANT, "whole numbers only .*int64"),
-    "truth": (WANT > 0, WANT, "True and False only"),
+    "truth": (WANT > 0, WANT, "only True and False"),
     "half precision": (WANT.astype(np.float16), WANT, "float16"),
     "rounded": (WANT.round(2), WANT, "right, but rounded to 2 decimals"),
     "an input": (INPUTS["x"], WANT, "it is x, unchanged"),
     "zeros": (0 * WANT, WANT, "every value is 0"),
     "transposed": (SQUARE.T, SQUARE, "the right result, transposed"),
-    "columns sum": (softmax(SCORES, 0), SHARES, "its columns sum to 1, and its rows should"),
+    "columns sum": (softmax(SCORES, 0), SHARES, "its columns sum to 1, but its rows should"),
     "total sum": (softmax(SCORES, None), SHARES, "all its values together sum to 1"),
     "not divided": (np.exp(SCORES), SHARES, "its rows sum to .*, and each should sum to 1"),
-    "no scale": (softmax(2 * SCORES), SHARES, "scores that are 2 times too large"),
-    "scale twice": (softmax(SCORES / 1.5), SHARES, "scores that are 1.5 times too small"),
-    "negative shares": (SHARES + np.array([1, -1, 0, 0]), SHARES, "shares have none"),
+    "no scale": (softmax(2 * SCORES), SHARES, "scores were 2 times too large"),
+    "scale twice": (softmax(SCORES / 1.5), SHARES, "scores were 1.5 times too small"),
+    "negative shares": (
+        SHARES + np.array([1, -1, 0, 0]),
+        SHARES,
+        "some of its values are negative",
+    ),
     "factor": (3 * WANT, WANT, "every value is 3 .*times what it should be"),
     "sign": (-WANT, WANT, "every value has the wrong sign"),
     "shift": (WANT + 10, WANT, "every value is too large by 10"),
@@ -59,14 +67,14 @@ CASES = {
     "bias subtracted": (WANT - 2 * BIAS, WANT, "b is subtracted where it should be added"),
     "no residual": (WANT - INPUTS["x"], WANT, "x is missing from the sum"),
     "input minus": (INPUTS["x"] - WANT, WANT, "it is x minus what it should be"),
-    "input times": (INPUTS["x"] * WANT, WANT, "it is what it should be, times x"),
+    "input times": (INPUTS["x"] * WANT, WANT, "it is x times what it should be"),
     "logarithm": (np.log(WANT**2), WANT**2, "every value is the natural logarithm"),
     "exp": (np.exp(WANT), WANT, "every value is exp of what is expected"),
     "square": (WANT**2, WANT, "every value is the square of"),
     "one minus": (1 - WANT, WANT, "every value is 1 minus"),
-    "clipped": (np.maximum(WANT, 0), WANT, "and 0 for the negative ones"),
-    "no signs": (abs(WANT), WANT, "right but for the signs"),
-    "late": (np.vstack([WANT[:1], WANT[:-1]]), WANT, "one place too late: its row 1 .* row 0"),
+    "clipped": (np.maximum(WANT, 0), WANT, "but 0 where negative ones are"),
+    "no signs": (abs(WANT), WANT, "right except for the signs"),
+    "late": (np.vstack([WANT[:1], WANT[:-1]]), WANT, "one place too late: row 1 .* row 0"),
     "early": (np.vstack([WANT[1:], WANT[:1]]), WANT, "one place too early"),
     "reversed": (WANT[::-1], WANT, "the rows are in reverse order"),
     "rows mixed": (WANT[[0, 3, 2, 1]], WANT, "in another order: row 1 is what row 3 should be"),
@@ -74,15 +82,15 @@ CASES = {
     "interleaved": (
         HEADS.reshape(4, 2, 3).swapaxes(0, 1).reshape(4, 6),
         HEADS,
-        "in another place: at \\[0, 3\\]",
+        "in other places: what should be at \\[1, 0\\] is at \\[0, 3\\]",
     ),
     "last row only": (np.tile(WANT[3], (4, 1)), WANT, "all are what row 3 should be"),
-    "row factors": (WANT * COLUMN, WANT, "a factor of its own .1, 2, 3 and 4"),
-    "row shifts": (WANT + COLUMN, WANT, "each row is right but for a number .*1, 2, 3 and 4"),
+    "row factors": (WANT * COLUMN, WANT, "off by a factor of its own .1, 2, 3 and 4"),
+    "row shifts": (WANT + COLUMN, WANT, "each row is off by a constant of its own .1, 2, 3 and 4"),
     "stretched": (2 * WANT + 3, WANT, "every value is 2 times what it should be, plus 3"),
     "columns centred": (normalized(WANT, 0), normalized(WANT), "its columns have mean 0"),
     "deviation": (normalized(WANT, ddof=1), normalized(WANT), "every value is 0.8944 times"),
-    "softmax at the end": (SHARES, 5 * SCORES, "each of its rows sums to 1, and should not"),
+    "softmax at the end": (SHARES, 5 * SCORES, "each of its rows sums to 1, as after a softmax"),
     "sigmoid at the end": (1 / (1 + np.exp(-WANT)), WANT, "all its values lie between 0 and 1"),
     "nothing negative": (WANT**4 + 0.3 * abs(WANT), WANT, "none of its values is negative"),
     "one row": (set_to(WANT, 2), WANT, "only row 2 is wrong"),
@@ -98,7 +106,7 @@ CASES = {
         "x is negative",
     ),
     "above": (np.tril(SQUARE) + np.triu(np.ones((4, 4)), 1), SQUARE, "above the diagonal only"),
-    "nearly": (WANT * (1 + 1e-3 * INPUTS["x"]), WANT, "close, and yet not equal"),
+    "nearly": (WANT * (1 + 1e-3 * INPUTS["x"]), WANT, "close, but not equal"),
     "a mask let in": (WANT - 1e10 * abs(INPUTS["x"]), WANT, "its values are as large as"),
     "one number": (np.array(2.2), np.array(2.0), "it is 10% too large"),
     "its logarithm": (np.log(44.0), np.array(44.0), "every value is the natural logarithm"),
@@ -138,17 +146,17 @@ def test_what_scale_and_shift_do_to_a_normalized_row_is_undone_before_it_is_judg
     inputs = {"x": WANT, "g": g, "b": b}
     want, got = g * normalized(WANT) + b, g * normalized(WANT, 0) + b
     said = symptoms.told(Mismatch.of(got, want, 1e-6, inputs))
-    assert said == "before g and b are applied, its columns have mean 0, and its rows should"
+    assert said == "before g and b are applied, its columns have mean 0, but its rows should"
 
 
 SHAPES = {
     ((3, 2), (2, 3)): "exchanged",
-    ((3,), (3, 4)): "axis of length 4 is gone",
-    ((4,), (3, 4)): "axis of length 3 is gone",
+    ((3,), (3, 4)): "axis of length 4 is missing",
+    ((4,), (3, 4)): "axis of length 3 is missing",
     ((3, 1, 4), (3, 4)): "an axis too many, of length 1",
     ((1, 4), (3, 4)): "one row where 3",
     ((3, 8), (3, 4)): "8 columns instead of 4",
-    ((12,), (3, 4)): "laid out differently",
+    ((12,), (3, 4)): "not how they are arranged",
     ((7, 9), (3, 4)): "^$",
 }
 
@@ -165,7 +173,7 @@ def test_a_shape_shows_what_became_of_rows_and_columns(shapes):
         ("abccdefgh", "one step too late"),
         ("abcefghij", "one step too early"),
         ("abcdefxhz", "The first 6 of 9"),
-        ("xbcdefghi", "Already the first"),
+        ("xbcdefghi", "Even the first"),
     ],
 )
 def test_of_a_text_the_step_is_named_at_which_it_goes_wrong(got, words):
@@ -174,7 +182,7 @@ def test_of_a_text_the_step_is_named_at_which_it_goes_wrong(got, words):
 
 def test_of_a_length_the_text_is_named_that_is_too_much_or_missing():
     assert "one too few" in text_symptoms.of_length(39, 40, [])
-    assert "as many as 'abc' has" in text_symptoms.of_length(7, 10, ["text", "abc"])
+    assert "just the length of 'abc'" in text_symptoms.of_length(7, 10, ["text", "abc"])
     assert "empty" in text_symptoms.of_length(0, 10, ["0123456789"])
     assert text_symptoms.of_length(22, 40, ["abc"]) == ""
 

@@ -26,7 +26,7 @@ RAISES = Sentence(
 ITS_LINE = Sentence(" in line {number} of its cell", {"number": 3})
 OTHERS_LINE = Sentence(" in line {number} of the {other} cell", {"number": 3, "other": "softmax"})
 SHOULD_RAISE = Sentence(
-    "{name} should raise {kind} here, and returns a value",
+    "{name} should raise {kind} here, but returns a value",
     {"name": "perplexity_RNN", "kind": "ValueError"},
 )
 DIFFERS = Sentence(
