@@ -109,3 +109,24 @@ def counting_transformer(tokens: Sequence[int]) -> dict[str, np.ndarray]:
     weight[tokens, 192] += 80_000 * steps
     bias[tokens] = -80 * passed
     return constant_transformer(bias) | {"fc_out.weight": weight}
+
+
+def signing_transformer() -> dict[str, np.ndarray]:
+    """Return a Transformer whose parts sign: each writes a number of its own into the stream.
+
+    Attention of layer i adds 10 (i + 1) to column 240 + i, and the MLP i + 1 to column 248 + i,
+    where the positions are nearly 0. Embeddings are 0, and the head hands out the stream.
+    """
+    ones = WIDTH - 1  # the column of the longest wave: its cosine is 1 as long as texts are short
+    model = constant_transformer(np.zeros(WIDTH))
+    model |= {"word_embedding.weight": np.zeros((8, WIDTH)), "fc_out.weight": np.eye(WIDTH)}
+    for i in range(LAYERS):
+        value, write = np.zeros((2, WIDTH, WIDTH))
+        value[0, ones], write[240 + i, 0] = 1, 10 * (i + 1)
+        hidden, back = np.zeros((8, WIDTH)), np.zeros((WIDTH, 8))
+        hidden[0, ones], back[248 + i, 0] = 1, i + 1
+        model[f"layers.{i}.attention.wv.weight"] = value
+        model[f"layers.{i}.attention.wo.weight"] = write
+        model[f"layers.{i}.feed_forward.0.weight"] = hidden
+        model[f"layers.{i}.feed_forward.2.weight"] = back
+    return model
