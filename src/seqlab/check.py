@@ -17,7 +17,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from seqlab import kernel_start, kernels, static_checks
+from seqlab import kernel_start, kernels, sentences, static_checks
 from seqlab.kernel_start import StartedKernel
 from seqlab.kernels import CellOutcome, Run
 from seqlab.notebooks import NotebookCell, Section
@@ -269,6 +269,7 @@ class _Findings:
         known = {name for name, _ in self._order}
         if outcome.kind not in ("NameError", "CheckFailed") or not name or name.group(1) in known:
             return text
+        text = text.removesuffix(sentences.NOT_DEFINED(message=""))
         return f"{text}, {static_checks.where(name.group(1), self.work, self.graded, cell.index)}"
 
 

@@ -8,7 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from types import FrameType, FunctionType, TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from seqlab import names, sentences
 from seqlab.running_test import RunningTest, StudentFunction, is_ours
 
 LONGEST = 200  # characters of an exception's message
+ABOUT_SHAPES = re.compile(r"shape|size|dimension|ax[ei]s|index|indices|split|broadcast|align")
 SIZES = re.compile(
     r"size (?P<right>\d+) is different from (?P<left>\d+)|: (?P<l>\d+) \(dim \d\) != (?P<r>\d+) "
 )  # of a matrix product, as numpy's matmul and dot say it
@@ -50,24 +51,37 @@ def _tracebacks(last: TracebackType | None) -> Iterator[TracebackType]:
 
 
 def _students(test: RunningTest, tb: TracebackType) -> StudentFunction | None:
-    """Return the function of the student's that a frame runs, also inside of an inner function."""
-    file, line = tb.tb_frame.f_code.co_filename, tb.tb_lineno
-    values = ((n, v) for n, v in test.space.items() if isinstance(v, FunctionType))
-    for name in [name for name, value in values if value.__code__.co_filename == file]:
-        function = test.function(name)
-        tree = function.tree if function else None
-        if tree and tree.lineno <= line <= (tree.end_lineno or 0):
-            return function
-    return None
+    """Return the function of the student's that a traceback is in; None where it is the course's.
+
+    The line may stand in an inner function, a method or a lambda.
+    """
+    code = tb.tb_frame.f_code
+    cell = test.cell(code.co_filename)
+    tree = names.parsed(cell)
+    if not cell or tree is None:
+        return None
+    around = (node for node in tree.body if node.lineno <= tb.tb_lineno <= (node.end_lineno or 0))
+    name = next((str(getattr(node, "name", "")) for node in around), "")
+    if name in test.handed_out.given:
+        return None
+    return StudentFunction(name or "code", cell, code.co_firstlineno)
 
 
 def _called_wrongly(error: Exception, test: RunningTest) -> str:
     """Return what is said where a student's function cannot even be called as the test does."""
     message, called = str(error), test.called
     if isinstance(error, TypeError) and called and f"{called.name}()" in message:
-        return f"{message}: the test calls it with the arguments that were handed out"
+        return sentences.OTHER_ARGUMENTS(message=message)
     if isinstance(error, NameError):
-        return f"{message}: run the cell that defines it first"
+        return sentences.NOT_DEFINED(message=message)
+    if isinstance(error, TypeError) and message.endswith("object is not callable"):
+        values = (
+            (name, test.space[name]) for name, _ in names.calls(test.source) if name in test.space
+        )
+        wrong = [(name, value) for name, value in values if not callable(value)]
+        return (
+            sentences.NO_FUNCTION(name=wrong[0][0], value=repr(wrong[0][1])[:40]) if wrong else ""
+        )
     return ""
 
 
@@ -82,6 +96,8 @@ def _told(error: Exception, function: StudentFunction, frame: FrameType, tb: Tra
         number=tb.tb_lineno, function=function.name, line=function.line(tb.tb_lineno)
     )
     details = list(_details(message, frame, tb, function))
+    if isinstance(error, KeyError):
+        message = sentences.NO_KEY(key=message)
     said = "" if details and SHAPELESS.fullmatch(message) else message
     first = f"{raised} {place}"
     return "\n".join(filter(None, [first, said, *details]))
@@ -98,7 +114,9 @@ def _details(
     operands = _operands(part)
     values = dict(_values(operands, space))
     told = [*_lacking(values), *_probabilities(message, values)]
-    return told or list(_shapes(message, values, all(map(_is_plain, operands))))
+    if told or not ABOUT_SHAPES.search(message):
+        return told
+    return list(_shapes(message, values, all(map(_is_plain, operands))))
 
 
 def _lacking(values: dict[str, Any]) -> Iterator[str]:

@@ -77,6 +77,15 @@ RAISED_AT = _sentence(
     function="attention",
     line="scores = q @ k",
 )
+NO_KEY = _sentence("there is no key {key}", key="'fc_out.bias'")
+OTHER_ARGUMENTS = _sentence(
+    "{message}: the test calls it with the arguments that were handed out",
+    message="attention() takes 2 positional arguments but 3 were given",
+)
+NOT_DEFINED = _sentence(
+    "{message}: run the cell that defines it first", message="name 'softmax' is not defined"
+)
+NO_FUNCTION = _sentence("{name} is no function but {value}", name="softmax", value="3")
 SHAPES_MET = _sentence("The shapes that meet there: {shapes}", shapes="q (3, 2), k (3, 2)")
 ARRAYS_IN_IT = _sentence("The arrays in it: {shapes}", shapes="q (3, 2), k (3, 2)")
 INNER_SIZES = _sentence(

@@ -77,26 +77,17 @@ class Mismatch:
         return self.got.ndim == 2 and min(self.got.shape) > 1
 
     @cached_property
-    def inner(self) -> dict[str, Floats]:
-        """The test's arrays that are neither of the two."""
-        return {
-            name: np.asarray(array, np.float64)
-            for name, array in self.inputs.items()
-            if not (
-                array.shape == self.want.shape
-                and (self.same(np.asarray(array, np.float64), self.want))
-            )
-        }
-
-    @cached_property
     def spread(self) -> dict[str, Floats]:
-        """Those of ``inner`` that fit, alone or in every row or column, as numpy spreads them."""
-        fitting = {}
-        for name, array in self.inner.items():
-            if 0 < array.ndim <= self.want.ndim and array.size > 1:
+        """The test's arrays that fit, alone or in every row or column, as numpy spreads them.
+
+        The expected one itself is left out.
+        """
+        fitting: dict[str, Floats] = {}
+        for name, array in self.inputs.items():
+            if 0 < array.ndim <= self.want.ndim and 1 < array.size <= self.want.size:
                 with suppress(ValueError):
-                    fitting[name] = np.broadcast_to(array, self.want.shape)
-        return fitting
+                    fitting[name] = np.broadcast_to(array, self.want.shape).astype(np.float64)
+        return {n: values for n, values in fitting.items() if not self.same(values, self.want)}
 
 
 Detector = Callable[[Mismatch], str]
@@ -202,9 +193,8 @@ def _all_equal(c: Mismatch) -> str:
 
 
 def _an_input(c: Mismatch) -> str:
-    if c.got.size < 2:
-        return ""
-    same = [name for name, array in c.inner.items() if c.same(array, c.got)]
+    whole = [name for name, values in c.spread.items() if c.inputs[name].shape == values.shape]
+    same = [name for name in whole if c.same(c.spread[name], c.got)]
     return sentences.SAME_AS_INPUT(name=same[0]) if same else ""
 
 
@@ -514,8 +504,9 @@ def _means(rows: Floats, right: Floats, undone: str) -> str:
 
 def _signs(c: Mismatch) -> str:
     """Return whether only negative or only positive inputs give wrong values."""
-    for name, array in c.inner.items():
-        if array.shape == c.want.shape and array.size > 2 and 0 < c.wrong.sum() < c.wrong.size:
+    for name, array in c.spread.items():
+        is_whole = c.inputs[name].shape == c.want.shape
+        if is_whole and array.size > 2 and 0 < c.wrong.sum() < c.wrong.size:
             if (c.wrong == (array < 0)).all():
                 return sentences.WHERE_NEGATIVE(name=name)
             if (c.wrong == (array > 0)).all():

@@ -122,7 +122,15 @@ STOPS = {
     "np.random.choice(6, p=q.ravel())": ("q.ravel() sums to 15",),
     "1 / 0": ("ZeroDivisionError",),
     "v.T + ...": ("still `...`",),
-    "(lambda a: a @ k)(q)": ("line 2 of attention",),
+    "(lambda a: a @ k)(q)": ("line 2 of attention", "a (3, 2), k (4, 2)"),
+    "[row @ k for row in q]": ("row (2,), k (4, 2)",),
+    "{'a': 1}['b']": ("there is no key 'b'",),
+    "np.split(v, 2, axis=1)": ("v (4, 3)", "equal division"),
+    "np.concatenate([q, v], axis=1)": ("[q, v] (a list of 2: (3, 2), (4, 3))",),
+    "np.random.choice(3, p=[0.5, 0.7, -0.2])": ("not non-negative",),
+    "q.sort() @ k": ("ValueError",),
+    "attention(q, k, v)": ("maximum recursion depth",),
+    "größe @ k": ("name 'größe' is not defined",),
 }
 
 
@@ -135,6 +143,32 @@ def test_code_that_stops_is_told_with_its_line_and_with_what_met_there(expressio
     assert "gufunc" not in text
     for words in STOPS[expression]:
         assert words in text
+
+
+OTHER_FORMS = {
+    "a lambda": "attention = lambda q, k, v: q @ k",
+    "a class": "class A:\n    def __call__(self, q, k, v):\n        return q @ k\nattention = A()",
+    "a function in a function": "def attention(q, k, v):\n    def f(a):\n        return a @ k\n"
+    "    return f(q)",
+    "a decorated one": "import functools\ndef own(f):\n    @functools.wraps(f)\n"
+    "    def g(*parts):\n        return f(*parts)\n    return g\n"
+    "@own\ndef attention(q, k, v):\n    return q @ k",
+    "names that are not ASCII": "def attention(q, k, v):\n    größe = q; return größe @ k",
+    "several lines": "def attention(q, k, v):\n    return (\n        q\n        @ k\n    )",
+}
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_code_of_any_form_is_told_with_the_shapes(form):
+    text = told(OTHER_FORMS[form])
+    assert "stops with a ValueError in line " in text
+    assert "(3, 2), k (4, 2)" in text
+    assert "2 meet 4" in text
+
+
+def test_a_name_without_a_function_is_told():
+    assert told("x = 1") == "name 'attention' is not defined: run the cell that defines it first"
+    assert told("attention = 3") == "attention is no function but 3"
 
 
 def test_an_error_in_a_function_of_the_courses_is_told_where_the_student_called_it():
