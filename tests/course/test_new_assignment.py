@@ -167,7 +167,7 @@ def test_feedback_says_what_differs_though_no_mistakes_are_known(term):
 
 def test_replay_shows_the_calls_with_what_is_right(term):
     said = term.run("replay", "bob", "smooth-test")
-    assert "smooth(array(3,) [0., 1., 1.], 0.5)" in said
+    assert "smooth(x=array(3,) [0., 1., 1.], alpha=0.5)" in said
     assert "expected: array(3,) [0. , 0.5 , 0.75]" in said
 
 
@@ -241,8 +241,8 @@ def test_mutation_says_that_nothing_is_known(term):
         (("new", "fine", "--title", 'a "b"'), "has quotation marks or control characters"),
         (("release", "intra"), "no assignment intra; did you mean intro?"),
         (("autograde", "hw"), "no assignment hw: source/ has intro; course new makes one"),
-        (("autograde", NAME, "--student", "adda"), "no submission of intro by adda; did you mean"),
-        (("feedback", NAME, "--student", "x"), "no submission of intro by x: submitted/x/intro"),
+        (("autograde", NAME, "--student", "adda"), "no student adda; did you mean ada?"),
+        (("feedback", NAME, "--student", "x"), "no student x: submitted/x/intro"),
         (("replay", "adda", "mean-test"), "no student adda; did you mean ada?"),
         (("replay", "ada", "mean-tset"), "no test mean-tset; did you mean mean-test?"),
         (("replay", "ada", "x"), "no test x: what ada has handed in has mean-test, mean-"),

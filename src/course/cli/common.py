@@ -76,9 +76,39 @@ def expect_place(path: Path | None) -> None:
         raise CourseError(f"{path} cannot be written: the folder {path.parent} is not there")
 
 
+def existing(context: typer.Context, name: str) -> str:
+    """Return the name of an assignment of the course, before a command loads what it needs.
+
+    Raises:
+        CourseError: there is none of this name.
+    """
+    if not context.resilient_parsing:  # a shell completes what follows
+        Course.find().master(name)
+    return name
+
+
+def expect_student(course: Course, assignment: str, student: str) -> None:
+    """Do nothing if a student has handed in an assignment.
+
+    Raises:
+        CourseError: there is no such student, or nothing of the assignment.
+    """
+    if student in course.students(assignment):
+        return
+    folder = f"submitted/{student}/{assignment} does not exist"
+    if student in course.students():
+        raise CourseError(f"{student} has handed in nothing of {assignment}: {folder}")
+    raise unknown(f"student {student}", course.students(), folder)
+
+
 ASSIGNMENT = "its name, as in source/ASSIGNMENT"
-Assignment = Annotated[str, typer.Argument(help=ASSIGNMENT, autocompletion=assignments)]
-Of = Annotated[str, typer.Option("--assignment", help=ASSIGNMENT, autocompletion=assignments)]
+Assignment = Annotated[
+    str, typer.Argument(help=ASSIGNMENT, autocompletion=assignments, callback=existing)
+]
+Of = Annotated[
+    str,
+    typer.Option("--assignment", help=ASSIGNMENT, autocompletion=assignments, callback=existing),
+]
 Student = Annotated[str | None, typer.Option(help="only this one", autocompletion=students)]
 
 
@@ -86,15 +116,14 @@ def chosen(course: Course, assignment: str, student: str | None) -> list[str]:
     """Return the students that a command is for: the one it names, or all who handed in.
 
     Raises:
-        CourseError: there is no such assignment or no such submission.
+        CourseError: there is no such assignment or no such student.
     """
     course.master(assignment)
     names = course.students(assignment)
     for line in course.misnamed(assignment):
         typer.echo(f"course: {line}", err=True)
-    if student is not None and student not in names:
-        otherwise = f"submitted/{student}/{assignment} does not exist"
-        raise unknown(f"submission of {assignment} by {student}", names, otherwise)
+    if student is not None:
+        expect_student(course, assignment, student)
     if not names:
         raise CourseError(f"nobody has handed in {assignment}: submitted/ holds nothing of it")
     return [student] if student else names

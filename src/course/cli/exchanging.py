@@ -145,10 +145,10 @@ def _collect(collector: "Collector", path: Path, roster: "Roster", read: "Read")
     try:
         with class_zip.opened(path) as archive:
             incoming = read(archive, roster)
-            bar = tqdm(incoming.submissions(), total=len(incoming), unit="")
+            bar = tqdm(incoming.submissions(), total=len(incoming), unit="", disable=None)
             rows = list(collector.collect(bar))
     except SubmissionRefused as refusal:
-        raise CourseError(f"{path.name} is not taken: {refusal}") from None
+        raise CourseError(f"{path.name} cannot be collected: {refusal}") from None
     say(table(rows, collector.dry_run))
     for name in incoming.unclaimed:
         say(f"not collected: {name!r} is nobody's")

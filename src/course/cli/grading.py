@@ -13,6 +13,7 @@ from course.cli.common import (
     Student,
     chosen,
     expect_place,
+    expect_student,
     handed_in,
     say,
     students,
@@ -28,6 +29,10 @@ Workers = Annotated[
     int, typer.Option(min=1, help="submissions graded at a time; by default one for each core")
 ]
 CORES = os.cpu_count() or 1
+FORMGRADER = (
+    "to mark them: jupyter lab, then Nbgrader > Formgrader > Manual Grading (docs/ta.md); "
+    "then course feedback"
+)
 NO_SANDBOX = "NO SANDBOX: students' code runs with your rights, and can read and change all of it"
 
 
@@ -176,6 +181,24 @@ def scores(assignment: Assignment, student: Student = None) -> None:
     course.expect_gradebook()
 
 
+def mark(assignment: Assignment) -> None:
+    """Say which written answers wait for a person, and where to mark them.
+
+    Example: course mark gpt2
+    """
+    from course.report import class_results, item_analysis
+
+    course = Course.find()
+    _expect_gradebook(course, assignment)
+    waiting = item_analysis.waiting(class_results.read(course, assignment))
+    for cell, names in waiting:
+        say(f"{cell.name} ({cell.points:g} points, {cell.problem}): {', '.join(names)}")
+    if waiting:
+        say(FORMGRADER)
+    else:
+        say("every answer is marked")
+
+
 def lateness(
     assignment: Assignment,
     dry_run: Annotated[
@@ -286,22 +309,41 @@ def regrade(
         say(line)
 
 
-def audit(assignment: Assignment, student: Student = None) -> None:
-    """Print every change of every mark: when, from what to what, by whom.
+def audit(
+    assignment: Assignment,
+    student: Student = None,
+    by: Annotated[
+        str | None, typer.Option(help="only changes by this person, as the trail names them")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="also the first mark that the autograder gave a test")
+    ] = False,
+) -> None:
+    """Print changes of marks: when, from what to what, by whom.
 
     At the end stands what persons entered and the gradebook does not hold any more.
 
-    Example: course audit gpt2 --student anna
+    Example: course audit gpt2 --student anna --by tom
     """
     from course.report import audit, regrade
     from course.run.held_marks import HeldMarks
 
     course = Course.find()
-    course.master(assignment)
-    lines = audit.read(course.root, assignment, student)
-    if not lines:
+    changes = audit.read(course.root, assignment, student)
+    if not changes:
+        if student is not None:
+            expect_student(course, assignment, student)
         raise CourseError(f"no mark of {student or 'anybody'} in {assignment} was ever changed")
-    say(regrade.trail(lines))
-    for line in HeldMarks.of(course, assignment).lost_lines({line.student for line in lines}):
+    shown = [change for change in changes if everything or not change.is_first]
+    _expect_author(by, sorted({change.by for change in changes}))
+    say(regrade.trail([change for change in shown if by in (None, change.by)]))
+    if left_out := len(changes) - len(shown):
+        say(f"{left_out} first marks by the autograder are left out: --all shows them")
+    for line in HeldMarks.of(course, assignment).lost_lines({c.student for c in changes}):
         say(line)
     course.expect_gradebook()
+
+
+def _expect_author(by: str | None, authors: list[str]) -> None:
+    if by is not None and by not in authors:
+        raise unknown(f"author {by}", authors, f"marks were changed by {', '.join(authors)}")

@@ -12,13 +12,43 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from course import nbgrader_internals
 from course.cli import exchanging, grading, preparing, reporting
 from course.directory import CourseError, harmless
 from course.run import quiet
 
+
+class InOrder(TyperGroup):
+    """Commands in the order of a term; Typer puts those with commands of their own last."""
+
+    def list_commands(self, context: Any) -> list[str]:
+        """Return the names of the commands in that order."""
+        return list(COMMANDS)
+
+    def get_params(self, context: Any) -> list[Any]:
+        """Return the options, of which switches are shown without the type <bool>."""
+        return _without_types(super().get_params(context))
+
+    def get_command(self, context: Any, name: str) -> Any:
+        """Return a command whose switches, and those of its own commands, are shown so, too."""
+        command = super().get_command(context, name)
+        for each in (command, *getattr(command, "commands", {}).values()):
+            if each is not None:
+                _without_types(each.get_params(context))
+        return command
+
+
+def _without_types(options: list[Any]) -> list[Any]:
+    for option in options:
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+    return options
+
+
 app = typer.Typer(
+    cls=InOrder,
     help="Run the course: make releases, grade submissions, write feedback.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -33,34 +63,34 @@ def begin(context: typer.Context) -> None:
         raise CourseError(f"COURSE_DATA names {named!r}, which is not a folder: name one, or none")
 
 
-# In the order of a term, as --help shows them.
-PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Before the term": (
-        preparing.doctor,
-        preparing.new,
-        preparing.release,
-        preparing.solutions,
-        preparing.mutation,
-        preparing.gradescope,
-        preparing.rotate,
-    ),
-    "Grading": (
-        grading.autograde,
-        grading.watch,
-        grading.scores,
-        grading.lateness,
-        grading.replay,
-        grading.regrade,
-        grading.audit,
-    ),
-    "Giving back": (reporting.feedback, reporting.report),
+TERM, LATER, TOOLS = "A term, in order", "Looking closer", "Preparing and trying out"
+Command = Callable[..., None] | typer.Typer
+COMMANDS: dict[str, tuple[str, Command]] = {  # in the order in which --help shows them
+    "new": (TERM, preparing.new),
+    "release": (TERM, preparing.release),
+    "collect": (TERM, exchanging.collect),
+    "autograde": (TERM, grading.autograde),
+    "mark": (TERM, grading.mark),
+    "feedback": (TERM, reporting.feedback),
+    "export": (TERM, exchanging.export),
+    "report": (TERM, reporting.report),
+    "watch": (LATER, grading.watch),
+    "scores": (LATER, grading.scores),
+    "replay": (LATER, grading.replay),
+    "lateness": (LATER, grading.lateness),
+    "regrade": (LATER, grading.regrade),
+    "audit": (LATER, grading.audit),
+    "doctor": (TOOLS, preparing.doctor),
+    "solutions": (TOOLS, preparing.solutions),
+    "mutation": (TOOLS, preparing.mutation),
+    "gradescope": (TOOLS, preparing.gradescope),
+    "rotate": (TOOLS, preparing.rotate),
 }
-EXCHANGE = "Canvas, Gradescope and hubs"
-for panel, commands in PANELS.items():
-    for command in commands:
-        app.command(rich_help_panel=panel)(command)
-app.add_typer(exchanging.collect, name="collect", rich_help_panel=EXCHANGE)
-app.add_typer(exchanging.export, name="export", rich_help_panel=EXCHANGE)
+for name, (panel, command) in COMMANDS.items():
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name, rich_help_panel=panel)
+    else:
+        app.command(name, rich_help_panel=panel)(command)
 
 
 def run() -> None:
@@ -97,6 +127,8 @@ def main() -> None:
 
 def _in_a_line(error: Exception) -> str:
     """Return what staff can do about an error; nothing where that is a fault of ours."""
+    if isinstance(error, CourseError):  # without loading what tells the others
+        return " ".join(str(error).split())
     from nbgrader.api import InvalidEntry
     from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -105,7 +137,7 @@ def _in_a_line(error: Exception) -> str:
     from autograder.execution.test_side import ProvidedCellError
     from seqlab.errors import DataError
 
-    told = (CourseError, DataError, ForkServerError, SandboxError, ProvidedCellError)
+    told = (DataError, ForkServerError, SandboxError, ProvidedCellError)
     if isinstance(error, told):
         return " ".join(str(error).split())
     cause = error.__context__ if isinstance(error, InvalidEntry) else error

@@ -64,6 +64,9 @@ def release(
         bool,
         typer.Option("--tidy", help="first remove outputs from the master, and set cells' ids"),
     ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="say all that is wrong, not the first few lines")
+    ] = False,
 ) -> None:
     """Make the student version with nbgrader, unless a gate refuses it.
 
@@ -81,7 +84,7 @@ def release(
     if tidy:
         for change in put_in_order(course.master(assignment)):
             say(change)
-    say(f"written to {generate.release(course, assignment)}")
+    say(f"written to {generate.release(course, assignment, everything=everything)}")
     say(f"what students get: {student_zip.write(course, assignment)}")
 
 
@@ -237,7 +240,9 @@ def mutation(
     if desk:
         _count_explained(trials, chosen, workers)
         return
-    bar = tqdm(trials.run(chosen, workers), total=len(chosen), desc=assignment, unit="")
+    bar = tqdm(
+        trials.run(chosen, workers), total=len(chosen), desc=assignment, unit="", disable=None
+    )
     outcomes = list(bar)
     if pairs:
         say(accuracy.table(accuracy.of_pairs(trials, outcomes)))
@@ -287,7 +292,7 @@ def _count_visible(trials: "Trials", chosen: "list[Variant]", workers: int, as_j
     from course.test_quality import visible_parts
 
     results = visible_parts.run(trials, chosen, workers)
-    outcomes = list(tqdm(results, total=len(chosen), desc=trials.assignment, unit=""))
+    outcomes = list(tqdm(results, total=len(chosen), desc=trials.assignment, unit="", disable=None))
     counts = visible_parts.counts(trials.catalogue, outcomes)
     as_values = json.dumps(visible_parts.to_json(counts), indent=1)
     say(as_values if as_json else visible_parts.table(counts))
@@ -302,7 +307,7 @@ def _count_explained(trials: "Trials", chosen: "list[Variant]", workers: int) ->
     from course.test_quality import desk
 
     results = desk.run(trials, chosen, workers)
-    outcomes = list(tqdm(results, total=len(chosen), desc=trials.assignment, unit=""))
+    outcomes = list(tqdm(results, total=len(chosen), desc=trials.assignment, unit="", disable=None))
     say(desk.table(trials.catalogue, outcomes))
     if complaints := desk.complaints(outcomes):
         raise CourseError("; ".join(complaints))
@@ -317,7 +322,7 @@ def _draw(trials: "Trials", chosen: "list[Variant]", draws: int, workers: int) -
 
     kept = trials.course.root / status_files.FOLDER / "draws" / f"{trials.assignment}.jsonl"
     results = seeds.run(trials, chosen, draws, workers, kept)
-    bar = tqdm(results, total=len(chosen), desc=trials.assignment, unit="")
+    bar = tqdm(results, total=len(chosen), desc=trials.assignment, unit="", disable=None)
     pairs = [pair for of_variant in bar for pair in of_variant]
     say(seeds.table(pairs))
     if loose := sum(not pair.is_settled for pair in pairs):

@@ -22,7 +22,7 @@ def feedback(assignment: Assignment, student: Student = None) -> None:
 
     course = Course.find()
     names = chosen(course, assignment, student)
-    with tqdm(total=len(names), desc=assignment, unit="page") as bar:
+    with tqdm(total=len(names), desc=assignment, unit="page", disable=None) as bar:
         missing = scores.NbgraderRunner(course).pages(assignment, names, lambda _: bar.update())
     lines = [f"no feedback for {name}: {why}" for name, why in missing.items()]
     say(*lines, f"feedback is in {course.root / 'feedback'}", sep="\n")

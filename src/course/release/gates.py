@@ -36,6 +36,7 @@ class Draft:
         master: its master
         scratch: a copy of the course that has this assignment alone
         built: the release, in the copy
+        everything: say every complaint, and not the first few of each gate
     """
 
     course: Course
@@ -43,6 +44,7 @@ class Draft:
     master: NotebookNode
     scratch: Path
     built: Path
+    everything: bool = False
 
     @property
     def name(self) -> str:
@@ -51,20 +53,29 @@ class Draft:
 
 
 def check(draft: Draft, say: Say) -> list[str]:
-    """Try every gate, say how each went, and return all complaints."""
+    """Try the gates, say how each went, and return all complaints.
+
+    What takes minutes is not tried where something is wrong that takes no time to see.
+    """
     complaints: list[str] = []
-    for name, gate in GATES.items():
-        complaints += _told(name, list(gate(draft)), say)
+    for name, gate in CHEAP.items():
+        complaints += _told(draft, name, list(gate(draft)), say)
+    if complaints:
+        say(f"{'':8}not tried yet: {', '.join([*DEAR, TRIED])}")
+        return complaints
+    for name, gate in DEAR.items():
+        complaints += _told(draft, name, list(gate(draft)), say)
     return complaints + _unnoticed(draft, say)
 
 
-def _told(name: str, complaints: list[str], say: Say) -> list[str]:
+def _told(draft: Draft, name: str, complaints: list[str], say: Say) -> list[str]:
     """Say how a gate went, with its first complaints, and return all of them."""
     say(f"{'refused' if complaints else 'ok':8}{name}")
-    for complaint in complaints[:SHOWN]:
+    shown = complaints if draft.everything else complaints[:SHOWN]
+    for complaint in shown:
         say(f"{'':10}{complaint}")
-    if len(complaints) > SHOWN:
-        say(f"{'':10}and {len(complaints) - SHOWN} more")
+    if more := len(complaints) - len(shown):
+        say(f"{'':10}and {more} more: course release {draft.name} --all shows them")
     return complaints
 
 
@@ -74,7 +85,7 @@ def _unnoticed(draft: Draft, say: Say) -> list[str]:
     if draft.course.catalogue(draft.name):
         tried = Course(draft.scratch)
         unnoticed = list(catalogue_gate.unnoticed(tried, draft.name, draft.course))
-        complaints = _told("tests notice what they must", unnoticed, say)
+        complaints = _told(draft, TRIED, unnoticed, say)
     if untested := catalogue_gate.untested(draft.course, draft.name):
         say(f"{'note':8}{untested}")
     return complaints
@@ -84,14 +95,16 @@ def wrong_points(master: NotebookNode, settings: Assignment) -> Iterator[str]:
     """Yield a complaint where points do not add up to what ``assignment.toml`` says."""
     by_part = _points_by_part(master, [part.title for part in settings.parts])
     total = sum(by_part.values())
+    remedy = f"change points in source/{settings.name}/{assignment.FILE}, or those of a cell"
     if settings.points not in (None, total):
-        yield f"its points add up to {total:g}, and {assignment.FILE} says {settings.points:g}"
+        says = f"{assignment.FILE} says {settings.points:g}"
+        yield f"its points add up to {total:g}, and {says}: {remedy}"
     for part in settings.parts:
         if part.title not in by_part:
             yield f"{assignment.FILE} has the part {part.title!r}, and no heading begins so"
         elif part.points not in (None, by_part[part.title]):
-            points = by_part[part.title]
-            yield f"the part {part.title!r} has {points:g} points instead of {part.points:g}"
+            cells = f"the part {part.title!r} has {by_part[part.title]:g} points"
+            yield f"{cells} instead of {part.points:g}: {remedy}"
 
 
 def _points_by_part(master: NotebookNode, titles: list[str]) -> dict[str, float]:
@@ -161,7 +174,8 @@ def _named_data(draft: Draft, folder: Path) -> Path:
 def lost_points(draft: Draft) -> Iterator[str]:
     """Yield a complaint for each point that the master itself loses under nbgrader."""
     yield from (
-        f"the master gets {cell.score:g} of {cell.max_score:g} in {cell.name}"
+        f"the master gets {cell.score:g} of {cell.max_score:g} in {cell.name}: "
+        f"edit that cell, or the solution that it tests, in {_master(draft)}"
         for cell in _graded(draft, "master", draft.scratch / "source" / draft.name)
         if cell.score != cell.max_score
     )
@@ -170,10 +184,15 @@ def lost_points(draft: Draft) -> Iterator[str]:
 def passes(draft: Draft) -> Iterator[str]:
     """Yield a complaint for each graded cell that the untouched release passes."""
     yield from (
-        f"the blank release gets {cell.score:g} points in {cell.name}"
+        f"the blank release gets {cell.score:g} points in {cell.name}: "
+        f"let that test fail without an answer, in {_master(draft)}"
         for cell in _graded(draft, "blank", draft.built)
         if cell.score > 0
     )
+
+
+def _master(draft: Draft) -> str:
+    return f"source/{draft.name}/{draft.name}.ipynb"
 
 
 def _graded(draft: Draft, student: str, folder: Path) -> tuple[CellScore, ...]:
@@ -181,10 +200,13 @@ def _graded(draft: Draft, student: str, folder: Path) -> tuple[CellScore, ...]:
     return NbgraderRunner(draft.course, draft.scratch).grade(draft.name, student).automatic
 
 
-GATES: dict[str, Callable[[Draft], Iterator[str]]] = {
+TRIED = "tests notice what they must"
+CHEAP: dict[str, Callable[[Draft], Iterator[str]]] = {
     "points add up": lambda draft: wrong_points(draft.master, draft.settings),
     "ids and outputs are clean": lambda draft: unclean(draft.master, draft.built),
     "nothing secret survives": secret,
+}
+DEAR: dict[str, Callable[[Draft], Iterator[str]]] = {
     "every cell of the master runs": failing,
     "the master loses no point": lost_points,
     "no cell passes on the blank release": passes,

@@ -21,8 +21,16 @@ from course.run import atomic
 REGISTERING = ".registering"
 
 
-def release(course: Course, assignment: str, say: gates.Say = print) -> Path:
+def release(
+    course: Course, assignment: str, say: gates.Say = print, everything: bool = False
+) -> Path:
     """Build, check and write ``release/ASSIGNMENT``; return the folder.
+
+    Args:
+        course: the course
+        assignment: its name
+        say: is told how each gate went
+        everything: tell every complaint, and not the first few of each gate
 
     Raises:
         CourseError: a gate refused; nothing was written.
@@ -33,7 +41,8 @@ def release(course: Course, assignment: str, say: gates.Say = print) -> Path:
         scratch = Path(name)
         _copy_course(course, scratch, assignment)
         built = build(course, scratch, assignment)
-        if refused := gates.check(gates.Draft(course, settings, master, scratch, built), say):
+        draft = gates.Draft(course, settings, master, scratch, built, everything)
+        if refused := gates.check(draft, say):
             more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
             raise CourseError(f"{assignment} is not fit for release: {refused[0]}{more}")
         register(course, assignment)

@@ -81,7 +81,7 @@ def execute(
     )
     variables = {**os.environ, **THREADS, **({"COURSE_DATA": str(data)} if data else {})}
     with _kernel(client, name, variables):
-        for i, cell in enumerate(tqdm(notebook.cells, desc=name, unit="cell")):
+        for i, cell in enumerate(tqdm(notebook.cells, desc=name, unit="cell", disable=None)):
             try:
                 client.execute_cell(cell, i)
             except CellExecutionError as error:

@@ -61,6 +61,11 @@ class MarkChange:
     undone: bool = False
     how: str = ""
 
+    @property
+    def is_first(self) -> bool:
+        """Whether the autograder has given a mark for the first time, as it does to everybody."""
+        return self.what in (MARKS[0], PENALTY) and not self.before and not self.undone
+
     def to_json(self) -> str:
         """Return the change as a line of JSON."""
         values = {IN_FILE.get(name, name): value for name, value in asdict(self).items()}

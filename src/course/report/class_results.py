@@ -142,7 +142,9 @@ def read(course: Course, assignment: str, show: bool = True) -> Results:
     expect_some((submission.status for submission in submissions), assignment)
     if not submissions:
         raise CourseError(f"nobody has handed in {assignment}: submitted/ holds nothing of it")
-    for submission in tqdm(submissions, desc=f"reading {assignment}", unit="", disable=not show):
+    for submission in tqdm(
+        submissions, desc=f"reading {assignment}", unit="", disable=None if show else True
+    ):
         _read_notebook(
             course, assignment, submission, {cell.name for cell in cells if cell.is_test}
         )

@@ -248,7 +248,7 @@ class Batch:
             total=total,
             desc=self.assignment,
             unit="",
-            disable=not self.show,
+            disable=None if self.show else True,  # none: only where somebody looks
             bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} "
             "[{elapsed}<{remaining}, {rate_fmt}]{postfix}",
         )

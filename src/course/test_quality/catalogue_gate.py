@@ -98,7 +98,7 @@ def run(course: Course, assignment: str, workers: int = 0) -> KillMatrix:
     trials = mutation.Trials(course, assignment, policy)
     chosen = trials.variants()
     outcomes = trials.run(chosen, workers or os.cpu_count() or 1)
-    bar = tqdm(outcomes, total=len(chosen), desc=f"{assignment}'s catalogue", unit="")
+    bar = tqdm(outcomes, total=len(chosen), desc=f"{assignment}'s catalogue", unit="", disable=None)
     return KillMatrix.of(trials, bar, chosen)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 from nbgrader.apps import ExportApp
@@ -17,6 +18,7 @@ from tests.course.run.test_lost import made
 from tests.support.classroom import GPT2, Fake, copied, grade, hand_in
 from tests.support.once import once
 
+NO_SUCH = "course: no assignment gptt; did you mean gpt2?\n"
 pytestmark = pytest.mark.filterwarnings("ignore")  # nbgrader's and SQLAlchemy's own
 
 
@@ -112,3 +114,67 @@ def test_a_template_py_that_cannot_be_read_says_why_in_the_table(course):
     assert found["al"].reason == "course collect makes a notebook of template.py"
     (row,) = NbgraderRunner(course).results(GPT2, ["jo"])
     assert (row.status, row.reason) == ("unreadable", found["jo"].reason)
+
+
+@pytest.mark.parametrize("command", ["autograde", "scores", "feedback", "regrade", "audit"])
+def test_a_student_who_is_not_there_is_named_by_every_command_alike(course, command):
+    assert refused(command, GPT2, "--student", "adda") == "no student adda; did you mean ada?"
+
+
+@pytest.mark.parametrize("name", [n for n in main.COMMANDS if n not in ("doctor", "new", "rotate")])
+def test_a_wrong_assignment_is_refused_before_anything_is_loaded(name):
+    """What is loaded takes seconds; the test does not measure them."""
+    words = {"collect": "collect canvas x.zip --assignment gptt", "export": "export csv"}
+    line = words.get(name, f"{name} {'ada no-test' if name == 'replay' else 'gptt'}")
+    if name in ("export", "replay"):
+        return  # of any assignment
+    code = f"""
+import sys
+from course.cli import main
+sys.argv = {["course", *line.split()]!r}
+try:
+    main.main()
+except SystemExit as end:
+    assert end.code == 1
+loaded = {{"nbgrader", "sqlalchemy", "numpy", "matplotlib", "nbconvert"}} & set(sys.modules)
+assert not loaded, loaded
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, NO_SUCH)
+
+
+def test_help_follows_a_term_and_names_no_type_of_a_switch():
+    text = CliRunner().invoke(main.app, ["--help"]).output
+    names = re.findall(r"^\W+([a-z]+)  +\S", text, re.MULTILINE)
+    assert [name for name in names if name in main.COMMANDS] == list(main.COMMANDS)
+    term = ["new", "release", "collect", "autograde", "mark", "feedback", "export", "report"]
+    assert list(main.COMMANDS)[:8] == term
+    for name in main.COMMANDS:
+        shown = CliRunner().invoke(main.app, [name, "--help"]).output
+        assert "<bool>" not in shown
+        assert "Example:" in shown or name in ("collect", "export")
+
+
+def test_the_audit_leaves_out_first_marks_and_shows_one_persons_changes(course):
+    def told(*options):
+        return CliRunner().invoke(main.app, ["audit", GPT2, *options]).output
+
+    everything, short = told("--all"), told()
+    said = re.search(
+        r"^(\d+) first marks by the autograder are left out: --all", short, re.MULTILINE
+    )
+    assert int(said[1]) > 50
+    assert len(everything.splitlines()) == len(short.splitlines()) + int(said[1]) - 1
+    person = re.findall(r"manual_score .* (\S+)$", short, re.MULTILINE)[0]
+    assert "manual_score" in told("--by", person)
+    assert "auto_score" not in told("--all", "--by", person)
+    line = refused("audit", GPT2, "--by", person + "x")
+    assert line == f"no author {person}x; did you mean {person}?"
+
+
+def test_what_waits_for_a_person_is_listed(course):
+    text = CliRunner().invoke(main.app, ["mark", GPT2]).output
+    assert "b-2-4-answer (8 points, Section 2.4: Let it write): " in text
+    assert "Manual Grading" in text

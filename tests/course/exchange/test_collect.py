@@ -780,7 +780,7 @@ def test_the_command_says_why_an_archive_is_refused(course, tmp_path, monkeypatc
     path = written(tmp_path, [("../x_1_1_a.py", b"")])
     done = run(course, monkeypatch, "collect", "gradescope", path, "--assignment", GPT2)
     assert isinstance(done.exception, CourseError)
-    assert "submissions.zip is not taken: '../x_1_1_a.py' leads out" in str(done.exception)
+    assert "submissions.zip cannot be collected: '../x_1_1_a.py' leads out" in str(done.exception)
 
 
 def test_what_was_collected_is_remembered_soundly(course, tmp_path):

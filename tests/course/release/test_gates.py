@@ -1,5 +1,6 @@
 """What the gates of a release say of one assignment, each on its own."""
 
+import dataclasses
 import shutil
 
 import nbformat
@@ -44,13 +45,22 @@ MASTER = new_notebook(
 )
 
 
+REMEDY = "change points in source/two/assignment.toml, or those of a cell"
+
+
 @pytest.mark.parametrize(
     ("text", "complaints"),
     [
         ('title = "Any total is right"', []),
         (PARTS.format(7, 2, "Writing"), []),
-        (PARTS.format(8, 2, "Writing"), ["its points add up to 7, and assignment.toml says 8"]),
-        (PARTS.format(7, 3, "Writing"), ["the part 'Reading' has 2 points instead of 3"]),
+        (
+            PARTS.format(8, 2, "Writing"),
+            [f"its points add up to 7, and assignment.toml says 8: {REMEDY}"],
+        ),
+        (
+            PARTS.format(7, 3, "Writing"),
+            [f"the part 'Reading' has 2 points instead of 3: {REMEDY}"],
+        ),
         (
             PARTS.format(7, 6, "Painting"),
             ["assignment.toml has the part 'Painting', and no heading begins so"],
@@ -130,3 +140,17 @@ def test_a_master_is_put_in_order_once(tmp_path):
     assert mode == 0o640
     assert tidy(path) == []
     assert path.stat().st_mtime_ns == before
+
+
+def test_what_is_quick_to_see_keeps_the_rest_from_being_tried(draft, monkeypatch):
+    monkeypatch.setattr(gates, "CHEAP", {"cheap": lambda _: (f"fault {i}" for i in range(14))})
+    monkeypatch.setattr(gates, "DEAR", {"dear": lambda _: pytest.fail("it was tried")})
+    lines = []
+    assert len(gates.check(draft, lines.append)) == 14
+    assert lines[0] == "refused cheap"
+    assert len(lines) == 1 + gates.SHOWN + 2
+    assert lines[-2].strip() == "and 9 more: course release small --all shows them"
+    assert lines[-1].strip() == "not tried yet: dear, tests notice what they must"
+    lines.clear()
+    gates.check(dataclasses.replace(draft, everything=True), lines.append)
+    assert "fault 13" in lines[14]
