@@ -24,10 +24,10 @@ from seqlab import raised, sentences, symptoms, text_symptoms
 from seqlab.running_test import RunningTest
 from seqlab.symptoms import Mismatch
 
-Level = Literal["full", "mild", "off"]
+_Level = Literal["full", "mild", "off"]
 LAST_PLACES = 170  # units in the last place that a long computation may lose to rounding
 
-_level: Level = "full"
+_level: _Level = "full"
 
 
 class CheckFailed(AssertionError):  # noqa: N818  (students read it)
@@ -46,7 +46,7 @@ class CheckFailed(AssertionError):  # noqa: N818  (students read it)
         return [f"\x1b[31mNot yet:\x1b[0m {self}"]
 
 
-def explain(level: Level) -> None:
+def explain(level: _Level) -> None:
     """Choose how much the checks tell from now on.
 
     Args:

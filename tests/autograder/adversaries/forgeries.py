@@ -83,7 +83,9 @@ ALL = (
         "def nothing(*args):\n"
         "    import bdb\n"
         "    return bdb.BdbQuit()\n"
-        "builtins.AssertionError = nothing",
+        "builtins.AssertionError = nothing\n"
+        "from seqlab import checks\n"
+        "checks.CheckFailed = nothing",
     ),
     Adversary(
         "patched-print",

@@ -222,6 +222,9 @@ def late(course, student, when, name="half-done"):
 class Lenient:
     """Grades nothing: every test passes, in no time."""
 
+    def begin(self):
+        """Start nothing."""
+
     def prepare(self, submission):
         return submission.prepared()
 
