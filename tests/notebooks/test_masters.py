@@ -239,7 +239,7 @@ def test_printed_digits_show_a_student_that_epsilon_belongs_under_the_root():
     test = next(cell.source for cell in released.cells if cell.id == "b-1-2-test")
     assert "HIDDEN" not in test
     exec(test, {"layer_normalization": normalization(lambda v: np.sqrt(v + 1e-5))})
-    with pytest.raises(AssertionError, match=r"at \[0, 0\]: -0.187.*, expected -0.187"):
+    with pytest.raises(AssertionError, match=r"(?i)at \[0, 0\]: -0.187.*, expected -0.187"):
         exec(test, {"layer_normalization": normalization(lambda v: np.sqrt(v) + 1e-5)})
 
 
