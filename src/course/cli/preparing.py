@@ -256,7 +256,7 @@ def mutation(
     if as_json:
         say(json.dumps(kills.to_json() | {"visible": visible_parts.to_json(counts)}, indent=1))
     else:
-        say(matrix.table(kills), visible_parts.table(counts), sep="\n")
+        say(*filter(None, (matrix.table(kills), visible_parts.table(counts))), sep="\n")
     if picture:
         matrix.draw(kills, picture)
     if (untested := catalogue_gate.untested(course, assignment)) and not as_json:

@@ -110,7 +110,7 @@ def complaints(outcomes: Sequence[VisibleOutcome]) -> list[str]:
 
 
 def table(by_function: Sequence[Count]) -> str:
-    """Return a line for each function, their sum, and the mistakes that pass.
+    """Return a line for each function, with the mistakes that pass, and their sum; "" for none.
 
     >>> print(table([Count("gelu", 3, ("gelu-rounded",)), Count("softmax", 4, ())]))
     mistakes that fail the visible part of a test, as students have it
@@ -118,18 +118,28 @@ def table(by_function: Sequence[Count]) -> str:
         4 of   4  100%  softmax
         7 of   8   88%  in all
     """
-    whole = Count(
-        "in all", sum(c.seen for c in by_function), sum((c.passing for c in by_function), ())
+    if not by_function:
+        return ""
+    seen, passing = (sum(counts) for counts in zip(*map(_numbers, by_function), strict=True))
+    return "\n".join(
+        (
+            "mistakes that fail the visible part of a test, as students have it",
+            *(_line(*_numbers(c), c.function + _named(c.passing)) for c in by_function),
+            _line(seen, passing, "in all"),
+        )
     )
-    lines = ["mistakes that fail the visible part of a test, as students have it"]
-    lines += [_line(count) for count in by_function]
-    return "\n".join([*lines, _line(whole, names=False)])
 
 
-def _line(count: Count, names: bool = True) -> str:
-    tried = count.seen + len(count.passing)
-    passing = f" (not: {', '.join(count.passing)})" if names and count.passing else ""
-    return f"{count.seen:>5} of {tried:>3} {count.share:>5.0%}  {count.function}{passing}"
+def _numbers(count: Count) -> tuple[int, int]:
+    return count.seen, len(count.passing)
+
+
+def _line(seen: int, passing: int, what: str) -> str:
+    return f"{seen:>5} of {seen + passing:>3} {seen / (seen + passing):>5.0%}  {what}"
+
+
+def _named(passing: Sequence[str]) -> str:
+    return f" (not: {', '.join(passing)})" if passing else ""
 
 
 def to_json(by_function: Sequence[Count]) -> dict[str, Any]:
