@@ -210,19 +210,20 @@ class Watch:
             self._say(student, f"the {self.per_day} of today are used up: it is graded tomorrow")
             self._done[student] = mark, self._day
         else:
-            self._grade(student, used)
+            self._grade(student, digest, used)
             self._done[student] = mark, ""
 
-    def _grade(self, student: str, used: int) -> None:
+    def _grade(self, student: str, digest: str, used: int) -> None:
+        """Grade and answer what had this digest: what came meanwhile is another submission."""
         work = batch.Batch(self.course, self.assignment, self.scheduler, self.policy, show=False)
         status = work.run([student])[student]
         if not status.is_graded:
             self._say(student, f"{status.word}: {status.reason}")
-            self._note(student, has_page=False, counts=False)
+            self._note(student, digest, has_page=False, counts=False)
             return
         what = self._page(student)
         has_page = what.startswith("page")
-        self._note(student, has_page, counts=has_page)
+        self._note(student, digest, has_page, counts=has_page)
         self._say(
             student, f"{self._points(student, status)}; {what} ({used + 1} of {self.per_day})"
         )
@@ -245,11 +246,11 @@ class Watch:
         why = nbgrader_exchange.release(self.course, page, released)
         return f"page written, not released: {why}" if why else "page released"
 
-    def _note(self, student: str, has_page: bool, counts: bool) -> None:
+    def _note(self, student: str, digest: str, has_page: bool, counts: bool) -> None:
         answer = AnsweredSubmission(
             when=self.now().isoformat(timespec="seconds"),
             student=student,
-            digest=self._digest(student),
+            digest=digest,
             has_page=has_page,
             verdicts=has_page and self._told_from() is not None,
             counts=counts,
@@ -265,7 +266,7 @@ class Watch:
             last = self._journal.last(student)
             if last and last.verdicts:
                 self._say(student, f"hidden parts are told from now on; {self._page(student)}")
-                self._note(student, has_page=True, counts=False)
+                self._note(student, last.digest, has_page=True, counts=False)
 
     def _told_from(self) -> datetime | None:
         return exporter.told_from(self._hidden_until, self.assignment)

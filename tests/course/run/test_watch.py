@@ -100,6 +100,22 @@ def test_a_submission_that_was_replaced_is_answered_again(course):
     assert page(course, "ada").read_bytes() != before
 
 
+def test_what_comes_while_its_predecessor_is_graded_is_answered_too(course, monkeypatch):
+    watched = Watched(course)
+    hand_in(course, "ada", work(1))
+    written = watched.watch._page
+
+    def page_while_another_comes(student):
+        hand_in(course, "ada", work(2))
+        return written(student)
+
+    monkeypatch.setattr(watched.watch, "_page", page_while_another_comes)
+    assert watched.look()[0].endswith("(1 of 3)")
+    monkeypatch.undo()
+    assert watched.look()[0].endswith("(2 of 3)")
+    assert watched.look() == []
+
+
 def test_the_same_files_saved_again_are_not_answered_again(course):
     watched = Watched(course)
     hand_in(course, "ada", work(1))
