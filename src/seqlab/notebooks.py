@@ -16,12 +16,11 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from seqlab import unwritten
+from seqlab import released, unwritten
 from seqlab.errors import DataError
 
 UNANSWERED = "*Your answer here.*"
 DEMO = "demo"  # the tag of cells that show something and decide nothing
-RELEASED = "released"  # beside this module: notebooks as they were handed out
 SHOWN = 44  # characters of a cell's first line
 HEADING = re.compile(r"(#{1,6})[ \t]+([^ \t].*)")
 FENCE = re.compile(r"[ \t]*(```|~~~)")
@@ -210,33 +209,27 @@ def original(path: Path, notebook: NotebookNode) -> tuple[Path, NotebookNode] | 
     candidate that shares no cell with ``notebook`` is of another assignment.
     """
     own = {cell.name for cell in cells(notebook) if cell.name}
-    for candidate in _candidates(path):
+    for candidate in released.paths(path.resolve().parent):
         with contextlib.suppress(DataError):
-            released = read(candidate)
-            shared = own & {cell.name for cell in cells(released)}
+            handed_out = read(candidate)
+            shared = own & {cell.name for cell in cells(handed_out)}
             if shared and candidate.resolve() != path.resolve():
-                return candidate, released
+                return candidate, handed_out
     return None
 
 
-def _candidates(path: Path) -> Iterator[Path]:
-    yield from sorted((Path(__file__).parent / RELEASED).glob("*.ipynb"))
-    for folder in path.resolve().parents:
-        yield from sorted((folder / "release").glob("*/*.ipynb"))
-
-
-def unfinished(cell: NotebookCell, released: str | None) -> str:
+def unfinished(cell: NotebookCell, stub: str | None) -> str:
     """Return what a cell for the student's work still lacks; nothing if it is complete.
 
     Args:
         cell: a solution or an answer
-        released: the cell's source as it was handed out, if that is known
+        stub: the cell's source as it was handed out, if that is known
     """
     if cell.is_answer:
         return "not answered yet" if cell.is_untouched else ""
-    if cell.is_untouched or cell.source == released:
+    if cell.is_untouched or cell.source == stub:
         return "still as it was handed out"
-    stubs = list(unwritten.unwritten(cell.source, released or ""))
+    stubs = list(unwritten.unwritten(cell.source, stub or ""))
     return f"still to be written: {', '.join(stubs)}" if stubs else ""
 
 

@@ -4,38 +4,23 @@ In a notebook a test's names are the kernel's, so a check can look at them when 
 """
 
 import ast
-import json
 import linecache
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any
 
 import numpy as np
 
-from seqlab import names, sentences, unwritten
+from seqlab import names, released, sentences, unwritten
 
 PACKAGE = Path(__file__).parent
-RELEASED = "released"  # beside this module: notebooks as they were handed out
 DEEPEST = 5  # of lists and dictionaries in one another
 MOST = 400  # arrays that are looked at
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class HandedOut:
-    """What is known of the notebook that a test belongs to.
-
-    Attributes:
-        solutions: for each function to be written, its cell as it was handed out
-        given: the functions that the course has written
-    """
-
-    solutions: Mapping[str, str] = field(default_factory=dict)
-    given: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -156,10 +141,10 @@ class RunningTest:
         function = self.called
         if function is None or function.tree is None:
             return ""
-        released = self.handed_out.solutions.get(function.name, function.cell)
+        cell = self.handed_out.solutions.get(function.name, function.cell)
         read, stored = _names_in(function.tree, ast.Load), _names_in(function.tree, ast.Store)
         own = [argument.arg for argument in function.tree.args.args]
-        prepared = [n for n in unwritten.prepared(released, function.name) if n in stored]
+        prepared = [n for n in unwritten.prepared(cell, function.name) if n in stored]
         lacking = [name for name in (*own, *prepared) if name not in read and name[0] != "_"]
         names = sentences.listed(lacking)
         return sentences.UNUSED(function=function.name, names=names) if lacking else ""
@@ -191,9 +176,9 @@ class RunningTest:
         return "".join(linecache.getlines(file))
 
     @cached_property
-    def handed_out(self) -> HandedOut:
+    def handed_out(self) -> released.HandedOut:
         """What is known of the notebook as it was handed out."""
-        return _handed_out(self.source.strip())
+        return released.with_test(self.source.strip())
 
     def unwritten(self) -> str:
         """Return, in words, which function that the test needs is not written yet; often none.
@@ -202,16 +187,16 @@ class RunningTest:
         """
         asked = self.handed_out.solutions or self.names
         for function in self.functions:
-            released = self.handed_out.solutions.get(function.name, "")
-            is_empty = function.name in unwritten.unwritten(function.cell, released)
+            stub = self.handed_out.solutions.get(function.name, "")
+            is_empty = function.name in unwritten.unwritten(function.cell, stub)
             if is_empty and function.name in asked:
                 return self._not_written(function)
         return ""
 
     def _not_written(self, function: StudentFunction) -> str:
-        released = self.handed_out.solutions.get(function.name, "")
+        stub = self.handed_out.solutions.get(function.name, "")
         left = unwritten.dots(function.tree) if function.tree else []
-        if left and function.cell.strip() != released.strip():
+        if left and function.cell.strip() != stub.strip():
             return sentences.UNFINISHED(function=function.name, names=sentences.are(left))
         if function.name in self.names:
             return sentences.UNWRITTEN(function=function.name)
@@ -258,36 +243,3 @@ def _arrays(path: str, value: Any, depth: int) -> Iterator[tuple[str, Array]]:
     elif depth and isinstance(value, list | tuple):
         for i, part in enumerate(value[:50]):
             yield from _arrays(f"{path}[{i}]", part, depth - 1)
-
-
-@lru_cache(maxsize=20)
-def _handed_out(test: str) -> HandedOut:
-    """Return what is known of the notebook with a test; nothing where it cannot be found."""
-    for path in _candidates():
-        try:
-            cells = json.loads(path.read_text("utf-8"))["cells"]
-            sources = [("".join(cell["source"]), cell["metadata"]) for cell in cells]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if test in (source.strip() for source, _ in sources):
-            return _known(sources)
-    return HandedOut()
-
-
-def _candidates() -> Iterator[Path]:
-    yield from sorted((PACKAGE / RELEASED).glob("*.ipynb"))
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        yield from sorted((folder / "release").glob("*/*.ipynb"))
-
-
-def _known(sources: list[tuple[str, dict[str, Any]]]) -> HandedOut:
-    solutions: dict[str, str] = {}
-    given: set[str] = set()
-    for source, metadata in sources:
-        flags = metadata.get("nbgrader", {})
-        if flags.get("solution"):
-            solutions |= dict.fromkeys(unwritten.functions(source), source)
-        elif flags.get("locked") and not flags.get("grade"):
-            given |= set(unwritten.functions(source))
-    return HandedOut(solutions, frozenset(given - solutions.keys()))

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from seqlab import names, notebooks, unwritten
+from seqlab import names, released, unwritten
 
 FUTURE = "from __future__ import annotations"
 LONGEST = 10_000  # characters of a constant
@@ -62,19 +62,10 @@ def _held(wanted: Sequence[str], definitions: Mapping[str, str]) -> str:
         'holds f; not written yet: g'
     """
     asked = {name: text for name, text in definitions.items() if name in wanted}
-    stubs = [n for n, text in asked.items() if n in unwritten.unwritten(text, _released(n))]
+    stubs = [n for n, text in asked.items() if n in unwritten.unwritten(text, released.solution(n))]
     written = ", ".join(name for name in definitions if name not in stubs)
     missing = f"; not written yet: {', '.join(stubs)}" if stubs else ""
     return f"holds {written or 'no function'}{missing}"
-
-
-def _released(function: str) -> str:
-    """Return the cell in which a function was handed out; nothing where that is not known."""
-    for path in sorted((Path(__file__).parent / notebooks.RELEASED).glob("*.ipynb")):
-        for cell in notebooks.cells(notebooks.read(path)):
-            if cell.is_solution and function in unwritten.functions(cell.source):
-                return cell.source
-    return ""
 
 
 # What the notebook has

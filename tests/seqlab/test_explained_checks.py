@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from seqlab import checks, running_test
+from seqlab import checks, released, running_test
 from seqlab.checks import CheckFailed
 
 TEST = """
@@ -63,9 +63,9 @@ def release(tmp_path, monkeypatch):
     cells = [new_code_cell(sources[kind], metadata={"nbgrader": flags[kind]}) for kind in sources]
     (folder / "toy.ipynb").write_text(json.dumps(new_notebook(cells=cells)))
     monkeypatch.chdir(folder)
-    running_test._handed_out.cache_clear()
+    released.with_test.cache_clear()
     yield
-    running_test._handed_out.cache_clear()
+    released.with_test.cache_clear()
     checks.explain("full")
 
 

@@ -233,13 +233,13 @@ def test_a_constant_is_written_so_that_it_reads_back_the_same(value, text):
 def test_functions_that_are_still_to_be_written_are_named_and_not_counted(
     tmp_path, capsys, monkeypatch
 ):
-    released = tmp_path / "released"
-    released.mkdir()
+    folder = tmp_path / "release" / "toy"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
     stub = "def g(x, w):\n    b = w[0]\n\n    # your code here\n    return x"
     cell = nbformat.v4.new_code_cell(stub)
     cell.metadata["nbgrader"] = {"solution": True, "grade_id": "g"}
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), released / "toy.ipynb")
-    monkeypatch.setattr(turn_in.notebooks, "RELEASED", str(released))
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "toy.ipynb")
     cells = [
         "def same(x): return x",
         "def f(x): return same(x) + 1",

@@ -21,7 +21,7 @@ import seqlab
 from autograder.assignment import Assignment
 from course.directory import Course, CourseError
 from course.release import leaks
-from seqlab import data_files, notebooks, verify
+from seqlab import data_files, notebooks, released, verify
 
 Date = tuple[int, int, int, int, int, int]  # year, month, day, hour, minute, second
 
@@ -117,11 +117,11 @@ def contents(course: Course, name: str) -> dict[str, bytes]:
     path = course.root / "release" / name / f"{name}.ipynb"
     if not path.is_file():
         raise CourseError(f"there is no release of {name}: run course release {name}")
-    released, assignment = path.read_bytes(), course.assignment(name)
-    notebook = nbformat.reads(released.decode("utf-8"), as_version=4)
+    blank, assignment = path.read_bytes(), course.assignment(name)
+    notebook = nbformat.reads(blank.decode("utf-8"), as_version=4)
     return {
-        f"{name}.ipynb": released,
-        f"seqlab/{notebooks.RELEASED}/{name}.ipynb": released,
+        f"{name}.ipynb": blank,
+        f"seqlab/{released.FOLDER}/{name}.ipynb": blank,
         "README.md": _readme(assignment, notebook).encode(),
         "requirements.txt": course.shipped(REQUIREMENTS).read_bytes(),
         LICENCE: course.shipped(LICENCE).read_bytes(),
@@ -146,8 +146,8 @@ def _day(course: Course, name: str) -> Date:
     given = os.environ.get(EPOCH)
     if given is not None and not given.strip().isdecimal():
         raise CourseError(f"{EPOCH}={given} is not a number of seconds: correct or unset it")
-    released = course.root / "release" / name / f"{name}.ipynb"
-    seconds = int(given) if given else int(released.stat().st_mtime)
+    notebook = course.root / "release" / name / f"{name}.ipynb"
+    seconds = int(given) if given else int(notebook.stat().st_mtime)
     moment = time.gmtime(min(max(seconds, EARLIEST), LATEST))
     return (moment.tm_year, moment.tm_mon, moment.tm_mday, 12, 0, 0)
 
@@ -207,7 +207,7 @@ def _seqlab() -> dict[str, bytes]:
     return {
         f"seqlab/{path.relative_to(root).as_posix()}": path.read_bytes()
         for path in root.rglob("*")
-        if path.is_file() and path.suffix in PACKED and notebooks.RELEASED not in path.parts
+        if path.is_file() and path.suffix in PACKED and released.FOLDER not in path.parts
     }
 
 
