@@ -4,17 +4,10 @@ Every variant is run once as a student runs it, in one process, with what the re
 tests of its own cell. A message says why if it says more than that a value is not the expected one.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 
-import nbformat
-
-from autograder import regions
-from autograder.cells import is_test
-from course.test_quality import one_process
+from course.test_quality import visible_parts
 from course.test_quality.mutation import Trials, Variant
 from mistakes import Cell
 from seqlab.checks import CheckFailed
@@ -47,24 +40,13 @@ def run(
         chosen: the variants
         workers: how many processes work at a time
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the processes: there are enough
-    sources = [trials.notebook(variant, trials.own(variant.cell)) for variant in chosen]
-    with ProcessPoolExecutor(workers, get_context("spawn"), one_process.begin) as pool:
-        yield from zip(chosen, pool.map(messages, sources, chunksize=4), strict=True)
+    yield from visible_parts.spread(messages, trials, chosen, workers)
 
 
 def messages(source: str) -> list[Message]:
     """Return what the visible tests of a notebook, given as JSON, say when they fail."""
-    space: one_process.Space = {"__name__": "__main__"}
-    told = []
-    for cell in nbformat.reads(source, as_version=4).cells:
-        if cell.cell_type == "code" and not is_test(cell):
-            one_process.failure(cell.source, space)  # which the tests will notice
-        elif cell.cell_type == "code":
-            visible = regions.without(cell.source, regions.HIDDEN_TESTS)
-            if error := one_process.error(visible, dict(space)):
-                told.append(Message(cell.id, str(error), _says_why(error)))
-    return told
+    told = visible_parts.errors(source)
+    return [Message(test, str(error), _says_why(error)) for test, error in told]
 
 
 def _says_why(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""Cells and tests run together in this process, many times a second, where kernels take too long.
+"""Cells and tests run together in one process, many times a second, where kernels take too long.
 
 The catalogue's code is run without a sandbox: it is the course's own.
 """
@@ -10,6 +10,7 @@ import linecache
 import random
 import signal
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from types import CodeType
 from typing import Any
@@ -34,13 +35,20 @@ def begin() -> None:
     random.seed()
 
 
-def apart(source: str, space: Space) -> str:
-    """Return what a piece of a test fails with on a copy of the names, which is then cleared."""
-    scratch = dict(space)
+@contextlib.contextmanager
+def scratch(space: Space) -> Iterator[Space]:
+    """Yield a copy of the names, and clear it: what was defined there holds on to all arrays."""
+    names = dict(space)
     try:
-        return failure(source, scratch)
+        yield names
     finally:
-        scratch.clear()  # what it defined holds on to it, and to all of its arrays
+        names.clear()
+
+
+def apart(source: str, space: Space) -> str:
+    """Return what a piece of a test fails with on a copy of the names."""
+    with scratch(space) as names:
+        return failure(source, names)
 
 
 def failure(source: str, space: Space) -> str:
@@ -50,7 +58,12 @@ def failure(source: str, space: Space) -> str:
     'AssertionError: no'
     """
     raised = error(source, space)
-    return f"{type(raised).__name__}: {raised}"[:300] if raised else ""
+    return message(raised) if raised else ""
+
+
+def message(error: BaseException) -> str:
+    """Return the class of an error and what it says."""
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 def error(source: str, space: Space) -> BaseException | None:

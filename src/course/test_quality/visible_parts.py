@@ -6,11 +6,11 @@ minutes.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, TypeVar
 
 import nbformat
 
@@ -20,6 +20,7 @@ from course.test_quality import one_process
 from course.test_quality.mutation import Trials, Variant
 from mistakes import Cell
 
+T = TypeVar("T")
 WRONG = ("mistake", "cheat")  # kinds of variants that are to be found
 
 
@@ -58,9 +59,18 @@ class Count:
 
 
 def run(trials: Trials, chosen: Sequence[Variant], workers: int = 1) -> Iterator[VisibleOutcome]:
-    """Yield an outcome for each variant, in their order.
+    """Yield an outcome for each variant, in their order; see ``spread``."""
+    for variant, messages in spread(failed, trials, chosen, workers):
+        yield VisibleOutcome(variant, messages)
+
+
+def spread(
+    look: Callable[[str], T], trials: Trials, chosen: Sequence[Variant], workers: int
+) -> Iterator[tuple[Variant, T]]:
+    """Yield each variant with what a function makes of its notebook, given as JSON.
 
     Args:
+        look: the function, which other processes import
         trials: of the assignment
         chosen: the variants
         workers: how many processes work at a time
@@ -68,24 +78,25 @@ def run(trials: Trials, chosen: Sequence[Variant], workers: int = 1) -> Iterator
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the processes: there are enough
     sources = [trials.notebook(variant, trials.own(variant.cell)) for variant in chosen]
     with ProcessPoolExecutor(workers, get_context("spawn"), one_process.begin) as pool:
-        for variant, messages in zip(chosen, pool.map(failed, sources, chunksize=4), strict=True):
-            yield VisibleOutcome(variant, messages)
+        yield from zip(chosen, pool.map(look, sources, chunksize=4), strict=True)
 
 
 def failed(source: str) -> dict[str, str]:
     """Return the tests of a notebook, given as JSON, whose visible part fails, with its error."""
+    return {test: one_process.message(error) for test, error in errors(source)}
+
+
+def errors(source: str) -> Iterator[tuple[str, BaseException]]:
+    """Yield the tests of a notebook, as JSON, whose visible part fails, and what it raises."""
     space: one_process.Space = {"__name__": "__main__"}
-    messages = {}
     for cell in nbformat.reads(source, as_version=4).cells:
-        if cell.cell_type != "code":
-            continue
-        if not is_test(cell):
+        if cell.cell_type == "code" and not is_test(cell):
             one_process.failure(cell.source, space)  # which the tests will notice
-            continue
-        visible = regions.without(cell.source, regions.HIDDEN_TESTS)
-        if message := one_process.apart(visible, space):
-            messages[cell.id] = message
-    return messages
+        elif cell.cell_type == "code":
+            visible = regions.without(cell.source, regions.HIDDEN_TESTS)
+            with one_process.scratch(space) as names:
+                if error := one_process.error(visible, names):
+                    yield cell.id, error
 
 
 def counts(catalogue: Sequence[Cell], outcomes: Sequence[VisibleOutcome]) -> list[Count]:
