@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from autograder import regions
 from autograder.cell_notes import CellNote, Diagnosis, FailedTest, FollowedTest
 from autograder.cells import is_locked, is_skipped, is_solution, is_test
+from autograder.diagnosis.not_written import NotWritten
 from autograder.execution import follow_through, late_names, outputs, test_requests
 from autograder.execution.client import (
     Answer,
@@ -100,13 +101,14 @@ class Session:
             self._go_through(notebook, released, demos)
             self._decide_again(notebook)
             beside = self._fork_servers[0].isolated  # then it can have two kernels at a time
+            lacking = self._lacking(notebook, released)
             if beside:
-                self._follow_through(notebook, released)
-            self._diagnose(notebook, released)
+                self._follow_through(notebook, released, lacking)
+            self._diagnose(notebook, lacking)
         finally:
             self._close()
         if not beside:
-            self._follow_through(notebook, released)
+            self._follow_through(notebook, released, lacking)
         return self.report
 
     def replay(
@@ -247,12 +249,17 @@ class Session:
                 again.add(cell.id)
         return again
 
-    def _diagnose(self, notebook: NotebookNode, released: Mapping[str, str]) -> None:
+    def _lacking(self, notebook: NotebookNode, released: Mapping[str, str]) -> NotWritten:
+        """Return which functions are not written yet, if any test has failed that could tell."""
+        if not self.report.failures:
+            return NotWritten(frozenset(), {})
+        return follow_through.not_written(notebook, released, self._catalogue)
+
+    def _diagnose(self, notebook: NotebookNode, lacking: NotWritten) -> None:
         """Say why tests failed, when nothing of it can change a mark any more."""
         failed = [test for test in self.report.failures if test not in self.report.followed]
         if not (self._policy.diagnosis_seconds and failed):
             return
-        lacking = follow_through.not_written(notebook, released, self._catalogue)
         known = {test: told for test in failed if (told := lacking.diagnosis(test))}
         found = self._asked_why([test for test in failed if test not in known])
         known |= {test: lacking.corrected(diagnosis) for test, diagnosis in found.items()}
@@ -277,7 +284,9 @@ class Session:
         except KernelError:
             return {}
 
-    def _follow_through(self, notebook: NotebookNode, released: Mapping[str, str]) -> None:
+    def _follow_through(
+        self, notebook: NotebookNode, released: Mapping[str, str], lacking: NotWritten
+    ) -> None:
         """Give tests their points that pass with right functions in place of earlier wrong ones."""
         if not (self._policy.follow_through and self.report.failures):
             return
@@ -291,7 +300,6 @@ class Session:
             self._deadline,
             self._student.avoided,
         )
-        lacking = follow_through.not_written(notebook, released, self._catalogue)
         for test, passed in again.run(notebook, released).items():
             cell = next(cell for cell in notebook.cells if cell.id == test)
             self._give(cell, passed, lacking.corrected(passed.diagnosis()))
