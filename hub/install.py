@@ -28,7 +28,6 @@ from hub.settings import HubError, HubSettings
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "hub"
 GIT = ("git", "-c", "safe.directory=*")  # whoever owns the clone that this is
-EXCHANGE = "\n# This hub's (docs/hub.md).\nc.Exchange.root = {!r}\n"
 LEFT_OUT = (".venv", "submitted", "autograded", "feedback", "gradebook.db", ".autograder")
 STICKY = stat.S_ISVTX  # in such a folder, only a file's owner can remove or rename it
 COMMAND = "#!{}\nfrom course.cli.main import run\n\nrun()\n"
