@@ -7,7 +7,6 @@ import ast
 import base64
 import io
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from autograder.submission.intake import SubmissionRefused
 from course.directory import Course, CourseError
 from course.report import compared_results
 from course.run import batch, workers
+from seqlab import names
 
 LONGEST = 400  # characters of a value in a list of arguments
 
@@ -71,19 +71,15 @@ def replay(course: Course, assignment: str, student: str, test: str) -> Replayed
 
 def parameters(notebook: NotebookNode) -> dict[str, list[str]]:
     """Return the parameters of each function that a notebook's cells define."""
-    trees = (ast.parse(_plain(c.source)) for c in notebook.cells if c.cell_type == "code")
-    functions = (node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef))
+    trees = (names.parsed(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    nodes = (node for tree in trees if tree for node in tree.body)
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef))
     return {f.name: [a.arg for a in (*f.args.posonlyargs, *f.args.args)] for f in functions}
 
 
-def _plain(source: str) -> str:
-    """Return a cell without IPython's own commands, which are no Python."""
-    return re.sub(r"^([ \t]*)[%!].*", r"\1pass", source, flags=re.MULTILINE)
-
-
-def _by_name(call: ReplayedCall, names: Sequence[str]) -> ReplayedCall:
+def _by_name(call: ReplayedCall, known: Sequence[str]) -> ReplayedCall:
     """Return a call whose arguments are named as far as names are known."""
-    named = dict(zip(names, call.args, strict=False))
+    named = dict(zip(known, call.args, strict=False))
     return replace(call, args=call.args[len(named) :], kwargs=named | call.kwargs)
 
 
