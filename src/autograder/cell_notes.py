@@ -9,12 +9,13 @@ with these and with its points: see autograder.execution.follow_through.
 3
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 from minikernel.messages import Output, checked
 from minikernel.protocol import ProtocolError
+from seqlab.sentences import listed
 
 KEY = "autograder"  # in a cell's metadata
 
@@ -116,13 +117,3 @@ def _followed(note: object) -> FollowedTest | None:
     if not known["functions"]:
         return None
     return FollowedTest(tuple(known["functions"]), float(known["points"]), known["error"])
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence lists them.
-
-    >>> listed(["q", "k", "v"])
-    'q, k and v'
-    """
-    *others, last = names
-    return " and ".join(filter(None, [", ".join(others), last]))

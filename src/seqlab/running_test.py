@@ -146,7 +146,7 @@ class RunningTest:
         own = [argument.arg for argument in function.tree.args.args]
         prepared = [n for n in unwritten.prepared(cell, function.name) if n in stored]
         lacking = [name for name in (*own, *prepared) if name not in read and name[0] != "_"]
-        names = sentences.listed(lacking)
+        names = sentences.listed(lacking, sentences.FEW)
         return sentences.UNUSED(function=function.name, names=names) if lacking else ""
 
     def changing_line(self, argument: str) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+FEW = 4  # things in a sentence
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -40,16 +42,17 @@ def are(things: Sequence[Any]) -> str:
     >>> are(["q"]), are(["q", "k", "v"])
     ('q is', 'q, k and v are')
     """
-    return f"{listed(things)} {'is' if len(things) == 1 else 'are'}"
+    return f"{listed(things, FEW)} {'is' if len(things) == 1 else 'are'}"
 
 
-def listed(things: Sequence[Any], most: int = 4) -> str:
-    """Return things as a sentence lists them; of many, only the first.
+def listed(things: Sequence[Any], most: int | None = None) -> str:
+    """Return things as a sentence lists them; of more than ``most``, only the first.
 
     >>> listed([1, 2, 3]), listed(range(9), most=3)
     ('1, 2 and 3', '0, 1, 2 and so on')
     """
-    *others, last = [*map(str, things[:most]), *(["so on"] if len(things) > most else [])]
+    is_cut = most is not None and len(things) > most
+    *others, last = [*map(str, things[:most]), *(["so on"] if is_cut else [])]
     return " and ".join(filter(None, [", ".join(others), last]))
 
 

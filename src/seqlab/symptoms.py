@@ -159,7 +159,7 @@ def _whole_rows(bad: Mask) -> str:
     if not bad[rows].all():
         return f", the first in row {rows[0]}"
     word = "row" if len(rows) == 1 else "rows"
-    return f", all of {word} {sentences.listed(rows.tolist())}"
+    return f", all of {word} {sentences.listed(rows.tolist(), FEW)}"
 
 
 def _number_type(c: Mismatch) -> str:

@@ -16,11 +16,12 @@ from types import CodeType
 from typing import Any
 
 import mistakes
-from autograder.cell_notes import Diagnosis, listed
+from autograder.cell_notes import Diagnosis
 from autograder.diagnosis import compare, phrases
 from autograder.diagnosis.recorded_calls import Arguments, Call
 from minikernel.messages import ErrorDescription
 from mistakes import depths
+from seqlab.sentences import listed
 
 MOST_CALLS = 8  # that are looked at, the last ones: a test ends with the one that is wrong
 CLEAR = 20.0  # times the tolerance: results that are further apart clearly differ

@@ -17,7 +17,7 @@ from itertools import takewhile
 from nbformat import NotebookNode
 
 import mistakes
-from autograder.cell_notes import Diagnosis, listed
+from autograder.cell_notes import Diagnosis
 from autograder.cells import is_graded, is_locked, is_skipped, is_solution, is_test
 from autograder.diagnosis import explain, phrases
 from autograder.diagnosis.not_written import NotWritten
@@ -37,6 +37,7 @@ from autograder.regions import visible_definitions
 from minikernel import randomness
 from minikernel.messages import Output
 from seqlab.names import names, parsed
+from seqlab.sentences import listed
 
 
 @dataclass(frozen=True)
