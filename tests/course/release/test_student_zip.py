@@ -343,7 +343,7 @@ def test_an_assignment_without_data_still_verifies(data, tmp_path, monkeypatch):
 def test_the_command_writes_it_after_the_release(course, monkeypatch):
     done = []
     monkeypatch.chdir(course.root)
-    monkeypatch.setattr(generate, "release", lambda course, name: done.append("release"))
+    monkeypatch.setattr(generate, "release", lambda course, name, **_: done.append("release"))
     monkeypatch.setattr(student_zip, "write", lambda course, name: done.append("zip"))
     preparing.release("gpt2")
     assert done == ["release", "zip"]
